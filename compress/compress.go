@@ -1,0 +1,204 @@
+// Package compress decides how a KV cache is made smaller. It moves nothing.
+//
+// A [Method] reads [Signals] (numbers about the cache: how much attention each
+// key received, how similar neighbouring keys are, who voted for what) and
+// returns a [Plan]: for every layer and KV head the rows of the new cache, each
+// a list of old slots. Somebody else (engine) measures the signals and carries
+// the plan out, on the CPU or on the GPU.
+//
+// Read in this order: this file, window.go (the smallest method), kvmerger.go,
+// gvote.go.
+//
+// A slot is a row of the cache; a position is a place in the text. Before the
+// first compression they are equal, afterwards never assume so.
+package compress
+
+import "fmt"
+
+// Head is what is known about the cache of one KV head of one layer.
+// Every slice that is not nil has one element per slot.
+type Head struct {
+	Pos  []int     // position of each slot's (pivot) token, ascending
+	N    []int     // tokens each slot stands for; 1 before the first merge
+	Bias []float32 // what attention adds to the slot's logit; 0 before the first merge
+
+	Mass   []float32 // attention received, mean over the query heads of the group; nil unless [Needs].Mass
+	Cosine []float32 // cos(k_i, k_{i-1}); 0 at slot 0; nil unless [Needs].Cosine
+	Votes  []uint32  // voters for the slot; nil unless [Needs].Votes
+	BStep  []int     // (group) single-step budget of each query head of this KV head; nil unless [Needs].Votes
+}
+
+// Slots returns the number of occupied slots.
+func (h *Head) Slots() int { return len(h.Pos) }
+
+// Signals is all that a method may know.
+type Signals struct {
+	NLayers, NKVHeads int
+	Heads             []Head // (n_layers, n_kv_heads), layer-major
+
+	// Distance measures ‖k_pivot − k_slot‖ on stored (rotated) keys.
+	//
+	//	pivots  (n_layers * n_kv_heads)(slots)  the pivot slot of each slot, or -1: not asked for
+	//
+	// The result has the same shape; entries not asked for are 0. It may run on
+	// the GPU, so ask once.
+	Distance func(pivots [][]int) ([][]float32, error)
+}
+
+// Total returns the occupied slots over all heads.
+func (s *Signals) Total() int {
+	n := 0
+	for i := range s.Heads {
+		n += s.Heads[i].Slots()
+	}
+	return n
+}
+
+// Needs says which signals a method reads, so that nothing is computed in vain.
+type Needs struct {
+	Mass     bool
+	MassLast int // 0: attention paid by all queries of the prompt; W > 0: by the last W only
+	Cosine   bool
+	Votes    *VoteOptions // nil: no votes
+}
+
+// VoteOptions are the parameters of GVote's ballots (gvote.go).
+type VoteOptions struct {
+	PNuc      float64 // nucleus mass that sets the single-step budget, > 0; >= 1 means every key
+	Samples   int     // sampled future queries per layer, >= 1
+	NSkip     int     // first tokens left out of the statistics (n_s)
+	IncludeC0 bool    // the last prompt query's own nucleus votes too
+	Spread    bool    // sample s stands at position L + floor(s*512/Samples) instead of L + s
+	MinLen    int     // caches shorter than this are not pruned, so nobody needs to vote
+	Seed      uint32
+}
+
+// Rule says how a row is made from its slots.
+type Rule uint8
+
+const (
+	// Keep copies one slot bit for bit, with its n, bias and position.
+	Keep Rule = iota
+	// Gaussian blends several slots:
+	//
+	//	g_i = exp(−‖k_pivot − k_i‖² / 2σ²)   w_i = n_i g_i / Σ_j n_j g_j
+	//	k* = Σ w_i k_i                        v* = ValueScale Σ w_i v_i
+	//
+	// with n_i the tokens slot i stands for (KVMerger, arXiv 2407.08454, eqs. 4-6).
+	Gaussian
+)
+
+// Row is one slot of the new cache.
+type Row struct {
+	Pivot int   // old slot that gives the row its position
+	Slots []int // old slots in it, ascending; contains Pivot
+	N     int   // tokens the row stands for
+	Bias  float32
+	Rule  Rule
+
+	Sigma      float32 // Gaussian: width of the kernel in units of a key's norm, > 0
+	ValueScale float32 // Gaussian: factor on the blended value; 1 except in KVMerger's paper mode
+}
+
+// Plan says how to build a smaller cache from a larger one.
+type Plan struct {
+	Method  string
+	Options map[string]any // every option in force: float64, int, bool, string, []int (never nil)
+	Heads   [][]Row        // (n_layers * n_kv_heads) rows, ascending by pivot
+}
+
+// Rows returns the slots of the new cache over all heads.
+func (p *Plan) Rows() int {
+	n := 0
+	for _, rows := range p.Heads {
+		n += len(rows)
+	}
+	return n
+}
+
+// Check reports the first way in which p is not a valid plan for s: wrong
+// number of heads, rows out of order or overlapping, slots that do not exist, a
+// head left without rows, a dropped newest slot, wrong n.
+func (p *Plan) Check(s *Signals) error {
+	if len(p.Heads) != len(s.Heads) {
+		return fmt.Errorf("compress: plan has %d heads, want %d", len(p.Heads), len(s.Heads))
+	}
+	for h, rows := range p.Heads {
+		if err := checkRows(rows, &s.Heads[h]); err != nil {
+			return fmt.Errorf("compress: plan for layer %d head %d: %w", h/s.NKVHeads, h%s.NKVHeads, err)
+		}
+	}
+	return nil
+}
+
+func checkRows(rows []Row, head *Head) error {
+	slots := head.Slots()
+	if slots == 0 {
+		if len(rows) != 0 {
+			return fmt.Errorf("%d rows from an empty cache", len(rows))
+		}
+		return nil
+	}
+	if len(rows) == 0 {
+		return fmt.Errorf("no rows left of %d slots", slots)
+	}
+	used := make([]bool, slots)
+	lastPivot := -1
+	for j, row := range rows {
+		if row.Pivot <= lastPivot {
+			return fmt.Errorf("row %d has pivot %d after pivot %d, want ascending", j, row.Pivot, lastPivot)
+		}
+		lastPivot = row.Pivot
+		n, hasPivot, last := 0, false, -1
+		for _, slot := range row.Slots {
+			if slot < 0 || slot >= slots {
+				return fmt.Errorf("row %d reads slot %d of a cache with %d slots", j, slot, slots)
+			}
+			if slot <= last {
+				return fmt.Errorf("row %d lists slot %d after slot %d, want ascending", j, slot, last)
+			}
+			if used[slot] {
+				return fmt.Errorf("row %d reads slot %d, which another row has", j, slot)
+			}
+			used[slot], last = true, slot
+			hasPivot = hasPivot || slot == row.Pivot
+			n += head.N[slot]
+		}
+		if !hasPivot {
+			return fmt.Errorf("row %d does not contain its pivot %d", j, row.Pivot)
+		}
+		if n != row.N {
+			return fmt.Errorf("row %d says n = %d, its slots stand for %d tokens", j, row.N, n)
+		}
+		switch row.Rule {
+		case Keep:
+			if len(row.Slots) != 1 || row.Bias != head.Bias[row.Pivot] {
+				return fmt.Errorf("row %d keeps %d slots with bias %g, want one slot and its bias %g",
+					j, len(row.Slots), row.Bias, head.Bias[row.Pivot])
+			}
+		case Gaussian:
+			if !(row.Sigma > 0) || !(row.ValueScale > 0) {
+				return fmt.Errorf("row %d has sigma %g and value_scale %g, want both > 0", j, row.Sigma, row.ValueScale)
+			}
+		default:
+			return fmt.Errorf("row %d has unknown rule %d", j, row.Rule)
+		}
+	}
+	if !used[slots-1] {
+		return fmt.Errorf("the newest slot %d is dropped", slots-1)
+	}
+	return nil
+}
+
+// keep returns the row that copies one slot unchanged.
+func (h *Head) keep(slot int) Row {
+	return Row{Pivot: slot, Slots: []int{slot}, N: h.N[slot], Bias: h.Bias[slot], Rule: Keep}
+}
+
+// Method is a compression method with its options set.
+type Method interface {
+	Name() string
+	Needs() Needs
+	// Plan decides. It must not modify s. The plan passes [Plan.Check].
+	Plan(s *Signals) (*Plan, error)
+}
