@@ -1,0 +1,103 @@
+package gpu
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/cogentcore/webgpu/wgpu"
+)
+
+// Buffer is memory on a device. Sizes and offsets are in bytes and multiples of 4.
+type Buffer struct {
+	d     *Device
+	buf   *wgpu.Buffer
+	id    uint64 // never used again, so that it can name the buffer in a bind group's key
+	label string
+	size  int
+}
+
+// NewBuffer allocates bytes of storage that kernels can read and write. The
+// memory starts as zeros.
+func (d *Device) NewBuffer(label string, bytes int) (*Buffer, error) {
+	if bytes > d.Limits.BindingBytes {
+		return nil, fmt.Errorf("gpu: %s needs %d bytes in one binding, this device allows %d",
+			label, bytes, d.Limits.BindingBytes)
+	}
+	return d.newBuffer(label, bytes,
+		wgpu.BufferUsageStorage|wgpu.BufferUsageCopyDst|wgpu.BufferUsageCopySrc)
+}
+
+func (d *Device) newBuffer(label string, bytes int, usage wgpu.BufferUsage) (b *Buffer, err error) {
+	defer catch("allocate "+label, &err)
+	if bytes <= 0 || bytes%4 != 0 {
+		return nil, fmt.Errorf("gpu: buffer %s of %d bytes, want a positive multiple of 4", label, bytes)
+	}
+	if bytes > d.Limits.BufferBytes {
+		return nil, fmt.Errorf("gpu: buffer %s of %d bytes, this device allows %d", label, bytes, d.Limits.BufferBytes)
+	}
+	buf, err := d.dev.CreateBuffer(&wgpu.BufferDescriptor{Label: label, Size: uint64(bytes), Usage: usage})
+	if err != nil {
+		return nil, fmt.Errorf("gpu: allocate %s of %d bytes: %w", label, bytes, err)
+	}
+	d.nextID++
+	d.live += bytes
+	return &Buffer{d: d, buf: buf, id: d.nextID, label: label, size: bytes}, nil
+}
+
+// Size returns the size in bytes.
+func (b *Buffer) Size() int { return b.size }
+
+// Upload writes data at offset. It takes effect before the next Submit.
+func (b *Buffer) Upload(offset int, data []byte) (err error) {
+	defer catch("upload to "+b.label, &err)
+	if len(data) == 0 {
+		return nil
+	}
+	if offset%4 != 0 || len(data)%4 != 0 || offset < 0 || offset+len(data) > b.size {
+		return fmt.Errorf("gpu: upload of %d bytes at %d to %s of %d bytes, want multiples of 4 inside it",
+			len(data), offset, b.label, b.size)
+	}
+	return b.d.queue.WriteBuffer(b.buf, uint64(offset), data)
+}
+
+// UploadWords writes 32-bit words at offset.
+func (b *Buffer) UploadWords(offset int, words []uint32) error {
+	return b.Upload(offset, wordBytes(words))
+}
+
+// UploadFloats writes 32-bit floats at offset.
+func (b *Buffer) UploadFloats(offset int, v []float32) error {
+	data := make([]byte, 4*len(v))
+	for i, f := range v {
+		binary.LittleEndian.PutUint32(data[4*i:], math.Float32bits(f))
+	}
+	return b.Upload(offset, data)
+}
+
+// Destroy frees the memory. Work already submitted still finishes. Destroying
+// twice, or a nil buffer, does nothing.
+func (b *Buffer) Destroy() {
+	if b == nil || b.buf == nil {
+		return
+	}
+	for key, group := range b.d.bindGroups {
+		if key.uses(b.id) {
+			group.Release()
+			delete(b.d.bindGroups, key)
+		}
+	}
+	b.buf.Destroy()
+	b.buf.Release()
+	b.buf = nil
+	b.d.live -= b.size
+}
+
+// wordBytes returns words as little-endian bytes.
+func wordBytes(words []uint32) []byte {
+	data := make([]byte, 4*len(words))
+	for i, w := range words {
+		binary.LittleEndian.PutUint32(data[4*i:], w)
+	}
+	return data
+}

@@ -1,0 +1,32 @@
+package gpu
+
+import "keyfold/gpu/ref"
+
+// Cache names the buffers of one layer's cache for the kernels that touch it.
+//
+//	K, V   (slots of all heads, head_dim)  of type Type
+//	Slots  (slots of all heads, 3) words   position, n, bias as f32
+//	Heads  (n_kv_heads, 2) u32             offset and length of each head in slots
+//
+// Heads stays as it is while tokens are appended; kernels are told how many
+// were (nBefore), so that a decoded token uploads nothing per layer.
+type Cache struct {
+	Type     ref.CacheType
+	HeadDim  int
+	NKVHeads int
+	K, V     *Buffer
+	Slots    *Buffer
+	Heads    *Buffer
+}
+
+// kernel names a kernel that reads this cache, and one that writes it if write is set.
+func (c *Cache) kernel(name string, read, write bool) kernelID {
+	id := kernelID{name: name, consts: [2]constant{{"HEAD_DIM", c.HeadDim}}}
+	if read {
+		id.parts[0] = "cache_" + c.Type.String()
+	}
+	if write {
+		id.parts[1] = "cache_write_" + c.Type.String()
+	}
+	return id
+}

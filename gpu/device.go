@@ -1,0 +1,113 @@
+// Package gpu runs keyfold's compute shaders.
+//
+// The nouns, in reading order: a [Device] is an adapter that has been opened; a
+// [Buffer] is memory on it; a [Pass] records kernels and submits them together.
+// Every kernel has one wrapper method on Pass, in the file of the kernel's name:
+// rms_norm.go records shaders/rms_norm.wgsl, whose CPU twin is ref/rms_norm.go.
+//
+// gpu knows buffers and shapes. It knows nothing of layers, tokens or methods.
+package gpu
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/cogentcore/webgpu/wgpu"
+)
+
+// ErrNoDevice is what [Open] wraps when there is nothing to run shaders on.
+var ErrNoDevice = errors.New("no WebGPU adapter")
+
+// Limits are the limits of an opened device that shapes are checked against.
+type Limits struct {
+	BindingBytes int // largest storage buffer binding
+	BufferBytes  int // largest buffer
+	Groups       int // most workgroups along one axis of a dispatch
+}
+
+// Device is an opened adapter with its compiled kernels. It is not safe for
+// concurrent use.
+type Device struct {
+	Name     string // what the driver calls the adapter
+	Backend  string // "Vulkan", "Metal", "D3D12" or "WebGPU" (in a browser)
+	Software bool   // the adapter is a CPU: kernels without barriers are faster there
+	Limits   Limits
+
+	dev     *wgpu.Device
+	queue   *wgpu.Queue
+	release func()
+
+	kernels    map[kernelID]*kernel
+	bindGroups map[bindKey]*wgpu.BindGroup
+	params     *Buffer // uniform blocks of one submit, paramStride bytes apart
+	staging    *Buffer // what a submit reads back
+	nextID     uint64  // of the next buffer
+	live       int     // bytes of all buffers not yet destroyed
+}
+
+// Open opens the best adapter of this machine: a discrete GPU before an
+// integrated one before a software adapter.
+func Open() (*Device, error) {
+	d, err := openDevice()
+	if err != nil {
+		return nil, err
+	}
+	d.kernels = map[kernelID]*kernel{}
+	d.bindGroups = map[bindKey]*wgpu.BindGroup{}
+	d.queue = d.dev.GetQueue()
+	d.params, err = d.newBuffer("params", paramStride*maxDispatches,
+		wgpu.BufferUsageUniform|wgpu.BufferUsageCopyDst)
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// LiveBytes returns the bytes of all buffers that exist now.
+func (d *Device) LiveBytes() int { return d.live }
+
+// Close frees everything that belongs to the device.
+func (d *Device) Close() {
+	for _, g := range d.bindGroups {
+		g.Release()
+	}
+	for _, k := range d.kernels {
+		k.release()
+	}
+	for _, b := range []*Buffer{d.params, d.staging} {
+		if b != nil {
+			b.Destroy()
+		}
+	}
+	d.bindGroups, d.kernels, d.params, d.staging = nil, nil, nil, nil
+	d.release()
+}
+
+// raise returns WebGPU's default limits with those raised that keyfold can use,
+// one by one: handing an adapter's own limits back as a whole fails, because
+// the binding leaves garbage in a field it does not know.
+func raise(adapter wgpu.Limits) wgpu.Limits {
+	limits := wgpu.DefaultLimits()
+	limits.MaxStorageBufferBindingSize = adapter.MaxStorageBufferBindingSize
+	limits.MaxBufferSize = adapter.MaxBufferSize
+	return limits
+}
+
+// setLimits remembers the limits that were granted.
+func (d *Device) setLimits(l wgpu.Limits) {
+	clampInt := func(v uint64) int { return int(min(v, math.MaxInt32*64)) }
+	d.Limits = Limits{
+		BindingBytes: clampInt(l.MaxStorageBufferBindingSize),
+		BufferBytes:  clampInt(l.MaxBufferSize),
+		Groups:       65535, // WebGPU's default, which is not raised
+	}
+}
+
+// catch turns a panic of the binding into an error.
+func catch(what string, err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("gpu: %s: %v", what, r)
+	}
+}

@@ -1,0 +1,64 @@
+//go:build !js
+
+package gpu
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/cogentcore/webgpu/wgpu"
+)
+
+// adapterOrder lists adapter types from best to worst.
+var adapterOrder = []wgpu.AdapterType{
+	wgpu.AdapterTypeDiscreteGPU,
+	wgpu.AdapterTypeIntegratedGPU,
+	wgpu.AdapterTypeUnknown,
+	wgpu.AdapterTypeCPU,
+}
+
+func openDevice() (d *Device, err error) {
+	defer catch("open", &err)
+	wgpu.SetLogLevel(wgpu.LogLevelError)
+	instance := wgpu.CreateInstance(&wgpu.InstanceDescriptor{Backends: wgpu.InstanceBackendPrimary})
+	defer instance.Release()
+
+	adapters := instance.EnumerateAdapters(&wgpu.InstanceEnumerateAdapterOptons{Backends: wgpu.InstanceBackendPrimary})
+	if len(adapters) == 0 {
+		return nil, fmt.Errorf("gpu: %w: found no Vulkan, Metal or D3D12 driver; "+
+			"on Debian and Ubuntu the packages libvulkan1 and mesa-vulkan-drivers bring a software one", ErrNoDevice)
+	}
+	rank := func(a *wgpu.Adapter) int { return slices.Index(adapterOrder, a.GetInfo().AdapterType) }
+	slices.SortStableFunc(adapters, func(a, b *wgpu.Adapter) int { return rank(a) - rank(b) })
+	for _, a := range adapters[1:] {
+		a.Release()
+	}
+	adapter := adapters[0]
+	info := adapter.GetInfo()
+	dev, err := adapter.RequestDevice(&wgpu.DeviceDescriptor{
+		RequiredLimits: &wgpu.RequiredLimits{Limits: raise(adapter.GetLimits().Limits)},
+	})
+	if err != nil {
+		adapter.Release()
+		return nil, fmt.Errorf("gpu: open %s: %w", info.Name, err)
+	}
+	d = &Device{
+		Name:     info.Name,
+		Backend:  backendNames[info.BackendType],
+		Software: info.AdapterType == wgpu.AdapterTypeCPU,
+		dev:      dev,
+		release:  func() { dev.Release(); adapter.Release() },
+	}
+	d.setLimits(dev.GetLimits().Limits)
+	return d, nil
+}
+
+var backendNames = map[wgpu.BackendType]string{
+	wgpu.BackendTypeVulkan: "Vulkan",
+	wgpu.BackendTypeMetal:  "Metal",
+	wgpu.BackendTypeD3D12:  "D3D12",
+}
+
+// wait blocks until every submitted command has finished: wgpu-native delivers
+// map callbacks only from inside Poll.
+func (d *Device) wait() { d.dev.Poll(true, nil) }

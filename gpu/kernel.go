@@ -1,0 +1,253 @@
+package gpu
+
+import (
+	"embed"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/cogentcore/webgpu/wgpu"
+)
+
+//go:embed shaders/*.wgsl
+var shaders embed.FS
+
+const (
+	paramStride   = 256  // bytes between uniform blocks: WebGPU's default offset alignment
+	maxDispatches = 1024 // per submit; a longer pass is submitted in pieces
+	maxBindings   = 9    // storage buffers of one kernel, and the uniform block
+)
+
+// kernelID names one shader text: a kernel's file, the files that are joined to
+// it (a weight reader, or a cache reader and writer) and the constants that are
+// rewritten in it.
+type kernelID struct {
+	name   string
+	parts  [2]string   // "weights_q8_0", "cache_f16", ...; "" for none
+	consts [2]constant // the zero constant for none
+}
+
+type constant struct {
+	name  string
+	value int
+}
+
+func (id kernelID) String() string {
+	s := id.name
+	for _, part := range id.parts {
+		if part != "" {
+			s += "+" + part
+		}
+	}
+	for _, c := range id.consts {
+		if c.name != "" {
+			s += fmt.Sprintf("(%s=%d)", c.name, c.value)
+		}
+	}
+	return s
+}
+
+// source returns the WGSL text of a kernel: its file with its constants
+// rewritten, then the joined files.
+func (id kernelID) source() (string, error) {
+	var text strings.Builder
+	for i, name := range append([]string{id.name}, id.parts[:]...) {
+		if name == "" {
+			continue
+		}
+		data, err := shaders.ReadFile("shaders/" + name + ".wgsl")
+		if err != nil {
+			return "", fmt.Errorf("gpu: no shader named %s.wgsl", name)
+		}
+		if i > 0 {
+			text.WriteString("\n")
+		}
+		text.Write(data)
+	}
+	src := text.String()
+	for _, c := range id.consts {
+		if c.name == "" {
+			continue
+		}
+		var err error
+		if src, err = setConst(src, c.name, c.value); err != nil {
+			return "", err
+		}
+	}
+	return src, nil
+}
+
+// setConst rewrites the line "const NAME: u32 = 64u;" to hold value. The text
+// keeps its line numbers, so compiler errors stay true. It is the only
+// substitution made in a shader: the native compiler knows no override
+// constants.
+func setConst(src, name string, value int) (string, error) {
+	prefix := "const " + name + ": u32 = "
+	if n := strings.Count(src, prefix); n != 1 {
+		return "", fmt.Errorf("gpu: shader declares const %s %d times, want once", name, n)
+	}
+	at := strings.Index(src, prefix) + len(prefix)
+	end := strings.IndexByte(src[at:], ';')
+	if end < 0 {
+		return "", fmt.Errorf("gpu: shader const %s has no semicolon", name)
+	}
+	return src[:at] + strconv.Itoa(value) + "u" + src[at+end:], nil
+}
+
+// binding is a storage buffer that a shader declares.
+type binding struct {
+	name     string
+	number   uint32
+	readOnly bool
+}
+
+// storageBindings finds the lines
+//
+//	@group(0) @binding(N) var<storage, read> name: type;
+//
+// of a shader, in the order of N. Style demands exactly this form, and a test
+// that every shader keeps to it.
+func storageBindings(src string) []binding {
+	var found [maxBindings]binding
+	for line := range strings.Lines(src) {
+		var b binding
+		rest, ok := strings.CutPrefix(line, "@group(0) @binding(")
+		if !ok {
+			continue
+		}
+		number, rest, _ := strings.Cut(rest, ")")
+		access, rest, _ := strings.Cut(rest, ">")
+		n, err := strconv.Atoi(number)
+		if err != nil || n <= 0 || n >= maxBindings {
+			continue
+		}
+		b.number = uint32(n)
+		b.readOnly = strings.HasSuffix(access, "<storage, read")
+		b.name, _, _ = strings.Cut(strings.TrimSpace(rest), ":")
+		found[n] = b
+	}
+	var list []binding
+	for _, b := range found {
+		if b.name != "" {
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
+// kernel is a compiled shader with its layout.
+type kernel struct {
+	id       kernelID
+	bindings []binding
+	layout   *wgpu.BindGroupLayout
+	pipeline *wgpu.ComputePipeline
+	release  func()
+}
+
+// kernel returns the compiled kernel, compiling it on first use.
+func (d *Device) kernel(id kernelID) (*kernel, error) {
+	if k, ok := d.kernels[id]; ok {
+		return k, nil
+	}
+	src, err := id.source()
+	if err != nil {
+		return nil, err
+	}
+	k, err := d.compile(id, src)
+	if err != nil {
+		return nil, fmt.Errorf("gpu: compile %v: %w", id, err)
+	}
+	d.kernels[id] = k
+	return k, nil
+}
+
+func (d *Device) compile(id kernelID, src string) (k *kernel, err error) {
+	defer catch("compile "+id.name, &err)
+	k = &kernel{id: id, bindings: storageBindings(src)}
+	entries := []wgpu.BindGroupLayoutEntry{{
+		Binding:    0,
+		Visibility: wgpu.ShaderStageCompute,
+		Buffer:     wgpu.BufferBindingLayout{Type: wgpu.BufferBindingTypeUniform, HasDynamicOffset: true},
+	}}
+	for _, b := range k.bindings {
+		kind := wgpu.BufferBindingTypeStorage
+		if b.readOnly {
+			kind = wgpu.BufferBindingTypeReadOnlyStorage
+		}
+		entries = append(entries, wgpu.BindGroupLayoutEntry{
+			Binding:    b.number,
+			Visibility: wgpu.ShaderStageCompute,
+			Buffer:     wgpu.BufferBindingLayout{Type: kind},
+		})
+	}
+	module, err := d.dev.CreateShaderModule(&wgpu.ShaderModuleDescriptor{
+		Label:          id.String(),
+		WGSLDescriptor: &wgpu.ShaderModuleWGSLDescriptor{Code: src},
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer module.Release()
+	k.layout, err = d.dev.CreateBindGroupLayout(&wgpu.BindGroupLayoutDescriptor{Entries: entries})
+	if err != nil {
+		return nil, err
+	}
+	layout, err := d.dev.CreatePipelineLayout(&wgpu.PipelineLayoutDescriptor{
+		BindGroupLayouts: []*wgpu.BindGroupLayout{k.layout},
+	})
+	if err != nil {
+		k.layout.Release()
+		return nil, err
+	}
+	defer layout.Release()
+	k.pipeline, err = d.dev.CreateComputePipeline(&wgpu.ComputePipelineDescriptor{
+		Layout:  layout,
+		Compute: wgpu.ProgrammableStageDescriptor{Module: module, EntryPoint: "main"},
+	})
+	if err != nil {
+		k.layout.Release()
+		return nil, err
+	}
+	k.release = func() { k.pipeline.Release(); k.layout.Release() }
+	return k, nil
+}
+
+// bindKey names a bind group: a kernel and the buffers bound to it.
+type bindKey struct {
+	kernel  kernelID
+	buffers [maxBindings]uint64
+}
+
+func (key bindKey) uses(id uint64) bool {
+	for _, b := range key.buffers {
+		if b == id {
+			return true
+		}
+	}
+	return false
+}
+
+// bindGroup returns the bind group of these buffers, making it on first use:
+// making one costs more than a small dispatch.
+func (d *Device) bindGroup(k *kernel, buffers []*Buffer) (group *wgpu.BindGroup, err error) {
+	defer catch("bind "+k.id.name, &err)
+	key := bindKey{kernel: k.id}
+	for i, b := range buffers {
+		key.buffers[i] = b.id
+	}
+	if group, ok := d.bindGroups[key]; ok {
+		return group, nil
+	}
+	entries := []wgpu.BindGroupEntry{{Binding: 0, Buffer: d.params.buf, Size: paramStride}}
+	for i, b := range buffers {
+		entries = append(entries, wgpu.BindGroupEntry{
+			Binding: k.bindings[i].number, Buffer: b.buf, Size: uint64(b.size),
+		})
+	}
+	group, err = d.dev.CreateBindGroup(&wgpu.BindGroupDescriptor{Layout: k.layout, Entries: entries})
+	if err != nil {
+		return nil, fmt.Errorf("gpu: bind %v: %w", k.id, err)
+	}
+	d.bindGroups[key] = group
+	return group, nil
+}

@@ -1,0 +1,309 @@
+package gpu
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"keyfold/gpu/ref"
+)
+
+// quantised returns a random matrix of the given type with some scales that
+// are subnormal halves, which a shader must not flush to zero.
+func quantised(name string, t ref.WeightType, rows, cols int) *ref.Weights {
+	r := rng(name)
+	w := &ref.Weights{Type: t, Rows: rows, Cols: cols}
+	quants := t.QuantWords(rows, cols)
+	w.Words = make([]uint32, quants+t.ScaleWords(rows, cols))
+	half := func(scale float64) uint32 { return ref.ToHalf(float32(scale * r.NormFloat64())) }
+	for i := range w.Words {
+		switch {
+		case t == ref.F32:
+			w.Words[i] = math.Float32bits(float32(r.NormFloat64()))
+		case t == ref.F16:
+			scale := 1.0
+			if i%5 == 0 {
+				scale = 1e-5
+			}
+			w.Words[i] = half(scale) | half(scale)<<16
+		case i < quants:
+			w.Words[i] = r.Uint32()
+		default:
+			scale := 0.01
+			if i%3 == 0 {
+				scale = 1e-5
+			}
+			w.Words[i] = half(scale) | half(scale)<<16
+		}
+	}
+	return w
+}
+
+func (d *Device) uploadWeights(t testing.TB, w *ref.Weights) *Weights {
+	t.Helper()
+	g, err := d.NewWeights("test", w.Type, w.Rows, w.Cols)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.Destroy)
+	if err := g.Upload(0, w); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+var weightTypes = []ref.WeightType{ref.F32, ref.F16, ref.Q8_0, ref.Q4_0, ref.Q8M}
+
+func TestEmbed(t *testing.T) {
+	d := openForTest(t)
+	for _, wt := range weightTypes {
+		for _, shape := range [][2]int{{1, 32}, {11, 64}, {300, 288}} {
+			rows, cols := shape[0], shape[1]
+			w := quantised("embed", wt, rows, cols)
+			tokens := []uint32{uint32(rows - 1), 0, uint32(rows / 2)}
+			want := make([]float32, len(tokens)*cols)
+			ref.Embed(w, tokens, want)
+			x := d.poisoned(t, len(want))
+			got := d.run(t, x, len(want), func(p *Pass) {
+				p.Embed(d.uploadWeights(t, w), d.uploadWords(t, tokens), x, len(tokens))
+			}).Floats()
+			// Unpacking is exact except for one rounding of d*q+m.
+			checkClose(t, fmt.Sprintf("%v %dx%d", wt, rows, cols), got, want, tol{abs: 1e-9, rel: 2e-7})
+		}
+	}
+}
+
+func TestRMSNorm(t *testing.T) {
+	variants(t, func(t *testing.T, d *Device) {
+		for _, tc := range []struct {
+			rows, dim, row0 int
+			scale           float32 // size of the inputs
+			why             string
+		}{
+			{1, 1, 0, 1, "smallest legal row"},
+			{1, 63, 0, 1, "one thread idle"},
+			{1, 64, 0, 1, "exactly one column per thread"},
+			{3, 65, 2, 1, "one thread owns two columns, and row offsets matter"},
+			{1, 64, 0, 1e-3, "eps is as large as the mean square"},
+			{17, 288, 0, 1, "many rows"},
+		} {
+			const eps = 1e-5
+			x := normals("x", (tc.row0+tc.rows)*tc.dim, tc.scale)
+			w := normals("w", tc.dim, 1)
+			want := make([]float32, tc.rows*tc.dim)
+			ref.RMSNorm(x, w, want, tc.rows, tc.dim, tc.row0, eps)
+			y := d.poisoned(t, len(want))
+			got := d.run(t, y, len(want), func(p *Pass) {
+				p.RMSNorm(d.upload(t, x), d.upload(t, w), y, tc.rows, tc.dim, tc.row0, eps)
+			}).Floats()
+			// One f32 sum of dim squares, then three multiplications.
+			checkClose(t, tc.why, got, want, tol{abs: 1e-6, rel: 1e-5})
+		}
+	})
+}
+
+func TestMatMul(t *testing.T) {
+	variants(t, func(t *testing.T, d *Device) {
+		for _, wt := range weightTypes {
+			for _, tc := range []struct {
+				rows, cols, n, xRow0, yCols, col0 int
+				add                               bool
+				why                               string
+			}{
+				{1, 32, 1, 0, 1, 0, false, "smallest"},
+				{5, 64, 1, 3, 9, 4, false, "one token, rows not a multiple of 4, offsets"},
+				{31, 288, 1, 0, 31, 0, true, "one token, added"},
+				{33, 64, 8, 0, 33, 0, false, "one tile of tokens"},
+				{65, 96, 19, 2, 70, 5, true, "odd tiles, offsets, added"},
+			} {
+				w := quantised("w", wt, tc.rows, tc.cols)
+				x := normals("x", (tc.xRow0+tc.n)*tc.cols, 1)
+				y := normals("y", tc.n*tc.yCols, 1)
+				want := slices.Clone(y)
+				ref.MatMul(w, x, want, tc.n, tc.xRow0, tc.yCols, tc.col0, tc.add)
+				out := d.upload(t, y)
+				got := d.run(t, out, len(y), func(p *Pass) {
+					p.MatMul(d.uploadWeights(t, w), d.upload(t, x), out, tc.n, tc.xRow0, tc.yCols, tc.col0, tc.add)
+				}).Floats()
+				// f32 sums of up to 288 products of size about 1 (4-bit: up to 0.1).
+				checkClose(t, fmt.Sprintf("%v: %s", wt, tc.why), got, want, tol{abs: 5e-5, rel: 1e-5})
+			}
+		}
+	})
+}
+
+// A matrix larger than one binding is split by rows, and nothing else changes.
+func TestMatMulSplitsLargeMatrices(t *testing.T) {
+	d := openForTest(t)
+	whole := d.Limits.BindingBytes
+	for _, wt := range weightTypes {
+		w := quantised("w", wt, 37, 64)
+		x, tokens := normals("x", 3*64, 1), []uint32{36, 0, 17}
+		want, wantX := make([]float32, 3*37), make([]float32, 3*64)
+		ref.MatMul(w, x, want, 3, 0, 37, 0, false)
+		ref.Embed(w, tokens, wantX)
+
+		xBuf, tokenBuf := d.upload(t, x), d.uploadWords(t, tokens)
+		y, embedded := d.poisoned(t, len(want)), d.poisoned(t, len(wantX))
+		d.Limits.BindingBytes = 4 * len(w.Words) / 3
+		split, err := d.NewWeights("split", wt, 37, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(split.parts) < 3 {
+			t.Fatalf("%v: %d parts, want at least 3", wt, len(split.parts))
+		}
+		for row0 := 0; row0 < 37; row0 += 10 { // uploads cross the borders of parts
+			rows := min(10, 37-row0)
+			piece := &ref.Weights{Type: wt, Rows: rows, Cols: 64}
+			q, s := wt.QuantWords(37, 64), wt.ScaleWords(row0, 64)
+			piece.Words = slices.Concat(w.Words[wt.QuantWords(row0, 64):wt.QuantWords(row0+rows, 64)],
+				w.Words[q+s:q+s+wt.ScaleWords(rows, 64)])
+			if err := split.Upload(row0, piece); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.Limits.BindingBytes = whole
+		got := d.run(t, y, len(want), func(p *Pass) {
+			p.Embed(split, tokenBuf, embedded, 3)
+			p.MatMul(split, xBuf, y, 3, 0, 37, 0, false)
+		}).Floats()
+		checkClose(t, wt.String(), got, want, tol{abs: 5e-5, rel: 1e-5})
+		gotX := d.run(t, embedded, len(wantX), func(*Pass) {}).Floats()
+		checkClose(t, wt.String()+" embed", gotX, wantX, tol{abs: 1e-9, rel: 2e-7})
+		split.Destroy()
+	}
+}
+
+func TestRoPE(t *testing.T) {
+	d := openForTest(t)
+	for _, tc := range []struct {
+		n, nHeads, extra, headDim int
+		base                      float64
+		why                       string
+	}{
+		{1, 1, 0, 2, 10000, "one pair"},
+		{3, 12, 4, 8, 10000, "several heads, values left alone"},
+		{2, 3, 1, 64, 500000, "another base"},
+	} {
+		stride := (tc.nHeads + tc.extra) * tc.headDim
+		qkv := normals("qkv", tc.n*stride, 1)
+		positions := []uint32{900, 3, 511}[:tc.n]
+		table := ref.RoPETable(0, 901, tc.headDim, tc.base)
+		want := slices.Clone(qkv)
+		ref.RoPE(table, positions, want, stride, tc.nHeads, tc.headDim)
+		buf := d.upload(t, qkv)
+		got := d.run(t, buf, len(qkv), func(p *Pass) {
+			p.RoPE(d.upload(t, table), d.uploadWords(t, positions), buf, tc.n, stride, tc.nHeads, tc.headDim)
+		}).Floats()
+		checkClose(t, tc.why, got, want, tol{abs: 1e-6, rel: 1e-6})
+	}
+}
+
+func TestCacheWrite(t *testing.T) {
+	d := openForTest(t)
+	for _, ct := range ref.CacheTypes {
+		for _, tc := range cacheCases {
+			const n, nBefore, room = 3, 2, 8
+			c := newTestCache(t, d, tc.name, ct, tc.headDim, tc.lens, room)
+			kvHeads := len(tc.lens)
+			qDim := kvHeads * tc.group * tc.headDim
+			stride := qDim + 2*kvHeads*tc.headDim
+			qkv := normals("qkv", n*stride, 1)
+			qkv[qDim] = 1e6 // beyond the largest half
+			positions := []uint32{1000, 1001, 1002}
+			d2 := d.run(t, c.GPU.K, len(c.K.Words), func(p *Pass) {
+				p.CacheWrite(d.upload(t, qkv), c.GPU, d.uploadWords(t, positions), n, stride, qDim, nBefore)
+			})
+			ref.CacheWrite(qkv, c.Heads, c.K, c.V, positions, c.Slots, stride, qDim, nBefore)
+			v := d.run(t, c.GPU.V, len(c.V.Words), func(*Pass) {})
+			slots := d.run(t, c.GPU.Slots, 3*len(c.Slots), func(*Pass) {})
+			if !slices.Equal(d2.Words(), c.K.Words) || !slices.Equal(v.Words(), c.V.Words) {
+				t.Errorf("%v, %s: keys or values differ from the twin's", ct, tc.name)
+			}
+			if !slices.Equal(slots.Words(), slotWords(c.Slots)) {
+				t.Errorf("%v, %s: slots differ from the twin's", ct, tc.name)
+			}
+		}
+	}
+}
+
+func TestAttention(t *testing.T) {
+	variants(t, func(t *testing.T, d *Device) {
+		for _, ct := range ref.CacheTypes {
+			for _, tc := range cacheCases {
+				for _, n := range []int{1, 5} {
+					const nBefore = 2
+					// The last rows of each head are the new tokens' own.
+					c := newTestCache(t, d, tc.name, ct, tc.headDim, tc.lens, 0)
+					for h := range c.Heads {
+						c.Heads[h].Len = max(0, c.Heads[h].Len-nBefore-n)
+					}
+					c.GPU.Heads = d.uploadWords(t, headWords(c.Heads))
+					if slices.Min(tc.lens) < nBefore+n {
+						c = newTestCache(t, d, tc.name, ct, tc.headDim, tc.lens, nBefore+n)
+					}
+					kvHeads := len(tc.lens)
+					nHeads := kvHeads * tc.group
+					stride := (nHeads + 2*kvHeads) * tc.headDim
+					q := normals("q", n*stride, 1)
+					q[0] = 30 // one sharp score among flat ones
+					scale := float32(1 / math.Sqrt(float64(tc.headDim)))
+					want, wantLSE := make([]float32, n*nHeads*tc.headDim), make([]float32, n*nHeads)
+					ref.Attention(c.K, c.V, c.Slots, c.Heads, q, want, wantLSE, n, stride, nHeads, nBefore, scale)
+					out, lse := d.poisoned(t, len(want)), d.poisoned(t, len(wantLSE))
+					got := d.run(t, out, len(want), func(p *Pass) {
+						p.Attention(c.GPU, d.upload(t, q), out, lse, n, stride, nHeads, nBefore, scale)
+					}).Floats()
+					what := fmt.Sprintf("%v, %s, n=%d", ct, tc.name, n)
+					// exp of scores of size up to 30 that carry an f32 rounding each.
+					checkClose(t, what, got, want, tol{abs: 1e-5, rel: 1e-5})
+					checkClose(t, what+" lse", d.run(t, lse, len(wantLSE), func(*Pass) {}).Floats(), wantLSE, tol{abs: 1e-5, rel: 1e-6})
+				}
+			}
+		}
+	})
+}
+
+func TestSwiGLU(t *testing.T) {
+	d := openForTest(t)
+	for _, tc := range []struct{ n, hidden int }{{1, 1}, {1, 63}, {2, 64}, {3, 172}} {
+		gateUp := normals("gate_up", 2*tc.n*tc.hidden, 3)
+		want := make([]float32, tc.n*tc.hidden)
+		ref.SwiGLU(gateUp, want, tc.n, tc.hidden)
+		y := d.poisoned(t, len(want))
+		got := d.run(t, y, len(want), func(p *Pass) {
+			p.SwiGLU(d.upload(t, gateUp), y, tc.n, tc.hidden)
+		}).Floats()
+		checkClose(t, fmt.Sprint(tc), got, want, tol{abs: 1e-6, rel: 1e-5})
+	}
+}
+
+func TestChoose(t *testing.T) {
+	d := openForTest(t)
+	for _, vocab := range []int{1, 63, 64, 1000} {
+		logits := normals("logits", 2*vocab, 3)
+		for _, temperature := range []float32{0, 0.8} {
+			for position := range uint32(20) {
+				want, wantLSE := ref.Choose(logits[vocab:], 7, position, temperature)
+				chosen := d.poisoned(t, 3)
+				got := d.run(t, chosen, 3, func(p *Pass) {
+					p.Choose(d.upload(t, logits), chosen, vocab, 1, 7, position, temperature)
+				})
+				if int(got.Words()[0]) != want {
+					t.Fatalf("vocab %d, temperature %g, position %d: chose %d, want %d", vocab, temperature, position, got.Words()[0], want)
+				}
+				checkClose(t, "logit and lse", got.Floats()[1:], []float32{logits[vocab+want], wantLSE}, tol{abs: 2e-6, rel: 1e-6})
+			}
+		}
+	}
+	// Ties go to the lower id.
+	chosen := d.poisoned(t, 3)
+	got := d.run(t, chosen, 3, func(p *Pass) {
+		p.Choose(d.upload(t, []float32{1, 5, 2, 5, 5}), chosen, 5, 0, 0, 0, 0)
+	})
+	if got.Words()[0] != 1 {
+		t.Errorf("tie: chose %d, want 1", got.Words()[0])
+	}
+}

@@ -1,0 +1,254 @@
+package gpu
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/cogentcore/webgpu/wgpu"
+)
+
+// Pass records kernels and copies, in order, and submits them together. Like a
+// bufio.Writer it keeps its first error and ignores what comes after it, so
+// that a forward pass is a list of steps with one check at the end.
+type Pass struct {
+	d       *Device
+	err     error
+	encoder *wgpu.CommandEncoder
+	compute *wgpu.ComputePassEncoder // nil while no compute pass is open
+	params  []byte                   // uniform blocks of the dispatches since the last submit
+	reads   []*Read
+	count   int // dispatches so far, over all submits
+}
+
+// Read is data on its way back from the device.
+type Read struct {
+	from   *Buffer
+	offset int
+	data   []byte
+}
+
+// Begin starts a pass. Every pass must end with Submit.
+func (d *Device) Begin() *Pass { return &Pass{d: d} }
+
+// Dispatches returns how many kernels were recorded so far.
+func (p *Pass) Dispatches() int { return p.count }
+
+// Fail makes the pass fail with err unless it has failed before.
+func (p *Pass) Fail(err error) {
+	if p.err == nil {
+		p.err = err
+	}
+}
+
+// Copy records a copy of n bytes.
+func (p *Pass) Copy(dst *Buffer, dstOffset int, src *Buffer, srcOffset, n int) {
+	if p.err != nil || n == 0 {
+		return
+	}
+	if dstOffset < 0 || srcOffset < 0 || dstOffset+n > dst.size || srcOffset+n > src.size {
+		p.Fail(fmt.Errorf("gpu: copy %d bytes from %s[%d:] of %d to %s[%d:] of %d: outside",
+			n, src.label, srcOffset, src.size, dst.label, dstOffset, dst.size))
+		return
+	}
+	if !p.open() {
+		return
+	}
+	p.endCompute()
+	if err := p.encoder.CopyBufferToBuffer(src.buf, uint64(srcOffset), dst.buf, uint64(dstOffset), uint64(n)); err != nil {
+		p.Fail(fmt.Errorf("gpu: copy to %s: %w", dst.label, err))
+	}
+}
+
+// Read asks for n bytes of b at offset as they are at the end of the pass. The
+// result is valid after Submit.
+func (p *Pass) Read(b *Buffer, offset, n int) *Read {
+	r := &Read{from: b, offset: offset, data: make([]byte, n)}
+	if offset < 0 || offset%4 != 0 || n%4 != 0 || offset+n > b.size {
+		p.Fail(fmt.Errorf("gpu: read %d bytes at %d of %s, which has %d", n, offset, b.label, b.size))
+	} else if n > 0 {
+		p.reads = append(p.reads, r)
+	}
+	return r
+}
+
+// Words returns what was read as 32-bit words.
+func (r *Read) Words() []uint32 {
+	words := make([]uint32, len(r.data)/4)
+	for i := range words {
+		words[i] = binary.LittleEndian.Uint32(r.data[4*i:])
+	}
+	return words
+}
+
+// Floats returns what was read as 32-bit floats.
+func (r *Read) Floats() []float32 {
+	v := make([]float32, len(r.data)/4)
+	for i := range v {
+		v[i] = math.Float32frombits(binary.LittleEndian.Uint32(r.data[4*i:]))
+	}
+	return v
+}
+
+// Submit sends what was recorded to the device and, if anything is to be read
+// back, waits for it. It returns the first error of the pass. The pass is empty
+// afterwards and must not be used again.
+func (p *Pass) Submit() error {
+	if p.err == nil && len(p.reads) > 0 {
+		p.copyReads()
+	}
+	p.flush()
+	if p.err == nil && len(p.reads) > 0 {
+		p.err = p.d.fetch(p.reads)
+	}
+	return p.err
+}
+
+// copyReads records the copies from the read buffers to the staging buffer,
+// one behind the other.
+func (p *Pass) copyReads() {
+	total := 0
+	for _, r := range p.reads {
+		total += len(r.data)
+	}
+	if p.d.staging == nil || p.d.staging.size < total {
+		p.d.staging.Destroy()
+		var err error
+		p.d.staging, err = p.d.newBuffer("staging", total, wgpu.BufferUsageMapRead|wgpu.BufferUsageCopyDst)
+		if err != nil {
+			p.Fail(err)
+			return
+		}
+	}
+	at := 0
+	for _, r := range p.reads {
+		p.Copy(p.d.staging, at, r.from, r.offset, len(r.data))
+		at += len(r.data)
+	}
+}
+
+// fetch maps the staging buffer and fills the reads from it.
+func (d *Device) fetch(reads []*Read) (err error) {
+	defer catch("read back", &err)
+	status := wgpu.BufferMapAsyncStatusUnknown
+	err = d.staging.buf.MapAsync(wgpu.MapModeRead, 0, uint64(d.staging.size),
+		func(s wgpu.BufferMapAsyncStatus) { status = s })
+	if err != nil {
+		return fmt.Errorf("gpu: read back: %w", err)
+	}
+	d.wait()
+	if status != wgpu.BufferMapAsyncStatusSuccess {
+		return fmt.Errorf("gpu: read back: mapping ended with status %v", status)
+	}
+	mapped := d.staging.buf.GetMappedRange(0, uint(d.staging.size))
+	at := 0
+	for _, r := range reads {
+		at += copy(r.data, mapped[at:at+len(r.data)])
+	}
+	return d.staging.buf.Unmap()
+}
+
+// open makes sure that there is an encoder.
+func (p *Pass) open() bool {
+	if p.encoder == nil {
+		encoder, err := p.d.dev.CreateCommandEncoder(nil)
+		if err != nil {
+			p.Fail(fmt.Errorf("gpu: %w", err))
+			return false
+		}
+		p.encoder = encoder
+	}
+	return true
+}
+
+func (p *Pass) endCompute() {
+	if p.compute != nil {
+		p.compute.End()
+		p.compute.Release() // before the encoder finishes, or wgpu-native complains
+		p.compute = nil
+	}
+}
+
+// flush submits what was recorded so far.
+func (p *Pass) flush() {
+	if p.encoder == nil {
+		return
+	}
+	defer func() {
+		p.encoder.Release()
+		p.encoder, p.params = nil, p.params[:0]
+	}()
+	defer catch("submit", &p.err)
+	p.endCompute()
+	commands, err := p.encoder.Finish(nil)
+	if err != nil {
+		p.Fail(fmt.Errorf("gpu: submit: %w", err))
+		return
+	}
+	defer commands.Release()
+	if p.err != nil {
+		return
+	}
+	if err := p.d.params.Upload(0, p.params); err != nil {
+		p.Fail(err)
+		return
+	}
+	p.d.queue.Submit(commands)
+}
+
+// dispatch records one kernel.
+//
+//	groups   workgroups along x, y, z; nothing is recorded if one is 0
+//	params   the words of the shader's struct Params, in order
+//	buffers  in the order of the shader's binding numbers
+func (p *Pass) dispatch(id kernelID, groups [3]int, params []uint32, buffers ...*Buffer) {
+	if p.err != nil || groups[0] == 0 || groups[1] == 0 || groups[2] == 0 {
+		return
+	}
+	k, err := p.d.kernel(id)
+	if err != nil {
+		p.Fail(err)
+		return
+	}
+	if len(buffers) != len(k.bindings) {
+		panic(fmt.Sprintf("BUG: gpu: %v takes %d buffers, got %d", id, len(k.bindings), len(buffers)))
+	}
+	for _, g := range groups {
+		if g > p.d.Limits.Groups {
+			p.Fail(fmt.Errorf("gpu: %s: %v workgroups, this device allows %d along an axis",
+				id.name, groups, p.d.Limits.Groups))
+			return
+		}
+	}
+	group, err := p.d.bindGroup(k, buffers)
+	if err != nil {
+		p.Fail(err)
+		return
+	}
+	if len(p.params) == paramStride*maxDispatches {
+		p.flush()
+	}
+	offset := len(p.params)
+	p.params = append(p.params, wordBytes(params)...)
+	p.params = append(p.params, make([]byte, paramStride-4*len(params))...)
+	if !p.open() {
+		return
+	}
+	if p.compute == nil {
+		p.compute = p.encoder.BeginComputePass(nil)
+	}
+	p.compute.SetPipeline(k.pipeline)
+	p.compute.SetBindGroup(0, group, []uint32{uint32(offset)})
+	p.compute.DispatchWorkgroups(uint32(groups[0]), uint32(groups[1]), uint32(groups[2]))
+	p.count++
+}
+
+// want fails the pass if b holds fewer than n elements of 4 bytes.
+func (p *Pass) want(kernel, name string, b *Buffer, n int, why string) {
+	if p.err == nil && b.size < 4*n {
+		p.Fail(fmt.Errorf("gpu: %s: buffer %s holds %d elements, want %s = %d", kernel, name, b.size/4, why, n))
+	}
+}
+
+// divUp returns a / b, rounded up.
+func divUp(a, b int) int { return (a + b - 1) / b }

@@ -1,0 +1,71 @@
+package ref
+
+import "math"
+
+// Attention is the CPU twin of gpu/shaders/attention.wgsl and
+// attention_decode.wgsl: n new tokens attend to a ragged cache.
+//
+//	s_j = scale q·k_j + bias_j    out = Σ_j exp(s_j − lse) v_j    lse = ln Σ_j exp(s_j)
+//
+// Token t sees head.Len + nBefore + t + 1 slots of its KV head: what the cache
+// held, and the new tokens up to itself.
+//
+//	k, v   (slots of all heads, head_dim)
+//	slots  (slots of all heads)
+//	heads  (n_kv_heads)
+//	q      (n, stride), its first nHeads*head_dim columns
+//	out    (n, nHeads*head_dim)  overwritten
+//	lse    (n, nHeads)           overwritten
+//
+// Source: Vaswani et al. 2017, arXiv:1706.03762, eq. 1.
+func Attention(k, v Rows, slots []Slot, heads []Head, q, out, lse []float32, n, stride, nHeads, nBefore int, scale float32) {
+	headDim, groupSize := k.HeadDim, nHeads/len(heads)
+	row := make([]float32, headDim)
+	sum := make([]float64, headDim)
+	for kvHead, head := range heads {
+		for t := range n {
+			visible := head.Len + nBefore + t + 1
+			for h := kvHead * groupSize; h < (kvHead+1)*groupSize; h++ {
+				query := q[t*stride+h*headDim : t*stride+(h+1)*headDim]
+				scores := Scores(k, slots, head.Offset, visible, query, scale)
+				norm := LogSumExp(scores)
+				clear(sum)
+				for j, s := range scores {
+					p := math.Exp(s - norm)
+					v.Get(row, head.Offset+j)
+					for i, x := range row {
+						sum[i] += p * float64(x)
+					}
+				}
+				for i, x := range sum {
+					out[(t*nHeads+h)*headDim+i] = float32(x)
+				}
+				lse[t*nHeads+h] = float32(norm)
+			}
+		}
+	}
+}
+
+// Scores returns scale q·k_j + bias_j for n slots from first on.
+func Scores(k Rows, slots []Slot, first, n int, query []float32, scale float32) []float64 {
+	row := make([]float32, k.HeadDim)
+	scores := make([]float64, n)
+	for j := range scores {
+		k.Get(row, first+j)
+		scores[j] = float64(scale)*dot(query, row) + float64(slots[first+j].Bias)
+	}
+	return scores
+}
+
+// LogSumExp returns ln Σ exp(s_j), computed below the maximum so that nothing overflows.
+func LogSumExp(s []float64) float64 {
+	top := math.Inf(-1)
+	for _, v := range s {
+		top = math.Max(top, v)
+	}
+	var sum float64
+	for _, v := range s {
+		sum += math.Exp(v - top)
+	}
+	return top + math.Log(sum)
+}

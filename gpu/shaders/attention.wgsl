@@ -1,0 +1,81 @@
+// attention.wgsl: attention of new tokens over a ragged cache, one thread per
+// query. Joined to a cache reader.
+//
+//     s_j = scale * q . k_j + bias_j       j over the slots of KV head h / group_size, first to the token's own
+//     out = sum_j exp(s_j - lse) v_j       lse = ln sum_j exp(s_j)
+//
+// Shapes     k_cache, v_cache of the joined type   slots (all slots, 3) words: position, n, bias as f32
+//            heads (n_kv_heads) vec2(offset, len)   q (n, stride) f32, its first n_heads * HEAD_DIM columns
+//            out (n, n_heads * HEAD_DIM) f32   lse (n, n_heads) f32
+// Dispatch   (n * n_heads / WG_SIZE rounded up, 1, 1)
+// Threads    WG_SIZE; one thread owns query head id / n of token id % n, so that neighbours read the same keys
+// Limits     HEAD_DIM a multiple of 4. Token t sees heads[h].len + n_before + t + 1 slots: what the cache held,
+//            and the new tokens up to itself, which cache_write has stored
+// Twin       gpu/ref/attention.go
+// Source     Vaswani et al. 2017, arXiv:1706.03762, eq. 1; running maximum as in Milakov & Gimelshein 2018,
+//            arXiv:1805.02867, algorithm 3
+
+struct Params {
+    n: u32,
+    stride: u32,
+    n_heads: u32,
+    group_size: u32,
+    n_before: u32,
+    scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(3) var<storage, read> slots: array<u32>;
+@group(0) @binding(4) var<storage, read> heads: array<vec2<u32>>;
+@group(0) @binding(5) var<storage, read> q: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> out: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> lse: array<f32>;
+
+const WG_SIZE: u32 = 32u;
+const HEAD_DIM: u32 = 64u;
+const NEG_LARGE: f32 = -1e30;
+
+@compute @workgroup_size(WG_SIZE)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let h = id.x / params.n;
+    let t = id.x % params.n;
+    if h >= params.n_heads {
+        return;
+    }
+    let head = heads[h / params.group_size];
+    let first = head.x;
+    let end = first + head.y + params.n_before + t + 1u;
+
+    var query: array<vec4<f32>, HEAD_DIM / 4u>;
+    var sum: array<vec4<f32>, HEAD_DIM / 4u>;
+    for (var i = 0u; i < HEAD_DIM / 4u; i++) {
+        query[i] = params.scale * q[(t * params.stride + h * HEAD_DIM) / 4u + i];
+    }
+    var top = NEG_LARGE;
+    var total = 0.0;
+    for (var slot = first; slot < end; slot++) {
+        var s4 = vec4<f32>(0.0);
+        for (var i = 0u; i < HEAD_DIM / 4u; i++) {
+            s4 += query[i] * k4(slot, i);
+        }
+        let s = (s4.x + s4.y) + (s4.z + s4.w) + bitcast<f32>(slots[3u * slot + 2u]);
+        // A new maximum rescales what was summed so far.
+        if s > top {
+            let shrink = exp(top - s);
+            total *= shrink;
+            for (var i = 0u; i < HEAD_DIM / 4u; i++) {
+                sum[i] *= shrink;
+            }
+            top = s;
+        }
+        let p = exp(s - top);
+        total += p;
+        for (var i = 0u; i < HEAD_DIM / 4u; i++) {
+            sum[i] += p * v4(slot, i);
+        }
+    }
+    for (var i = 0u; i < HEAD_DIM / 4u; i++) {
+        out[(t * params.n_heads + h) * (HEAD_DIM / 4u) + i] = sum[i] / total;
+    }
+    lse[t * params.n_heads + h] = top + log(total);
+}

@@ -1,0 +1,20 @@
+// cache_f16.wgsl: reads four neighbouring elements of a row of an f16 cache.
+// Joined to a kernel with a constant HEAD_DIM.
+//
+// Shapes     k_cache, v_cache (slots of all heads, HEAD_DIM / 4) four halves in two words, low half first
+// Limits     HEAD_DIM a multiple of 4
+// Twin       gpu/ref/rows.go
+// Source     definition
+
+@group(0) @binding(1) var<storage, read> k_cache: array<vec2<u32>>;
+@group(0) @binding(2) var<storage, read> v_cache: array<vec2<u32>>;
+
+fn k4(slot: u32, i4: u32) -> vec4<f32> {
+    let cell = k_cache[slot * (HEAD_DIM / 4u) + i4];
+    return vec4<f32>(unpack2x16float(cell.x), unpack2x16float(cell.y));
+}
+
+fn v4(slot: u32, i4: u32) -> vec4<f32> {
+    let cell = v_cache[slot * (HEAD_DIM / 4u) + i4];
+    return vec4<f32>(unpack2x16float(cell.x), unpack2x16float(cell.y));
+}

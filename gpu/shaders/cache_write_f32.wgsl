@@ -1,0 +1,18 @@
+// cache_write_f32.wgsl: writes four neighbouring elements of a row of an f32
+// cache. Joined to a kernel with a constant HEAD_DIM.
+//
+// Shapes     k_out, v_out (slots of all heads, HEAD_DIM / 4) vec4<f32>
+// Limits     HEAD_DIM a multiple of 4
+// Twin       gpu/ref/rows.go
+// Source     definition
+
+@group(0) @binding(3) var<storage, read_write> k_out: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> v_out: array<vec4<f32>>;
+
+fn put_k4(slot: u32, i4: u32, k: vec4<f32>) {
+    k_out[slot * (HEAD_DIM / 4u) + i4] = k;
+}
+
+fn put_v4(slot: u32, i4: u32, v: vec4<f32>) {
+    v_out[slot * (HEAD_DIM / 4u) + i4] = v;
+}

@@ -1,0 +1,20 @@
+// weights_q4_0.wgsl: reads four neighbouring weights of a Q4_0 matrix. Joined
+// to a kernel whose struct Params has cols and scales.
+//
+//     w = d * (q - 8)        one scale d per 32 neighbouring columns
+//
+// Shapes     weights[0 ..]              (rows, cols / 8)  eight 4-bit q a word, first column lowest
+//            weights[params.scales ..]  (rows, cols / 32) halves d, two a word
+// Limits     cols a multiple of 32
+// Twin       gpu/ref/weights.go
+// Source     ggml's block_q4_0, its nibbles put in the order of the columns
+
+@group(0) @binding(1) var<storage, read> weights: array<u32>;
+
+fn weight4(row: u32, col4: u32) -> vec4<f32> {
+    let word = weights[row * (params.cols / 8u) + col4 / 2u] >> (16u * (col4 % 2u));
+    let block = row * (params.cols / 32u) + col4 / 8u;
+    let d = unpack2x16float(weights[params.scales + block / 2u])[block % 2u];
+    let q = vec4<u32>(word, word >> 4u, word >> 8u, word >> 12u) & vec4<u32>(15u);
+    return d * (vec4<f32>(q) - 8.0);
+}
