@@ -20,7 +20,9 @@ var adapterOrder = []wgpu.AdapterType{
 func openDevice() (d *Device, err error) {
 	defer catch("open", &err)
 	wgpu.SetLogLevel(wgpu.LogLevelError)
-	instance := wgpu.CreateInstance(&wgpu.InstanceDescriptor{Backends: wgpu.InstanceBackendPrimary})
+	// With a descriptor the binding hands over memory it has not cleared, and
+	// wgpu-native aborts on what it finds there.
+	instance := wgpu.CreateInstance(nil)
 	defer instance.Release()
 
 	adapters := instance.EnumerateAdapters(&wgpu.InstanceEnumerateAdapterOptons{Backends: wgpu.InstanceBackendPrimary})
@@ -40,10 +42,10 @@ func openDevice() (d *Device, err error) {
 	})
 	if err != nil {
 		adapter.Release()
-		return nil, fmt.Errorf("gpu: open %s: %w", info.Name, err)
+		return nil, fmt.Errorf("gpu: open %s: %w", info.DriverDescription, err)
 	}
 	d = &Device{
-		Name:     info.Name,
+		Name:     info.DriverDescription, // its Name is a number
 		Backend:  backendNames[info.BackendType],
 		Software: info.AdapterType == wgpu.AdapterTypeCPU,
 		dev:      dev,

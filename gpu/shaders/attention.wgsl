@@ -33,6 +33,7 @@ struct Params {
 
 const WG_SIZE: u32 = 32u;
 const HEAD_DIM: u32 = 64u;
+const HEAD_DIM4: u32 = HEAD_DIM / 4u;
 const NEG_LARGE: f32 = -1e30;
 
 @compute @workgroup_size(WG_SIZE)
@@ -46,36 +47,33 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let first = head.x;
     let end = first + head.y + params.n_before + t + 1u;
 
-    var query: array<vec4<f32>, HEAD_DIM / 4u>;
-    var sum: array<vec4<f32>, HEAD_DIM / 4u>;
-    for (var i = 0u; i < HEAD_DIM / 4u; i++) {
-        query[i] = params.scale * q[(t * params.stride + h * HEAD_DIM) / 4u + i];
-    }
+    let query = (t * params.stride + h * HEAD_DIM) / 4u;
+    var sum: array<vec4<f32>, HEAD_DIM4>;
     var top = NEG_LARGE;
     var total = 0.0;
     for (var slot = first; slot < end; slot++) {
         var s4 = vec4<f32>(0.0);
-        for (var i = 0u; i < HEAD_DIM / 4u; i++) {
-            s4 += query[i] * k4(slot, i);
+        for (var i = 0u; i < HEAD_DIM4; i++) {
+            s4 += q[query + i] * k4(slot, i);
         }
-        let s = (s4.x + s4.y) + (s4.z + s4.w) + bitcast<f32>(slots[3u * slot + 2u]);
+        let s = params.scale * ((s4.x + s4.y) + (s4.z + s4.w)) + bitcast<f32>(slots[3u * slot + 2u]);
         // A new maximum rescales what was summed so far.
         if s > top {
             let shrink = exp(top - s);
             total *= shrink;
-            for (var i = 0u; i < HEAD_DIM / 4u; i++) {
+            for (var i = 0u; i < HEAD_DIM4; i++) {
                 sum[i] *= shrink;
             }
             top = s;
         }
         let p = exp(s - top);
         total += p;
-        for (var i = 0u; i < HEAD_DIM / 4u; i++) {
+        for (var i = 0u; i < HEAD_DIM4; i++) {
             sum[i] += p * v4(slot, i);
         }
     }
-    for (var i = 0u; i < HEAD_DIM / 4u; i++) {
-        out[(t * params.n_heads + h) * (HEAD_DIM / 4u) + i] = sum[i] / total;
+    for (var i = 0u; i < HEAD_DIM4; i++) {
+        out[(t * params.n_heads + h) * HEAD_DIM4 + i] = sum[i] / total;
     }
     lse[t * params.n_heads + h] = top + log(total);
 }

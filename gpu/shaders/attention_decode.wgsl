@@ -34,6 +34,7 @@ struct Params {
 
 const WG_SIZE: u32 = 64u;
 const HEAD_DIM: u32 = 64u;
+const HEAD_DIM4: u32 = HEAD_DIM / 4u;
 const NEG_LARGE: f32 = -1e30;
 
 var<workgroup> scores: array<f32, WG_SIZE>;
@@ -54,8 +55,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         if chunk + t < n_slots {
             let slot = head.x + chunk + t;
             var s4 = vec4<f32>(0.0);
-            for (var i = 0u; i < HEAD_DIM / 4u; i++) {
-                s4 += q[h * (HEAD_DIM / 4u) + i] * k4(slot, i);
+            for (var i = 0u; i < HEAD_DIM4; i++) {
+                s4 += q[h * HEAD_DIM4 + i] * k4(slot, i);
             }
             s = params.scale * ((s4.x + s4.y) + (s4.z + s4.w)) + bitcast<f32>(slots[3u * slot + 2u]);
         }
@@ -76,14 +77,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         for (var j = 0u; j < min(WG_SIZE, n_slots - chunk); j++) {
             let p = exp(scores[j] - top);
             total += p;
-            if t < HEAD_DIM / 4u {
+            if t < HEAD_DIM4 {
                 sum += p * v4(head.x + chunk + j, t);
             }
         }
         workgroupBarrier(); // before the next chunk overwrites the scores
     }
-    if t < HEAD_DIM / 4u {
-        out[h * (HEAD_DIM / 4u) + t] = sum / total;
+    if t < HEAD_DIM4 {
+        out[h * HEAD_DIM4 + t] = sum / total;
     }
     if t == 0u {
         lse[h] = top + log(total);

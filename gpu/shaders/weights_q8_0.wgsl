@@ -16,6 +16,6 @@ fn weight4(row: u32, col4: u32) -> vec4<f32> {
     let block = row * (params.cols / 32u) + col4 / 8u;
     let d = unpack2x16float(weights[params.scales + block / 2u])[block % 2u];
     // A byte is moved to the top of an i32 and back, which keeps its sign.
-    let signed = vec4<i32>(vec4<u32>(q << 24u, q << 16u, q << 8u, q)) >> vec4<u32>(24u);
-    return d * vec4<f32>(signed);
+    let q_signed = vec4<i32>(vec4<u32>(q << 24u, q << 16u, q << 8u, q)) >> vec4<u32>(24u);
+    return d * vec4<f32>(q_signed);
 }
