@@ -116,6 +116,16 @@ func (p *Plan) Rows() int {
 	return n
 }
 
+// Ratio returns kept / total: the slots of the new cache over those of s, all
+// heads together. An empty cache has ratio 1.
+func (p *Plan) Ratio(s *Signals) float64 {
+	total := s.Total()
+	if total == 0 {
+		return 1
+	}
+	return float64(p.Rows()) / float64(total)
+}
+
 // Check reports the first way in which p is not a valid plan for s: wrong
 // number of heads, rows out of order or overlapping, slots that do not exist, a
 // head left without rows, a dropped newest slot, wrong n.

@@ -1,0 +1,290 @@
+package compress
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// kvMerger folds runs of similar neighbouring keys into one slot each. For one
+// layer and KV head with slots 0..T-1 (keys k after RoPE, attention received a):
+//
+//	protected = the last floor(recent*T) slots and the newest slot,
+//	            then the floor(top*T) others with the largest a
+//	S         = a maximal run of consecutive slots, none of them protected,
+//	            with cos(k_i, k_{i-1}) > eps
+//	p         = arg max_{i in S} a_i
+//	g_i       = exp(−‖k_p − k_i‖² / 2σ²)      w_i = n_i g_i / Σ_j n_j g_j
+//	k*        = Σ w_i k_i                     v* = Σ w_i v_i
+//	n*        = Σ n_i                         bias* = ln n*
+//
+// Shares are rounded as floorShare does, ties go to the lower slot. This file
+// finds the sets and σ; who carries the plan out computes the weights. Slots
+// that were merged before (n_i > 1) are merged like any others, as n_i tokens.
+//
+// Differs from the paper:
+//   - values: the paper multiplies v* by |S|, which repairs the numerator of
+//     attention but not its denominator. count adds ln n* to the slot's logit
+//     instead, which repairs both; effective adds ln Σ n_j g_j; convex does
+//     neither; paper is the paper's.
+//   - σ: as printed, σ is defined by the g that it defines, and cannot be above
+//     0.71 although the paper reports values around 5. headdist reads it as a
+//     mean distance, one per head; meandist as one per set, which hardly merges
+//     pairs (weights .982 and .018 whatever the distance).
+//   - layers: none is skipped; the paper leaves the first two and the last alone.
+//   - budget: the paper has no way to meet one (kvmerger_budget.go).
+//   - the newest slot is kept even where recent is below one slot.
+//
+// Source: Wang et al. 2024, KVMerger, arXiv 2407.08454, Definition 4.1,
+// Algorithm 1 and eqs. 4-6, as its public reviews quote them; the full text was
+// not at hand. On ln n: KeepKV, arXiv 2504.09936.
+type kvMerger struct {
+	budget      float64 // 0: none, eps decides the size
+	eps         float64
+	recent, top float64
+	recentGiven bool // with a budget: recent does not follow it
+	topGiven    bool
+
+	sigmaRule string  // "headdist", "meandist", or "" for the number sigma
+	sigma     float64 // in units of a key's norm
+	values    string  // "count", "effective", "convex" or "paper"
+	skip      []int   // layers to skip, ascending
+	skipPaper bool    // the first two layers and the last, whatever skip says
+	massLast  int     // 0: exact
+}
+
+// sigmaFloor keeps 2σ² away from 0. Where all keys of a set are equal, every
+// g is 1 and the set becomes its plain mean.
+const sigmaFloor = 1e-6
+
+// mergingSet is a run of slots first..end-1 that become one row.
+type mergingSet struct{ first, end, pivot int }
+
+func (m *kvMerger) Name() string { return "kvmerger" }
+
+func (m *kvMerger) Needs() Needs {
+	return Needs{Mass: true, MassLast: m.massLast, Cosine: true}
+}
+
+func (m *kvMerger) Plan(s *Signals) (*Plan, error) {
+	if err := s.check("kvmerger", m.Needs()); err != nil {
+		return nil, err
+	}
+	skip, err := m.skipped(s.NLayers)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.checkPaperValues(s); err != nil {
+		return nil, err
+	}
+
+	// 1. Thresholds: as given, or the ones that meet the budget.
+	t := thresholds{m.eps, m.recent, m.top}
+	if m.budget > 0 {
+		if t, err = m.meetBudget(s, skip); err != nil {
+			return nil, err
+		}
+	}
+
+	// 2. Merging sets of every head.
+	sets := make([][]mergingSet, len(s.Heads))
+	for h := range s.Heads {
+		if !skip[h/s.NKVHeads] {
+			head := &s.Heads[h]
+			sets[h] = mergingSets(head, protect(head, t.recent, t.top), t.eps)
+		}
+	}
+
+	// 3. Distances from the pivots, only where a number comes out of them.
+	var dist [][]float32
+	if m.sigmaRule != "" || m.values == "effective" {
+		if dist, err = pivotDistances(s, sets); err != nil {
+			return nil, err
+		}
+	}
+
+	// 4. Rows.
+	p := &Plan{Method: m.Name(), Options: m.options(t, skip), Heads: make([][]Row, len(s.Heads))}
+	for h := range s.Heads {
+		var d []float32
+		if dist != nil {
+			d = dist[h]
+		}
+		p.Heads[h] = m.rows(&s.Heads[h], sets[h], d)
+	}
+	return p, nil
+}
+
+// protect returns which slots must not be merged.
+func protect(h *Head, recent, top float64) []bool {
+	slots := h.Slots()
+	protected := make([]bool, slots)
+	first := max(0, slots-max(1, floorShare(recent, slots))) // of the recent slots
+	for slot := first; slot < slots; slot++ {
+		protected[slot] = true
+	}
+	others := make([]int, first)
+	for slot := range others {
+		others[slot] = slot
+	}
+	// The sort is stable: of equal masses the lower slot comes first.
+	slices.SortStableFunc(others, func(a, b int) int { return cmp.Compare(h.Mass[b], h.Mass[a]) })
+	for _, slot := range others[:min(first, floorShare(top, slots))] {
+		protected[slot] = true
+	}
+	return protected
+}
+
+// link returns how alike slot and the slot before it are: they are merged if
+// it is above eps. ok is false if either is protected.
+//
+// Rounding may put a cosine a hair above 1; cutting it there makes eps = 1 mean
+// what it says: nothing is merged.
+func link(h *Head, protected []bool, slot int) (cosine float64, ok bool) {
+	return min(float64(h.Cosine[slot]), 1), !protected[slot] && !protected[slot-1]
+}
+
+// mergingSets returns the runs of two or more slots, ascending. The paper's
+// backward scan compares neighbours only, so that a forward scan finds the same.
+func mergingSets(h *Head, protected []bool, eps float64) []mergingSet {
+	var sets []mergingSet
+	first := 0
+	for slot := 1; slot <= h.Slots(); slot++ {
+		if slot < h.Slots() {
+			if cosine, ok := link(h, protected, slot); ok && cosine > eps {
+				continue
+			}
+		}
+		// first..slot-1 is a maximal run.
+		if slot-first > 1 {
+			pivot := first
+			for i := first + 1; i < slot; i++ {
+				if h.Mass[i] > h.Mass[pivot] {
+					pivot = i
+				}
+			}
+			sets = append(sets, mergingSet{first, slot, pivot})
+		}
+		first = slot
+	}
+	return sets
+}
+
+// pivotDistances measures how far the members of each set are from its pivot.
+// It returns nil if there is nothing to measure.
+func pivotDistances(s *Signals, sets [][]mergingSet) ([][]float32, error) {
+	pivots := make([][]int, len(s.Heads))
+	asked := false
+	for h := range s.Heads {
+		pivots[h] = slices.Repeat([]int{-1}, s.Heads[h].Slots())
+		for _, set := range sets[h] {
+			for slot := set.first; slot < set.end; slot++ {
+				if slot != set.pivot {
+					pivots[h][slot] = set.pivot
+					asked = true
+				}
+			}
+		}
+	}
+	if !asked {
+		return nil, nil
+	}
+	return s.distances("kvmerger", pivots)
+}
+
+// rows turns the merging sets of one head into rows; what is in no set is kept.
+//
+//	dist  (slots)  distance of each slot from its pivot, 0 at pivots; nil if not measured
+func (m *kvMerger) rows(h *Head, sets []mergingSet, dist []float32) []Row {
+	sigma := m.headSigma(sets, dist)
+	var rows []Row
+	slot := 0
+	for _, set := range sets {
+		for ; slot < set.first; slot++ {
+			rows = append(rows, h.keep(slot))
+		}
+		if m.sigmaRule == "meandist" {
+			sigma = setSigma(set, dist)
+		}
+		rows = append(rows, m.merge(h, set, sigma, dist))
+		slot = set.end
+	}
+	for ; slot < h.Slots(); slot++ {
+		rows = append(rows, h.keep(slot))
+	}
+	return rows
+}
+
+// headSigma returns the width that all sets of a head share.
+//
+//	headdist  σ = mean of ‖k_p − k_i‖ over the members i != p of all sets, / √2
+func (m *kvMerger) headSigma(sets []mergingSet, dist []float32) float32 {
+	if m.sigmaRule != "headdist" {
+		return float32(m.sigma)
+	}
+	sum, members := 0.0, 0
+	for _, set := range sets {
+		for _, d := range dist[set.first:set.end] {
+			sum += float64(d) // the pivot adds 0
+		}
+		members += set.end - set.first - 1
+	}
+	return sigmaFrom(sum, members)
+}
+
+// setSigma returns the width of one set.
+//
+//	meandist  σ = mean of ‖k_p − k_i‖ over all of S, the pivot's own 0 included, / √2
+func setSigma(set mergingSet, dist []float32) float32 {
+	sum := 0.0
+	for _, d := range dist[set.first:set.end] {
+		sum += float64(d)
+	}
+	return sigmaFrom(sum, set.end-set.first)
+}
+
+func sigmaFrom(sum float64, members int) float32 {
+	return float32(max(sigmaFloor, sum/float64(max(1, members))/math.Sqrt2))
+}
+
+// merge returns the row that a set becomes.
+func (m *kvMerger) merge(h *Head, set mergingSet, sigma float32, dist []float32) Row {
+	row := Row{Pivot: set.pivot, Rule: Gaussian, Sigma: sigma, ValueScale: 1}
+	effective := 0.0 // Σ n_j g_j
+	for slot := set.first; slot < set.end; slot++ {
+		row.Slots = append(row.Slots, slot)
+		row.N += h.N[slot]
+		if m.values == "effective" {
+			z := float64(dist[slot]) / float64(sigma)
+			effective += float64(h.N[slot]) * math.Exp(-z*z/2)
+		}
+	}
+	switch m.values {
+	case "count":
+		row.Bias = float32(math.Log(float64(row.N)))
+	case "effective":
+		row.Bias = float32(math.Log(effective)) // >= 0: the pivot's n g is >= 1
+	case "paper":
+		row.ValueScale = float32(row.N) // every n_i is 1: checkPaperValues
+	}
+	return row
+}
+
+// checkPaperValues refuses to merge merged slots in paper mode. There stored
+// values carry their n_i, so that v* = Σ (n*/n_i) w_i v_i, which one ValueScale
+// cannot express where the n_i differ.
+func (m *kvMerger) checkPaperValues(s *Signals) error {
+	if m.values != "paper" {
+		return nil
+	}
+	for i := range s.Heads {
+		for slot, n := range s.Heads[i].N {
+			if n != 1 {
+				return fmt.Errorf("compress: kvmerger: values=paper cannot merge a cache a second time:"+
+					" layer %d head %d slot %d stands for %d tokens, want 1", i/s.NKVHeads, i%s.NKVHeads, slot, n)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package compress
+
+import (
+	"fmt"
+	"math"
+)
+
+// thresholds decide who merges with whom.
+type thresholds struct{ eps, recent, top float64 }
+
+// bisectionSteps narrow eps from [-1, 1] to 2/2^30, below what separates two
+// float32 cosines near 1.
+const bisectionSteps = 30
+
+// meetBudget returns the thresholds with which the whole cache, skipped layers
+// included, has the largest number of rows that is not above R of its slots:
+// rows <= floor(R*slots + 1e-6). One eps holds for all heads.
+//
+// Differs from the paper: it runs one eps for both of its budgets, which come
+// out only roughly, and describes no way to meet a budget.
+func (m *kvMerger) meetBudget(s *Signals, skip []bool) (thresholds, error) {
+	total := s.Total()
+	limit := floorShare(m.budget, total)
+	t := m.follow(m.budget)
+	links := linksOf(s, skip, t)
+	rows := func(eps float64) int { return total - countAbove(links, eps) }
+
+	// rows never falls as eps rises. Invariant: rows(low) <= limit < rows(high).
+	low, high := -1.0, 1.0
+	if rows(high) <= limit {
+		t.eps = high
+		return t, nil
+	}
+	if rows(low) > limit {
+		return t, fmt.Errorf("compress: kvmerger: budget %g is out of reach,"+
+			" the least above it that this cache can meet is %g", m.budget, m.leastBudget(s, skip))
+	}
+	for range bisectionSteps {
+		middle := (low + high) / 2
+		if rows(middle) <= limit {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	t.eps = low
+	return t, nil
+}
+
+// leastBudget returns the smallest budget above m.budget, in steps of 0.0001,
+// that can be met. A larger budget also protects more slots, so the ratio left
+// at eps = -1 is not the answer yet: the search goes on from there. That ratio
+// never falls as the budget rises, so no smaller answer is jumped over, and at
+// budget 1 everything is allowed, so it ends.
+func (m *kvMerger) leastBudget(s *Signals, skip []bool) float64 {
+	total := s.Total()
+	budget := m.budget
+	for {
+		rows := total - countAbove(linksOf(s, skip, m.follow(budget)), -1)
+		if rows <= floorShare(budget, total) {
+			return budget
+		}
+		next := math.Ceil(float64(rows)/float64(total)*1e4-1e-9) / 1e4
+		if next <= budget {
+			next = budget + 1e-4
+		}
+		budget = min(1, next)
+	}
+}
+
+// follow returns recent and top for a budget: linear through the paper's two
+// settings and the origin, constant above, or as given.
+//
+//	budget   0     .35    .5 and above
+//	recent   0     .08    .17
+//	top      0     .02    .12
+func (m *kvMerger) follow(budget float64) thresholds {
+	t := thresholds{recent: 0.17, top: 0.12}
+	switch {
+	case budget <= 0.35:
+		part := budget / 0.35
+		t.recent, t.top = 0.08*part, 0.02*part
+	case budget < 0.5:
+		part := (budget - 0.35) / (0.5 - 0.35)
+		t.recent, t.top = 0.08+(0.17-0.08)*part, 0.02+(0.12-0.02)*part
+	}
+	if m.recentGiven {
+		t.recent = m.recent
+	}
+	if m.topGiven {
+		t.top = m.top
+	}
+	return t
+}
+
+// linksOf returns the similarity of every pair of neighbours that may be
+// merged. Each pair that is merged makes one row less.
+func linksOf(s *Signals, skip []bool, t thresholds) []float64 {
+	var links []float64
+	for i := range s.Heads {
+		if skip[i/s.NKVHeads] {
+			continue
+		}
+		h := &s.Heads[i]
+		protected := protect(h, t.recent, t.top)
+		for slot := 1; slot < h.Slots(); slot++ {
+			if cosine, ok := link(h, protected, slot); ok {
+				links = append(links, cosine)
+			}
+		}
+	}
+	return links
+}
+
+func countAbove(links []float64, eps float64) int {
+	n := 0
+	for _, cosine := range links {
+		if cosine > eps {
+			n++
+		}
+	}
+	return n
+}
