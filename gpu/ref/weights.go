@@ -109,3 +109,12 @@ func ToHalf(v float32) uint32 {
 	v = float32(math.Max(-65504, math.Min(65504, float64(v))))
 	return uint32(float16.Fromfloat32(v).Bits())
 }
+
+// Put copies rows of the same type and width to rows row0 .. row0+src.Rows.
+// Where two scales share a word, row0 and src.Rows must be such that no word is
+// shared between calls: even, except src.Rows at the end of the matrix.
+func (w *Weights) Put(row0 int, src *Weights) {
+	copy(w.Words[w.Type.QuantWords(row0, w.Cols):], src.Words[:src.Type.QuantWords(src.Rows, src.Cols)])
+	scales := w.Words[w.Type.QuantWords(w.Rows, w.Cols):]
+	copy(scales[w.Type.ScaleWords(row0, w.Cols):], src.Words[src.Type.QuantWords(src.Rows, src.Cols):])
+}

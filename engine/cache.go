@@ -1,0 +1,290 @@
+package engine
+
+import (
+	"fmt"
+
+	"keyfold/compress"
+	"keyfold/gpu"
+	"keyfold/gpu/ref"
+)
+
+// Cache is the KV cache of one text: for every layer and KV head a list of
+// slots, each with a key (after RoPE), a value, a position, the number of
+// tokens it stands for and a bias. Heads keep different numbers of slots once
+// a plan has been applied; the buffers are really that small.
+type Cache struct {
+	r      runner
+	Type   ref.CacheType
+	layers []*cacheLayer
+
+	// appended holds the positions of the tokens appended since the layers'
+	// tables were written; every head has them behind its own slots.
+	appended []uint32
+	next     int // position of the next token
+	peak     int // most bytes allocated so far
+}
+
+// cacheLayer is one layer: a K and a V buffer in which each head has a
+// contiguous region. Exactly one of gpu and cpu is in use.
+type cacheLayer struct {
+	heads []ref.Head   // (n_kv_heads) offset and length, without the appended tokens
+	room  []int        // (n_kv_heads) slots of each head's region
+	slots [][]ref.Slot // (n_kv_heads)(len) what the slots held when the tables were written
+
+	gpu gpu.Cache
+	cpu cpuRows
+}
+
+// cpuRows are a layer's buffers on the CPU, in the layout of [gpu.Cache].
+type cpuRows struct {
+	k, v  ref.Rows
+	slots []ref.Slot
+}
+
+const (
+	slotAlign = 16 // a head's region is a multiple of this many slots
+	growSlots = 64 // and gets at least this many free slots when it is full
+)
+
+// slotBytes is what position, n and bias of a slot take.
+const slotBytes = 12
+
+// newLayer returns the tables of a layer with the given room per head and
+// slots; its memory is still to be allocated.
+func newLayer(room []int, slots [][]ref.Slot) *cacheLayer {
+	l := &cacheLayer{room: room, slots: slots}
+	offset := 0
+	for h, n := range room {
+		l.heads = append(l.heads, ref.Head{Offset: offset, Len: len(slots[h])})
+		offset += n
+	}
+	return l
+}
+
+// total returns the slots of all regions of the layer.
+func (l *cacheLayer) total() int {
+	n := 0
+	for _, room := range l.room {
+		n += room
+	}
+	return n
+}
+
+// newCache returns an empty cache.
+func newCache(r runner, t ref.CacheType) (*Cache, error) {
+	c := &Cache{r: r, Type: t}
+	cfg := r.config()
+	for range cfg.NLayers {
+		room := make([]int, cfg.NKVHeads)
+		for h := range room {
+			room[h] = slotAlign
+		}
+		layer := newLayer(room, make([][]ref.Slot, cfg.NKVHeads))
+		if err := r.allocate(layer, t); err != nil {
+			c.Free()
+			return nil, err
+		}
+		c.layers = append(c.layers, layer)
+	}
+	c.notePeak(0)
+	return c, nil
+}
+
+// Free gives the cache's memory back. The cache must not be used afterwards.
+func (c *Cache) Free() {
+	for _, l := range c.layers {
+		c.r.free(l)
+	}
+	c.layers = nil
+}
+
+// Next returns the position of the next token: the length of the text so far,
+// whatever compression did to the slots.
+func (c *Cache) Next() int { return c.next }
+
+// Len returns the occupied slots of a head.
+func (c *Cache) Len(layer, head int) int {
+	return c.layers[layer].heads[head].Len + len(c.appended)
+}
+
+// Slots returns the occupied slots over all layers and heads.
+func (c *Cache) Slots() int {
+	n := 0
+	for l := range c.layers {
+		for h := range c.layers[l].heads {
+			n += c.Len(l, h)
+		}
+	}
+	return n
+}
+
+// RowBytes returns what one slot takes: a key, a value, position, n and bias.
+func (c *Cache) RowBytes() int {
+	return 2*4*c.Type.RowWords(c.r.config().HeadDim) + slotBytes
+}
+
+// Occupied returns the bytes of the occupied slots.
+func (c *Cache) Occupied() int { return c.Slots() * c.RowBytes() }
+
+// Allocated returns the bytes of the cache's live buffers.
+func (c *Cache) Allocated() int {
+	n := 0
+	for _, l := range c.layers {
+		n += c.r.bytes(l)
+	}
+	return n
+}
+
+// Peak returns the most bytes that were allocated at any time, copies during
+// growth and compression included.
+func (c *Cache) Peak() int { return c.peak }
+
+// notePeak records the bytes allocated now, extra bytes of a layer being
+// replaced included.
+func (c *Cache) notePeak(extra int) { c.peak = max(c.peak, c.Allocated()+extra) }
+
+// Slot returns what slot i of a head holds besides its key and value.
+func (c *Cache) Slot(layer, head, i int) ref.Slot {
+	slots := c.layers[layer].slots[head]
+	if i < len(slots) {
+		return slots[i]
+	}
+	return ref.Slot{Pos: c.appended[i-len(slots)], N: 1}
+}
+
+// headSlots returns all slots of a head.
+func (c *Cache) headSlots(layer, head int) []ref.Slot {
+	slots := make([]ref.Slot, c.Len(layer, head))
+	for i := range slots {
+		slots[i] = c.Slot(layer, head, i)
+	}
+	return slots
+}
+
+// reserve makes room for n more tokens in every head. When a head is full every
+// layer is copied to larger buffers in which each head has at least growSlots
+// free slots: once per growSlots tokens, never once per token.
+func (c *Cache) reserve(n int) error {
+	for l, layer := range c.layers {
+		for h := range layer.heads {
+			if c.Len(l, h)+n > layer.room[h] {
+				return c.replace(max(n, growSlots))
+			}
+		}
+	}
+	return nil
+}
+
+// replace copies every layer to new buffers with free slots behind each head.
+// Appended tokens become ordinary slots of the new tables.
+func (c *Cache) replace(free int) error {
+	return c.rebuild(func(l int, _ *cacheLayer) (*cacheLayer, error) { return c.copyLayer(l, free) })
+}
+
+// copyLayer returns a copy of layer l in buffers of its own, with room for free
+// more slots behind each head.
+func (c *Cache) copyLayer(l, free int) (*cacheLayer, error) {
+	old := c.layers[l]
+	room, slots := make([]int, len(old.heads)), make([][]ref.Slot, len(old.heads))
+	for h := range old.heads {
+		slots[h] = c.headSlots(l, h)
+		room[h] = align(max(1, len(slots[h])+free))
+	}
+	layer := newLayer(room, slots)
+	if err := c.r.allocate(layer, c.Type); err != nil {
+		return nil, err
+	}
+	if err := c.r.copyRows(layer, old); err != nil {
+		c.r.free(layer)
+		return nil, err
+	}
+	return layer, nil
+}
+
+// rebuild replaces the layers one by one, so that old and new memory exist side
+// by side for one layer only. If it fails half way the cache is given up.
+func (c *Cache) rebuild(build func(l int, old *cacheLayer) (*cacheLayer, error)) error {
+	for l, old := range c.layers {
+		layer, err := build(l, old)
+		if err != nil {
+			c.Free()
+			return fmt.Errorf("engine: rebuild layer %d of the cache: %w", l, err)
+		}
+		c.notePeak(c.r.bytes(layer))
+		c.r.free(old)
+		c.layers[l] = layer
+	}
+	c.appended = nil
+	return nil
+}
+
+// align rounds slots up to a multiple of slotAlign.
+func align(n int) int { return (n + slotAlign - 1) / slotAlign * slotAlign }
+
+// note records that tokens were appended, their positions following on.
+func (c *Cache) note(n int) {
+	for range n {
+		c.appended = append(c.appended, uint32(c.next))
+		c.next++
+	}
+}
+
+// Fork returns an independent copy.
+func (c *Cache) Fork() (*Cache, error) {
+	fork := &Cache{r: c.r, Type: c.Type, next: c.next}
+	for l := range c.layers {
+		layer, err := c.copyLayer(l, 0)
+		if err != nil {
+			fork.Free()
+			return nil, fmt.Errorf("engine: fork the cache: %w", err)
+		}
+		fork.layers = append(fork.layers, layer)
+	}
+	fork.notePeak(0)
+	return fork, nil
+}
+
+// Apply replaces the cache's contents by what the plan says. Generation goes on
+// at the position where it was.
+func (c *Cache) Apply(plan *compress.Plan) error {
+	kvHeads := c.r.config().NKVHeads
+	if len(plan.Heads) != len(c.layers)*kvHeads {
+		return fmt.Errorf("engine: plan has %d heads, this cache %d", len(plan.Heads), len(c.layers)*kvHeads)
+	}
+	return c.rebuild(func(l int, old *cacheLayer) (*cacheLayer, error) {
+		rows := plan.Heads[l*kvHeads : (l+1)*kvHeads]
+		room, slots := make([]int, kvHeads), make([][]ref.Slot, kvHeads)
+		for h := range rows {
+			for _, row := range rows[h] {
+				slots[h] = append(slots[h], ref.Slot{Pos: c.Slot(l, h, row.Pivot).Pos, N: uint32(row.N), Bias: row.Bias})
+			}
+			room[h] = align(len(slots[h]))
+		}
+		layer := newLayer(room, slots)
+		if err := c.r.allocate(layer, c.Type); err != nil {
+			return nil, err
+		}
+		if err := c.r.applyRows(layer, old, rows); err != nil {
+			c.r.free(layer)
+			return nil, err
+		}
+		return layer, nil
+	})
+}
+
+// Rows reads the cache back: keys after RoPE and values as float32,
+// (n_layers * n_kv_heads)(slots, head_dim).
+func (c *Cache) Rows() (k, v [][]float32, err error) {
+	for l, layer := range c.layers {
+		slots := make([]int, len(layer.heads))
+		for h := range slots {
+			slots[h] = c.Len(l, h)
+		}
+		kRows, vRows, err := c.r.readRows(layer, slots)
+		if err != nil {
+			return nil, nil, err
+		}
+		k, v = append(k, kRows...), append(v, vRows...)
+	}
+	return k, v, nil
+}

@@ -1,0 +1,168 @@
+// Package engine runs a Llama-architecture model: weights from a checkpoint,
+// the forward pass on the CPU or the GPU, the KV cache and its compression,
+// sampling, and the comparison of a compressed cache with the full one.
+//
+// Read in this order: forward_cpu.go, then forward_gpu.go (the same numbered
+// steps), cache.go, prefill.go (signals and plans), generate.go, quality.go.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"keyfold/engine/checkpoint"
+	"keyfold/engine/tokenizer"
+	"keyfold/gpu"
+	"keyfold/gpu/ref"
+)
+
+// Engine is a loaded model on a device. It is not safe for concurrent use.
+type Engine struct {
+	Config    checkpoint.Config
+	Device    Device
+	Tokenizer *tokenizer.Tokenizer // nil: ids only
+	Note      string               // what OpenAuto found out, one sentence; else empty
+
+	r runner
+}
+
+// DeviceKind says where a model is to run.
+type DeviceKind string
+
+const (
+	Auto DeviceKind = "auto" // the GPU, unless there is none or the CPU is faster
+	GPU  DeviceKind = "gpu"
+	CPU  DeviceKind = "cpu"
+)
+
+// raceBytes is the weight size up to which Auto tries both devices.
+const raceBytes = 64 << 20
+
+// Open loads the model of an open checkpoint, which may be closed afterwards.
+// The tokenizer may be nil where only token ids are used.
+//
+// With Auto a machine without WebGPU gets the CPU, and for a small model both
+// devices run a few tokens and the faster one stays; Note says what happened.
+func Open(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind) (*Engine, error) {
+	if tok != nil && tok.VocabSize() != f.Config.VocabSize {
+		return nil, fmt.Errorf("engine: %s: the tokenizer has %d tokens, the model %d",
+			f.Name, tok.VocabSize(), f.Config.VocabSize)
+	}
+	var r runner
+	var note string
+	var err error
+	switch kind {
+	case CPU:
+		r, err = newCPURunner(f)
+	case GPU:
+		r, err = openGPURunner(f)
+	case Auto:
+		r, note, err = openAuto(ctx, f)
+	default:
+		return nil, fmt.Errorf("engine: device %q, want auto, gpu or cpu", kind)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{Config: f.Config, Device: r.device(), Tokenizer: tok, Note: note, r: r}, nil
+}
+
+func openGPURunner(f *checkpoint.File) (runner, error) {
+	d, err := gpu.Open()
+	if err != nil {
+		return nil, err
+	}
+	return newGPURunner(f, d)
+}
+
+func openAuto(ctx context.Context, f *checkpoint.File) (runner, string, error) {
+	onGPU, err := openGPURunner(f)
+	if errors.Is(err, gpu.ErrNoDevice) {
+		r, cpuErr := newCPURunner(f)
+		return r, "runs on the CPU: " + err.Error(), cpuErr
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	var bytes int64
+	for _, t := range f.Tensors() {
+		bytes += t.Bytes()
+	}
+	if bytes >= raceBytes {
+		return onGPU, "", nil
+	}
+	onCPU, err := newCPURunner(f)
+	if err != nil {
+		onGPU.close()
+		return nil, "", err
+	}
+	gpuRate, err := race(ctx, onGPU)
+	if err != nil {
+		onGPU.close()
+		return nil, "", err
+	}
+	cpuRate, err := race(ctx, onCPU)
+	if err != nil {
+		onGPU.close()
+		return nil, "", err
+	}
+	if cpuRate > gpuRate {
+		onGPU.close()
+		return onCPU, fmt.Sprintf("took the CPU: it decodes %.0f tokens/s here, the GPU %.0f", cpuRate, gpuRate), nil
+	}
+	return onGPU, fmt.Sprintf("took the GPU: it decodes %.0f tokens/s here, the CPU %.0f", gpuRate, cpuRate), nil
+}
+
+// race returns the tokens per second of decoding a few tokens.
+func race(ctx context.Context, r runner) (float64, error) {
+	const warmup, tokens = 2, 6
+	cache, err := newCache(r, ref.CacheF16)
+	if err != nil {
+		return 0, err
+	}
+	defer cache.Free()
+	var start time.Time
+	n := min(warmup+tokens, r.config().SeqLen)
+	for i := range n {
+		if i == min(warmup, n-1) {
+			start = time.Now()
+		}
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		if _, err := feed(cache, &step{tokens: []uint32{0}, choose: &choice{}}); err != nil {
+			return 0, err
+		}
+	}
+	return float64(n-min(warmup, n-1)) / time.Since(start).Seconds(), nil
+}
+
+// Close frees everything on the device. Caches made by the engine must be freed before.
+func (e *Engine) Close() { e.r.close() }
+
+// NewCache returns an empty cache with elements of the given type.
+func (e *Engine) NewCache(t ref.CacheType) (*Cache, error) { return newCache(e.r, t) }
+
+// feed appends the tokens of a step to the cache.
+func feed(c *Cache, s *step) (*result, error) {
+	cfg := c.r.config()
+	for _, id := range s.tokens {
+		if int(id) >= cfg.VocabSize {
+			return nil, fmt.Errorf("engine: token %d, want 0 to %d", id, cfg.VocabSize-1)
+		}
+	}
+	if c.next+len(s.tokens) > cfg.SeqLen {
+		return nil, fmt.Errorf("engine: %d tokens are more than the context of %d", c.next+len(s.tokens), cfg.SeqLen)
+	}
+	if err := c.reserve(len(s.tokens)); err != nil {
+		return nil, err
+	}
+	res, err := c.r.forward(c, s)
+	if err != nil {
+		return nil, err
+	}
+	c.note(len(s.tokens))
+	return res, nil
+}

@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"math"
+	"slices"
+
+	"keyfold/gpu/ref"
+)
+
+// forward feeds the tokens of s through the model, all layers at once for all
+// tokens. The numbers of the steps are those of forward_gpu.go.
+func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
+	cfg, n := r.cfg, len(s.tokens)
+	stride := cfg.QDim() + 2*cfg.KVDim() // a row of queries, keys and values
+	scale := float32(1 / math.Sqrt(float64(cfg.HeadDim)))
+	nBefore := len(c.appended)
+	positions := positionsFrom(c.next, n)
+	r.growTable(c.next + n)
+
+	x := make([]float32, n*cfg.Dim)  // the residual stream
+	xb := make([]float32, n*cfg.Dim) // the same, normalised
+	qkv := make([]float32, n*stride)
+	att := make([]float32, n*cfg.QDim())
+	lse := make([]float32, n*cfg.NHeads)
+	gateUp := make([]float32, n*2*cfg.HiddenDim)
+	hidden := make([]float32, n*cfg.HiddenDim)
+	res := &result{}
+
+	// 1. Look up the embeddings.
+	ref.Embed(r.w.embed, s.tokens, x)
+	for l, w := range r.w.layers {
+		cache := c.layers[l]
+
+		// 2. Normalise the residual.
+		ref.RMSNorm(x, w.attnNorm, xb, n, cfg.Dim, 0, float32(cfg.NormEps))
+		r.traceInput(s.trace, l, xb, n, c.next)
+
+		// 3. Project it to queries, keys and values.
+		ref.MatMul(w.qkv, xb, qkv, n, 0, stride, 0, false)
+
+		// 4. Rotate queries and keys by position, not by slot: after compression the two differ.
+		ref.RoPE(r.table, positions, qkv, stride, cfg.NHeads+cfg.NKVHeads, cfg.HeadDim)
+
+		// 5. Append keys and values to the cache.
+		ref.CacheWrite(qkv, cache.heads, cache.cpu.k, cache.cpu.v, positions, cache.cpu.slots, stride, cfg.QDim(), nBefore)
+
+		// 6. Attend to it.
+		ref.Attention(cache.cpu.k, cache.cpu.v, cache.cpu.slots, cache.heads, qkv, att, lse, n, stride, cfg.NHeads, nBefore, scale)
+		r.traceAttention(s.trace, l, cache, qkv, lse, n, nBefore, scale)
+		if s.against != nil {
+			other := s.against.layers[l]
+			out := make([]float32, len(att))
+			ref.Attention(other.cpu.k, other.cpu.v, other.cpu.slots, other.heads, qkv, out, lse, n, stride,
+				cfg.NHeads, len(s.against.appended)-1, scale)
+			res.attention = append(res.attention, att...)
+			res.attentionAgainst = append(res.attentionAgainst, out...)
+		}
+
+		// 7. Project back and add to the residual.
+		ref.MatMul(w.attnOut, att, x, n, 0, cfg.Dim, 0, true)
+
+		// 8. Normalise again.
+		ref.RMSNorm(x, w.ffnNorm, xb, n, cfg.Dim, 0, float32(cfg.NormEps))
+
+		// 9. Gate and up projection.
+		ref.MatMul(w.gateUp, xb, gateUp, n, 0, 2*cfg.HiddenDim, 0, false)
+
+		// 10. SwiGLU.
+		ref.SwiGLU(gateUp, hidden, n, cfg.HiddenDim)
+
+		// 11. Project down and add to the residual.
+		ref.MatMul(w.down, hidden, x, n, 0, cfg.Dim, 0, true)
+	}
+
+	// 12. Logits of the rows that are wanted.
+	first, rows := wantedRows(s, n)
+	if rows > 0 {
+		ref.RMSNorm(x, r.w.norm, xb, rows, cfg.Dim, first, float32(cfg.NormEps))
+		res.logits = make([]float32, rows*cfg.VocabSize)
+		ref.MatMul(r.w.logits, xb, res.logits, rows, 0, cfg.VocabSize, 0, false)
+	}
+
+	// 13. Choose the next token.
+	if s.choose != nil {
+		last := res.logits[(rows-1)*cfg.VocabSize:]
+		res.id, res.lse = ref.Choose(last, s.choose.seed, uint32(c.next+n), s.choose.temperature)
+		res.logit = last[res.id]
+	}
+	return res, nil
+}
+
+// positionsFrom returns n positions from first on.
+func positionsFrom(first, n int) []uint32 {
+	positions := make([]uint32, n)
+	for t := range positions {
+		positions[t] = uint32(first + t)
+	}
+	return positions
+}
+
+// wantedRows returns the rows of the chunk that logits are computed for: a
+// choice needs the last one.
+func wantedRows(s *step, n int) (first, rows int) {
+	switch {
+	case s.logits == allRows:
+		return 0, n
+	case s.logits == lastRow || s.choose != nil:
+		return n - 1, 1
+	}
+	return 0, 0
+}
+
+// tablePiece is the number of positions by which a RoPE table grows ahead of
+// those in use.
+const tablePiece = 512
+
+// growTable extends the RoPE table to the given number of positions.
+func (r *cpuRunner) growTable(positions int) {
+	have := len(r.table) / r.cfg.HeadDim
+	if have < positions {
+		r.table = slices.Concat(r.table, ref.RoPETable(have, positions+tablePiece, r.cfg.HeadDim, r.cfg.RopeBase))
+	}
+}

@@ -1,0 +1,142 @@
+package engine
+
+import (
+	"math"
+
+	"keyfold/gpu"
+)
+
+// logitBytes bounds the buffer of logits: more rows go in several submits.
+const logitBytes = 32 << 20
+
+// forward feeds the tokens of s through the model in one submit. The numbers of
+// the steps are those of forward_cpu.go.
+func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
+	cfg, n := r.cfg, len(s.tokens)
+	stride := cfg.QDim() + 2*cfg.KVDim() // a row of queries, keys and values
+	scale := float32(1 / math.Sqrt(float64(cfg.HeadDim)))
+	eps := float32(cfg.NormEps)
+	nBefore := len(c.appended)
+	first, rows := wantedRows(s, n)
+	rowsAtOnce := max(1, min(rows, logitBytes/(4*cfg.VocabSize)))
+	if err := r.scratchFor(n, rowsAtOnce); err != nil {
+		return nil, err
+	}
+	if err := r.growTable(c.next + n); err != nil {
+		return nil, err
+	}
+	if err := r.s.tokens.UploadWords(0, s.tokens); err != nil {
+		return nil, err
+	}
+	if err := r.s.positions.UploadWords(0, positionsFrom(c.next, n)); err != nil {
+		return nil, err
+	}
+	p := r.d.Begin()
+
+	// 1. Look up the embeddings.
+	p.Embed(r.w.embed, r.s.tokens, r.s.x, n)
+	for l, w := range r.w.layers {
+		cache := &c.layers[l].gpu
+
+		// 2. Normalise the residual.
+		p.RMSNorm(r.s.x, w.attnNorm, r.s.xb, n, cfg.Dim, 0, eps)
+		r.traceInput(p, s.trace, l, n, c.next)
+
+		// 3. Project it to queries, keys and values.
+		p.MatMul(w.qkv, r.s.xb, r.s.qkv, n, 0, stride, 0, false)
+
+		// 4. Rotate queries and keys by position, not by slot: after compression the two differ.
+		p.RoPE(r.table, r.s.positions, r.s.qkv, n, stride, cfg.NHeads+cfg.NKVHeads, cfg.HeadDim)
+
+		// 5. Append keys and values to the cache.
+		p.CacheWrite(r.s.qkv, cache, r.s.positions, n, stride, cfg.QDim(), nBefore)
+
+		// 6. Attend to it.
+		p.Attention(cache, r.s.qkv, r.s.att, r.s.lse, n, stride, cfg.NHeads, nBefore, scale)
+		r.traceAttention(p, s.trace, l, cache, n, nBefore, scale)
+		if s.against != nil {
+			r.attendAgainst(p, l, s.against, stride, scale)
+		}
+
+		// 7. Project back and add to the residual.
+		p.MatMul(w.attnOut, r.s.att, r.s.x, n, 0, cfg.Dim, 0, true)
+
+		// 8. Normalise again.
+		p.RMSNorm(r.s.x, w.ffnNorm, r.s.xb, n, cfg.Dim, 0, eps)
+
+		// 9. Gate and up projection.
+		p.MatMul(w.gateUp, r.s.xb, r.s.gateUp, n, 0, 2*cfg.HiddenDim, 0, false)
+
+		// 10. SwiGLU.
+		p.SwiGLU(r.s.gateUp, r.s.hidden, n, cfg.HiddenDim)
+
+		// 11. Project down and add to the residual.
+		p.MatMul(w.down, r.s.hidden, r.s.x, n, 0, cfg.Dim, 0, true)
+	}
+
+	// 12. Logits of the rows that are wanted, as many at once as the buffer holds.
+	res := &result{}
+	var reads []*gpu.Read
+	for from := first; from < first+rows; from += rowsAtOnce {
+		m := min(rowsAtOnce, first+rows-from)
+		p.RMSNorm(r.s.x, r.w.norm, r.s.xb, m, cfg.Dim, from, eps)
+		p.MatMul(r.w.logits, r.s.xb, r.s.logits, m, 0, cfg.VocabSize, 0, false)
+		if s.logits != noRows {
+			reads = append(reads, p.Read(r.s.logits, 0, 4*m*cfg.VocabSize))
+		}
+		if from+m < first+rows {
+			if err := p.Submit(); err != nil {
+				return nil, err
+			}
+			p = r.d.Begin()
+		}
+	}
+
+	// 13. Choose the next token.
+	var chosen, attention *gpu.Read
+	if s.choose != nil {
+		p.Choose(r.s.logits, r.s.chosen, cfg.VocabSize, 0, s.choose.seed, uint32(c.next+n), s.choose.temperature)
+		chosen = p.Read(r.s.chosen, 0, 12)
+	}
+	if s.against != nil {
+		attention = p.Read(r.compare, 0, r.compare.Size())
+	}
+	if err := p.Submit(); err != nil {
+		return nil, err
+	}
+	r.dispatches = p.Dispatches()
+
+	for _, read := range reads {
+		res.logits = append(res.logits, read.Floats()...)
+	}
+	if chosen != nil {
+		res.id, res.logit, res.lse = int(chosen.Words()[0]), chosen.Floats()[1], chosen.Floats()[2]
+	}
+	if attention != nil {
+		both := attention.Floats()
+		res.attention, res.attentionAgainst = both[:len(both)/2], both[len(both)/2:]
+	}
+	return res, nil
+}
+
+// attendAgainst records the attention of this token's queries over another
+// cache that holds the token too, and copies both outputs to r.compare:
+// (2, n_layers, q_dim), those over the pass's own cache first.
+func (r *gpuRunner) attendAgainst(p *gpu.Pass, l int, other *Cache, stride int, scale float32) {
+	row, half := 4*r.cfg.QDim(), 4*r.cfg.NLayers*r.cfg.QDim()
+	if r.compare == nil {
+		var err error
+		if r.compare, err = r.d.NewBuffer("attention outputs", 2*half); err == nil {
+			r.attAgainst, err = r.d.NewBuffer("attention against", row)
+		}
+		if err != nil {
+			p.Fail(err)
+			return
+		}
+		r.buffers = append(r.buffers, r.compare, r.attAgainst)
+	}
+	p.Attention(&other.layers[l].gpu, r.s.qkv, r.attAgainst, r.s.lse, 1, stride,
+		r.cfg.NHeads, len(other.appended)-1, scale)
+	p.Copy(r.compare, l*row, r.s.att, 0, row)
+	p.Copy(r.compare, half+l*row, r.attAgainst, 0, row)
+}

@@ -1,0 +1,143 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"keyfold/compress"
+	"keyfold/gpu/ref"
+)
+
+// Token is one generated token with what is known about its making.
+type Token struct {
+	ID      int
+	Logprob float64       // natural log of the model's own probability of it (temperature 1)
+	Time    time.Duration // from the previous token to this one
+	KVBytes int           // bytes of occupied slots when it was chosen
+	Quality *Quality      // against the full cache; nil unless asked for
+}
+
+// Generate continues a text. cache holds everything but the last token's
+// successor: logits are those after the last token in it, text the tokens so
+// far. It calls emit for each of at most n tokens and ends early after EOS or
+// BOS, which are emitted too. The last token is not fed to the cache.
+//
+// With a shadow the full cache is fed the same tokens and every token carries
+// its Quality.
+func (e *Engine) Generate(ctx context.Context, cache *Cache, logits []float32, text []int, n int,
+	s Sampler, shadow *Shadow, emit func(Token) error) error {
+	if err := s.Validate(); err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	if n > 0 && cache.next+n-1 > e.Config.SeqLen {
+		return fmt.Errorf("engine: %d tokens behind a text of %d are more than the context of %d",
+			n, cache.next, e.Config.SeqLen)
+	}
+	onDevice := s.unfiltered() && shadow == nil
+	start := time.Now()
+	id := s.Choose(logits, cache.next, text)
+	logprob := logProb(logits, id)
+	for i := range n {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		token := Token{ID: id, Logprob: logprob, KVBytes: cache.Occupied()}
+		if shadow != nil {
+			var err error
+			if token.Quality, err = shadow.compare(e, logits, id, s); err != nil {
+				return err
+			}
+		}
+		token.Time = time.Since(start)
+		start = time.Now()
+		if err := emit(token); err != nil {
+			return err
+		}
+		text = append(text, id)
+		if i == n-1 || e.ends(id) {
+			return nil
+		}
+		st := &step{tokens: []uint32{uint32(id)}}
+		if onDevice {
+			st.choose = &choice{seed: s.Seed, temperature: s.Temperature}
+		} else {
+			st.logits = lastRow
+		}
+		res, err := feed(cache, st)
+		if err != nil {
+			return err
+		}
+		if shadow != nil {
+			if err := shadow.feed(id, cache); err != nil {
+				return err
+			}
+		}
+		if onDevice {
+			id, logprob = res.id, float64(res.logit)-float64(res.lse)
+		} else {
+			logits = res.logits
+			id = s.Choose(logits, cache.next, text)
+			logprob = logProb(logits, id)
+		}
+	}
+	return nil
+}
+
+// ends reports whether a token ends the text.
+func (e *Engine) ends(id int) bool {
+	return e.Tokenizer != nil && (id == e.Tokenizer.EOS() || id == e.Tokenizer.BOS())
+}
+
+// logProb returns ln softmax(logits)[id].
+func logProb(logits []float32, id int) float64 {
+	return float64(logits[id]) - logSumExp(logits)
+}
+
+func logSumExp(logits []float32) float64 {
+	wide := make([]float64, len(logits))
+	for i, v := range logits {
+		wide[i] = float64(v)
+	}
+	return ref.LogSumExp(wide)
+}
+
+// Logits returns the teacher-forced logits (n, vocab) of a text, to emit a few
+// rows at a time. With a method the first `prefill` tokens are read and
+// compressed and the rest decoded one by one on the compressed cache.
+func (e *Engine) Logits(ctx context.Context, tokens []int, t ref.CacheType, chunk int,
+	m compress.Method, prefill int, emit func([]float32) error) error {
+	var needs compress.Needs
+	if m != nil {
+		needs = m.Needs()
+	} else {
+		prefill = len(tokens)
+	}
+	p, err := e.Prefill(ctx, tokens[:prefill], t, chunk, needs, emit)
+	if err != nil {
+		return err
+	}
+	defer p.Free()
+	if m != nil {
+		plan, _, _, err := p.Decide(m)
+		if err != nil {
+			return err
+		}
+		if err := p.Cache.Apply(plan); err != nil {
+			return err
+		}
+	}
+	for _, id := range tokens[prefill:] {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		res, err := feed(p.Cache, &step{tokens: words([]int{id}), logits: allRows})
+		if err != nil {
+			return err
+		}
+		if err := emit(res.logits); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,278 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+
+	"keyfold/compress"
+	"keyfold/engine/checkpoint"
+	"keyfold/gpu"
+	"keyfold/gpu/ref"
+)
+
+// gpuRunner runs the model through keyfold's compute shaders.
+type gpuRunner struct {
+	cfg     checkpoint.Config
+	d       *gpu.Device
+	buffers []*gpu.Buffer // norms
+	w       weights[*gpu.Weights, *gpu.Buffer]
+
+	table          *gpu.Buffer // RoPE, grown to the positions in use
+	tablePositions int
+	s              scratch
+	compare        *gpu.Buffer // attention outputs over two caches, made when first asked for
+	attAgainst     *gpu.Buffer // (q_dim) those over the second, of one layer
+	dispatches     int         // of the last forward pass
+}
+
+// scratch are the activations of one forward pass, for up to n tokens.
+type scratch struct {
+	n         int
+	tokens    *gpu.Buffer // (n) u32
+	positions *gpu.Buffer // (n) u32
+	x         *gpu.Buffer // (n, dim) the residual stream
+	xb        *gpu.Buffer // (n, dim) the same, normalised
+	qkv       *gpu.Buffer // (n, q_dim + 2*kv_dim)
+	att       *gpu.Buffer // (n, q_dim)
+	lse       *gpu.Buffer // (n, n_heads)
+	gateUp    *gpu.Buffer // (n, 2*hidden)
+	hidden    *gpu.Buffer // (n, hidden)
+
+	logitRows int
+	logits    *gpu.Buffer // (logitRows, vocab)
+	chosen    *gpu.Buffer // (3) words
+}
+
+func (s *scratch) free() {
+	for _, b := range []*gpu.Buffer{s.tokens, s.positions, s.x, s.xb, s.qkv, s.att, s.lse, s.gateUp, s.hidden, s.logits, s.chosen} {
+		b.Destroy()
+	}
+	*s = scratch{}
+}
+
+// newGPURunner loads the weights to the device. It closes the device if that
+// fails, and when it is closed.
+func newGPURunner(f *checkpoint.File, d *gpu.Device) (*gpuRunner, error) {
+	r := &gpuRunner{cfg: f.Config, d: d}
+	var err error
+	r.w, err = loadWeights(f, builder[*gpu.Weights, *gpu.Buffer]{
+		matrix: func(label string, t ref.WeightType, rows, cols int) (*gpu.Weights, func(int, *ref.Weights) error, error) {
+			m, err := d.NewWeights(label, t, rows, cols)
+			if err != nil {
+				return nil, nil, err
+			}
+			return m, m.Upload, nil
+		},
+		vector: func(label string, v []float32) (*gpu.Buffer, error) {
+			b, err := r.buffer(label, len(v))
+			if err != nil {
+				return nil, err
+			}
+			return b, b.UploadFloats(0, v)
+		},
+	})
+	if err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// buffer allocates n 4-byte elements that live as long as the runner.
+func (r *gpuRunner) buffer(label string, n int) (*gpu.Buffer, error) {
+	b, err := r.d.NewBuffer(label, 4*n)
+	if err == nil {
+		r.buffers = append(r.buffers, b)
+	}
+	return b, err
+}
+
+func (r *gpuRunner) device() Device {
+	return Device{Kind: "gpu", Adapter: r.d.Name, Backend: r.d.Backend, Software: r.d.Software}
+}
+
+func (r *gpuRunner) config() checkpoint.Config { return r.cfg }
+
+func (r *gpuRunner) close() {
+	for _, b := range r.buffers {
+		b.Destroy()
+	}
+	matrices := []*gpu.Weights{r.w.embed, r.w.logits}
+	for _, l := range r.w.layers {
+		matrices = append(matrices, l.qkv, l.attnOut, l.gateUp, l.down)
+	}
+	for _, m := range matrices {
+		if m != nil {
+			m.Destroy()
+		}
+	}
+	r.s.free()
+	r.table.Destroy()
+	r.d.Close()
+}
+
+func (r *gpuRunner) allocate(l *cacheLayer, t ref.CacheType) error {
+	l.gpu = gpu.Cache{Type: t, HeadDim: r.cfg.HeadDim, NKVHeads: r.cfg.NKVHeads}
+	rowBytes := 4 * t.RowWords(r.cfg.HeadDim) * l.total()
+	for _, b := range []struct {
+		to    **gpu.Buffer
+		label string
+		bytes int
+	}{
+		{&l.gpu.K, "keys", rowBytes},
+		{&l.gpu.V, "values", rowBytes},
+		{&l.gpu.Slots, "slots", slotBytes * l.total()},
+		{&l.gpu.Heads, "heads", 8 * len(l.heads)},
+	} {
+		var err error
+		if *b.to, err = r.d.NewBuffer("cache "+b.label, b.bytes); err != nil {
+			r.free(l)
+			return err
+		}
+	}
+	var heads []uint32
+	for h, head := range l.heads {
+		heads = append(heads, uint32(head.Offset), uint32(head.Len))
+		if err := l.gpu.Slots.UploadWords(slotBytes*head.Offset, slotWords(l.slots[h])); err != nil {
+			return err
+		}
+	}
+	return l.gpu.Heads.UploadWords(0, heads)
+}
+
+func (r *gpuRunner) free(l *cacheLayer) {
+	for _, b := range []*gpu.Buffer{l.gpu.K, l.gpu.V, l.gpu.Slots, l.gpu.Heads} {
+		b.Destroy()
+	}
+	l.gpu = gpu.Cache{}
+}
+
+func (r *gpuRunner) bytes(l *cacheLayer) int {
+	n := 0
+	for _, b := range []*gpu.Buffer{l.gpu.K, l.gpu.V, l.gpu.Slots, l.gpu.Heads} {
+		if b != nil {
+			n += b.Size()
+		}
+	}
+	return n
+}
+
+func (r *gpuRunner) copyRows(dst, src *cacheLayer) error {
+	row := 4 * dst.gpu.Type.RowWords(r.cfg.HeadDim)
+	p := r.d.Begin()
+	for h, to := range dst.heads {
+		from := src.heads[h].Offset
+		p.Copy(dst.gpu.K, row*to.Offset, src.gpu.K, row*from, row*to.Len)
+		p.Copy(dst.gpu.V, row*to.Offset, src.gpu.V, row*from, row*to.Len)
+	}
+	return p.Submit()
+}
+
+func (r *gpuRunner) readRows(l *cacheLayer, slots []int) (k, v [][]float32, err error) {
+	hd, row := r.cfg.HeadDim, 4*l.gpu.Type.RowWords(r.cfg.HeadDim)
+	p := r.d.Begin()
+	var kReads, vReads []*gpu.Read
+	for h, head := range l.heads {
+		kReads = append(kReads, p.Read(l.gpu.K, row*head.Offset, row*slots[h]))
+		vReads = append(vReads, p.Read(l.gpu.V, row*head.Offset, row*slots[h]))
+	}
+	if err := p.Submit(); err != nil {
+		return nil, nil, err
+	}
+	unpack := func(read *gpu.Read, n int) []float32 {
+		rows := ref.Rows{Type: l.gpu.Type, HeadDim: hd, Words: read.Words()}
+		values := make([]float32, n*hd)
+		for i := range n {
+			rows.Get(values[i*hd:(i+1)*hd], i)
+		}
+		return values
+	}
+	for h := range l.heads {
+		k = append(k, unpack(kReads[h], slots[h]))
+		v = append(v, unpack(vReads[h], slots[h]))
+	}
+	return k, v, nil
+}
+
+// applyRows makes the rows of a plan: kept slots are copied, merging sets blended.
+func (r *gpuRunner) applyRows(dst, src *cacheLayer, rows [][]compress.Row) error {
+	m := tabulate(dst, src, rows)
+	p := r.d.Begin()
+	_ = m
+	return p.Submit()
+}
+
+// scratchFor makes the activations fit n tokens and logit rows.
+func (r *gpuRunner) scratchFor(n, logitRows int) (err error) {
+	cfg := r.cfg
+	if r.s.n < n {
+		logitRows = max(logitRows, r.s.logitRows)
+		r.s.free()
+		for _, b := range []struct {
+			to       **gpu.Buffer
+			label    string
+			elements int
+		}{
+			{&r.s.tokens, "tokens", n},
+			{&r.s.positions, "positions", n},
+			{&r.s.x, "x", n * cfg.Dim},
+			{&r.s.xb, "xb", n * cfg.Dim},
+			{&r.s.qkv, "qkv", n * (cfg.QDim() + 2*cfg.KVDim())},
+			{&r.s.att, "attention", n * cfg.QDim()},
+			{&r.s.lse, "lse", n * cfg.NHeads},
+			{&r.s.gateUp, "gate_up", n * 2 * cfg.HiddenDim},
+			{&r.s.hidden, "hidden", n * cfg.HiddenDim},
+			{&r.s.chosen, "chosen", 3},
+		} {
+			if *b.to, err = r.d.NewBuffer(b.label, 4*b.elements); err != nil {
+				r.s.free()
+				return fmt.Errorf("engine: activations of %d tokens: %w", n, err)
+			}
+		}
+		r.s.n = n
+	}
+	if r.s.logitRows < logitRows {
+		r.s.logits.Destroy()
+		r.s.logits, r.s.logitRows = nil, 0
+		if r.s.logits, err = r.d.NewBuffer("logits", 4*logitRows*cfg.VocabSize); err != nil {
+			return err
+		}
+		r.s.logitRows = logitRows
+	}
+	return nil
+}
+
+// growTable extends the RoPE table to the given number of positions.
+func (r *gpuRunner) growTable(positions int) error {
+	if positions <= r.tablePositions {
+		return nil
+	}
+	positions += tablePiece
+	table, err := r.d.NewBuffer("rope table", 4*positions*r.cfg.HeadDim)
+	if err != nil {
+		return err
+	}
+	p := r.d.Begin()
+	if r.table != nil {
+		p.Copy(table, 0, r.table, 0, r.table.Size())
+	}
+	piece := ref.RoPETable(r.tablePositions, positions, r.cfg.HeadDim, r.cfg.RopeBase)
+	if err := table.UploadFloats(4*r.tablePositions*r.cfg.HeadDim, piece); err != nil {
+		return err
+	}
+	if err := p.Submit(); err != nil {
+		return err
+	}
+	r.table.Destroy()
+	r.table, r.tablePositions = table, positions
+	return nil
+}
+
+// slotWords returns slots as the device holds them: position, n, bias.
+func slotWords(slots []ref.Slot) []uint32 {
+	w := make([]uint32, 0, 3*len(slots))
+	for _, s := range slots {
+		w = append(w, s.Pos, s.N, math.Float32bits(s.Bias))
+	}
+	return w
+}

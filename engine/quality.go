@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"math"
+	"slices"
+)
+
+// Quality compares a compressed cache with the full one at one token, both
+// having been fed the same text.
+type Quality struct {
+	KL       float64 // Σ_v p_full(v) ln(p_full(v) / p_comp(v)), nats
+	DeltaNLL float64 // ln p_full(token) − ln p_comp(token): what the token costs more, nats
+	Top1     bool    // both find the same token likeliest
+}
+
+// Shadow is the full cache beside a compressed run. Until the first token that
+// differs the full run is the reference; there its cache forks: one copy goes
+// on freely (what the model would have written), one is fed the compressed
+// run's tokens and is what Quality compares with.
+type Shadow struct {
+	full   *Cache
+	logits []float32 // (vocab) of full after its last token
+
+	free       *Cache    // the freely going copy; nil before the first difference
+	freeLogits []float32 // (vocab)
+	text       []int     // the prompt and what the full run wrote
+	prompt     int       // tokens of the prompt
+	ended      bool      // the full run came to its end
+
+	// FirstDifference is the index of the first generated token that the full
+	// run writes differently, or -1.
+	FirstDifference int
+
+	headErrors []float64 // (n_layers * n_heads) sums over tokens; nil unless asked for
+	headTokens int
+}
+
+// NewShadow takes over the full cache of a prompt with the logits after it.
+// perHead asks for the attention-output errors too.
+func (e *Engine) NewShadow(full *Cache, logits []float32, prompt []int, perHead bool) *Shadow {
+	s := &Shadow{full: full, logits: logits, text: slices.Clone(prompt), prompt: len(prompt), FirstDifference: -1}
+	if perHead {
+		s.headErrors = make([]float64, e.Config.NLayers*e.Config.NHeads)
+	}
+	return s
+}
+
+// Free gives back both caches.
+func (s *Shadow) Free() {
+	s.full.Free()
+	if s.free != nil {
+		s.free.Free()
+	}
+}
+
+// Text returns what the full run generated.
+func (s *Shadow) Text() []int { return s.text[s.prompt:] }
+
+// HeadErrors returns ‖o − o'‖ / ‖o‖ per layer and query head, the mean over the
+// tokens fed: o is the attention output over the full cache, o' that over the
+// compressed one, for the same query. (n_layers * n_heads), or nil if not asked for.
+func (s *Shadow) HeadErrors() []float64 {
+	if s.headErrors == nil {
+		return nil
+	}
+	mean := make([]float64, len(s.headErrors))
+	for i, sum := range s.headErrors {
+		mean[i] = sum / float64(max(1, s.headTokens))
+	}
+	return mean
+}
+
+// compare returns the quality of the token that the compressed run chose from
+// its logits, and lets the full run choose its own.
+func (s *Shadow) compare(e *Engine, logits []float32, id int, sampler Sampler) (*Quality, error) {
+	q := compareLogits(s.logits, logits, id)
+	if s.ended {
+		return q, nil
+	}
+	source, at := s.logits, s.full.next
+	if s.free != nil {
+		source, at = s.freeLogits, s.free.next
+	}
+	own := sampler.Choose(source, at, s.text)
+	s.text = append(s.text, own)
+	s.ended = e.ends(own)
+	if s.free == nil && own != id {
+		s.FirstDifference = len(s.text) - 1 - s.prompt
+		if !s.ended {
+			var err error
+			if s.free, err = s.full.Fork(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return q, nil
+}
+
+// feed gives the full cache the token of the compressed run, whose cache holds
+// it already, and the free copy its own.
+func (s *Shadow) feed(id int, compressed *Cache) error {
+	st := &step{tokens: words([]int{id}), logits: lastRow}
+	if s.headErrors != nil {
+		st.against = compressed
+	}
+	res, err := feed(s.full, st)
+	if err != nil {
+		return err
+	}
+	s.logits = res.logits
+	s.addHeadErrors(res)
+	if s.free == nil || s.ended {
+		return nil
+	}
+	res, err = feed(s.free, &step{tokens: words(s.text[len(s.text)-1:]), logits: lastRow})
+	if err != nil {
+		return err
+	}
+	s.freeLogits = res.logits
+	return nil
+}
+
+func (s *Shadow) addHeadErrors(res *result) {
+	if s.headErrors == nil {
+		return
+	}
+	headDim := len(res.attention) / len(s.headErrors)
+	for i := range s.headErrors {
+		var diff, norm float64
+		for j := i * headDim; j < (i+1)*headDim; j++ {
+			full, comp := float64(res.attention[j]), float64(res.attentionAgainst[j])
+			diff += (full - comp) * (full - comp)
+			norm += full * full
+		}
+		s.headErrors[i] += math.Sqrt(diff / math.Max(norm, 1e-24))
+	}
+	s.headTokens++
+}
+
+// compareLogits returns the quality of compressed logits against full ones at a
+// position where id was chosen. Both are (vocab).
+func compareLogits(full, comp []float32, id int) *Quality {
+	fullNorm, compNorm := logSumExp(full), logSumExp(comp)
+	var kl float64
+	for i := range full {
+		logFull := float64(full[i]) - fullNorm
+		logComp := float64(comp[i]) - compNorm
+		kl += math.Exp(logFull) * (logFull - logComp)
+	}
+	return &Quality{
+		KL:       max(0, kl), // rounding leaves about -1e-16 where both agree
+		DeltaNLL: (float64(full[id]) - fullNorm) - (float64(comp[id]) - compNorm),
+		Top1:     argmax(full) == argmax(comp),
+	}
+}
+
+func argmax(v []float32) int {
+	best := 0
+	for i, x := range v {
+		if x > v[best] {
+			best = i
+		}
+	}
+	return best
+}

@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"keyfold/compress"
+	"keyfold/engine/checkpoint"
+	"keyfold/gpu/ref"
+)
+
+// runner runs a model on one device. The CPU's and the GPU's forward pass have
+// the same numbered steps (forward_cpu.go, forward_gpu.go) and are compared
+// with each other in the tests.
+//
+// A runner moves and computes. Bookkeeping (which slots there are, what they
+// stand for, when memory grows) is [Cache]'s.
+type runner interface {
+	device() Device
+	config() checkpoint.Config
+	close()
+
+	// forward feeds tokens behind what the cache holds; the cache has room.
+	forward(c *Cache, s *step) (*result, error)
+
+	// Memory of a cache layer whose tables are set.
+	allocate(l *cacheLayer, t ref.CacheType) error // buffers, and the tables in them
+	free(l *cacheLayer)
+	bytes(l *cacheLayer) int
+	copyRows(dst, src *cacheLayer) error                               // every slot of dst's heads from src, bit for bit
+	applyRows(dst, src *cacheLayer, rows [][]compress.Row) error       // what a plan says
+	readRows(l *cacheLayer, slots []int) (k, v [][]float32, err error) // (n_kv_heads)(slots[h], head_dim)
+
+	// Signals.
+	newTrace(needs compress.Needs, slots int) (*trace, error)
+	freeTrace(t *trace)
+	readMass(t *trace) ([][]float32, error)                               // (n_layers * n_kv_heads)(slots)
+	cosine(c *Cache) ([][]float32, error)                                 // likewise
+	distance(c *Cache, pivots [][]int) ([][]float32, error)               // likewise
+	ballots(c *Cache, t *trace, o compress.VoteOptions) (*Ballots, error) // GVote's votes
+}
+
+// Device says what a model runs on.
+type Device struct {
+	Kind     string // "cpu" or "gpu"
+	Adapter  string // what the driver calls it; empty on the CPU
+	Backend  string // "Vulkan", "Metal", "D3D12", "WebGPU"; "Go" on the CPU
+	Software bool   // the adapter emulates a GPU on the CPU
+}
+
+// step is one forward pass over neighbouring tokens of a text.
+type step struct {
+	tokens []uint32
+	trace  *trace // collects signals; nil: none
+	logits rowsWanted
+	choose *choice // pick the token after the last row on the device; nil: no
+
+	// against is another cache of the same text that holds these tokens
+	// already. The attention outputs over it, for this pass's queries, are
+	// returned beside those of this pass. One token only. nil: no.
+	against *Cache
+}
+
+type rowsWanted uint8
+
+const (
+	noRows rowsWanted = iota
+	lastRow
+	allRows
+)
+
+// choice says how the next token is picked where nothing has to be filtered.
+type choice struct {
+	seed        uint32
+	temperature float32
+}
+
+type result struct {
+	logits []float32 // (rows wanted, vocab)
+	id     int       // the chosen token
+	logit  float32   // its logit
+	lse    float32   // ln Σ exp(logit)
+
+	// With step.against: attention outputs (n_layers, n_heads, head_dim).
+	attention, attentionAgainst []float32
+}
+
+// trace is what a prefill leaves behind for the methods, on the device.
+type trace struct {
+	needs compress.Needs
+	slots int // of the whole prompt: mass has this many entries per head
+
+	gpu gpuTrace
+	cpu cpuTrace
+}
+
+// Ballots are the outcome of GVote's vote and what it was decided from.
+type Ballots struct {
+	Votes [][]uint32 // (n_layers * n_kv_heads)(slots)
+	BStep [][]int    // (n_layers * n_kv_heads)(group)
+
+	Mu, SD         []float32 // (n_layers, dim) statistics of the attention input after its RMSNorm
+	Hidden         []float32 // (n_layers, samples, dim) the sampled hidden states
+	SampledQueries []float32 // (n_layers, samples, n_heads, head_dim) after RoPE
+	LastQueries    []float32 // (n_layers, n_heads, head_dim) of the last prompt position, after RoPE
+}

@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"keyfold/gpu/ref"
+)
+
+// Sampler says how the next token is drawn from the logits. Filters apply in
+// the order of the fields.
+type Sampler struct {
+	Seed          uint32
+	RepeatPenalty float32 // divides positive logits of tokens already in the text, multiplies negative ones; 1: off
+	Temperature   float32 // 0: always the likeliest token; 1: the model's own odds
+	TopK          int     // only the K likeliest tokens; 0: off
+	TopP          float32 // only the smallest set of likeliest tokens with this probability; 1: off
+	MinP          float32 // only tokens with at least this share of the likeliest one's probability; 0: off
+}
+
+// Validate returns an error that names the first field out of range.
+func (s Sampler) Validate() error {
+	switch {
+	case !(s.Temperature >= 0) || math.IsInf(float64(s.Temperature), 1):
+		return fmt.Errorf("temperature is %g, want 0 or more", s.Temperature)
+	case s.TopK < 0:
+		return fmt.Errorf("top-k is %d, want 0 (off) or more", s.TopK)
+	case !(s.TopP > 0 && s.TopP <= 1):
+		return fmt.Errorf("top-p is %g, want 0 < P <= 1", s.TopP)
+	case !(s.MinP >= 0 && s.MinP <= 1):
+		return fmt.Errorf("min-p is %g, want 0 <= P <= 1", s.MinP)
+	case !(s.RepeatPenalty > 0) || math.IsInf(float64(s.RepeatPenalty), 1):
+		return fmt.Errorf("repeat-penalty is %g, want more than 0", s.RepeatPenalty)
+	}
+	return nil
+}
+
+// unfiltered reports whether every token stays in the draw, so that the device
+// can choose without the logits being read back.
+func (s Sampler) unfiltered() bool {
+	return s.RepeatPenalty == 1 && (s.Temperature == 0 || s.TopK == 0 && s.TopP == 1 && s.MinP == 0)
+}
+
+// Choose picks the token for a position from its logits (vocab). text holds the
+// tokens so far, for the repetition penalty.
+//
+//	id = arg max_i logit_i/T + Gumbel(hash(seed, position, i))    over the tokens that pass the filters
+//
+// The noise depends on the token and the position alone, so that runs with and
+// without compression draw alike while their logits are alike.
+func (s Sampler) Choose(logits []float32, position int, text []int) int {
+	logits = s.penalise(logits, text)
+	if s.unfiltered() || s.Temperature == 0 {
+		id, _ := ref.Choose(logits, s.Seed, uint32(position), s.Temperature)
+		return id
+	}
+	keep := s.filter(logits)
+	best, bestScore := -1, float32(0)
+	for _, id := range keep {
+		score := logits[id]/s.Temperature + ref.Gumbel(ref.Hash(s.Seed, uint32(position), uint32(id)))
+		if best < 0 || score > bestScore || score == bestScore && id < best {
+			best, bestScore = id, score
+		}
+	}
+	return best
+}
+
+// penalise returns the logits with those of tokens in text made smaller.
+func (s Sampler) penalise(logits []float32, text []int) []float32 {
+	if s.RepeatPenalty == 1 {
+		return logits
+	}
+	logits = slices.Clone(logits)
+	done := map[int]bool{}
+	for _, id := range text {
+		if done[id] {
+			continue
+		}
+		done[id] = true
+		if logits[id] > 0 {
+			logits[id] /= s.RepeatPenalty
+		} else {
+			logits[id] *= s.RepeatPenalty
+		}
+	}
+	return logits
+}
+
+// filter returns the ids that may be drawn, likeliest first, ties by lower id.
+func (s Sampler) filter(logits []float32) []int {
+	ids := make([]int, len(logits))
+	for i := range ids {
+		ids[i] = i
+	}
+	slices.SortStableFunc(ids, func(a, b int) int { return cmp.Compare(logits[b], logits[a]) })
+	if s.TopK > 0 {
+		ids = ids[:min(s.TopK, len(ids))]
+	}
+	scaled := make([]float64, len(ids))
+	for i, id := range ids {
+		scaled[i] = float64(logits[id] / s.Temperature)
+	}
+	norm := ref.LogSumExp(scaled)
+	mass := 0.0
+	for i, v := range scaled {
+		// At least the likeliest token stays.
+		if i > 0 && (mass >= float64(s.TopP) || math.Exp(v-scaled[0]) < float64(s.MinP)) {
+			return ids[:i]
+		}
+		mass += math.Exp(v - norm)
+	}
+	return ids
+}

@@ -1,0 +1,42 @@
+package ref
+
+import "math"
+
+// NoPivot says that a slot has no pivot to be measured from. The constant
+// NO_PIVOT in pivot_distance.wgsl is its other half.
+const NoPivot = 0xffffffff
+
+// PivotDistance is the CPU twin of gpu/shaders/pivot_distance.wgsl.
+//
+//	distance[h, i] = ‖k_p − k_i‖, p = pivots[h, i]    0 where p is NoPivot
+//
+//	k         (slots of all heads, head_dim)
+//	heads     (n_kv_heads), each with Len + nAfter slots
+//	pivots    (n_kv_heads, stride)  counted from the head's first slot
+//	distance  (n_kv_heads, stride)  overwritten up to each head's length
+//
+// Source: Wang et al. 2024, KVMerger, arXiv:2407.08454, eq. 4.
+func PivotDistance(k Rows, heads []Head, pivots []uint32, distance []float32, stride, nAfter int) {
+	pivot, key := make([]float32, k.HeadDim), make([]float32, k.HeadDim)
+	for h, head := range heads {
+		for i := range head.Len + nAfter {
+			square := 0.0
+			if p := pivots[h*stride+i]; p != NoPivot {
+				k.Get(pivot, head.Offset+int(p))
+				k.Get(key, head.Offset+i)
+				square = squaredDistance(pivot, key)
+			}
+			distance[h*stride+i] = float32(math.Sqrt(square))
+		}
+	}
+}
+
+// squaredDistance returns ‖a − b‖².
+func squaredDistance(a, b []float32) float64 {
+	var sum float64
+	for i := range a {
+		d := float64(a[i]) - float64(b[i])
+		sum += d * d
+	}
+	return sum
+}

@@ -1,0 +1,48 @@
+// pivot_distance.wgsl: distance of each key from the key of a pivot slot.
+// Joined to a cache reader.
+//
+//     distance[h, i] = |k_p - k_i|,  p = pivots[h, i]       0 where p is NO_PIVOT
+//
+// Shapes     k_cache, v_cache of the joined type   heads (n_kv_heads) vec2(offset, len)
+//            pivots (n_kv_heads, stride) u32, a slot of the same head counted from its first, or NO_PIVOT
+//            distance (n_kv_heads, stride) f32
+// Dispatch   (n_kv_heads * stride / WG_SIZE rounded up, 1, 1)
+// Threads    WG_SIZE; one thread owns one slot of one head
+// Limits     HEAD_DIM a multiple of 4. Head h has heads[h].len + n_after slots, at most stride; what distance
+//            holds beyond them is left alone
+// Twin       gpu/ref/pivot_distance.go
+// Source     Wang et al. 2024, KVMerger, arXiv:2407.08454, eq. 4
+
+struct Params {
+    n_kv_heads: u32,
+    stride: u32,
+    n_after: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(3) var<storage, read> heads: array<vec2<u32>>;
+@group(0) @binding(4) var<storage, read> pivots: array<u32>;
+@group(0) @binding(5) var<storage, read_write> distance: array<f32>;
+
+const WG_SIZE: u32 = 64u;
+const HEAD_DIM: u32 = 64u;
+const HEAD_DIM4: u32 = HEAD_DIM / 4u;
+const NO_PIVOT: u32 = 0xffffffffu;
+
+@compute @workgroup_size(WG_SIZE)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let h = id.x / params.stride;
+    let i = id.x % params.stride;
+    if h >= params.n_kv_heads || i >= heads[h].y + params.n_after {
+        return;
+    }
+    var square = 0.0;
+    if pivots[id.x] != NO_PIVOT {
+        let pivot = heads[h].x + pivots[id.x];
+        for (var c = 0u; c < HEAD_DIM4; c++) {
+            let step = k4(pivot, c) - k4(heads[h].x + i, c);
+            square += dot(step, step);
+        }
+    }
+    distance[id.x] = sqrt(square);
+}
