@@ -247,11 +247,20 @@ func (c *Cache) Fork() (*Cache, error) {
 // Apply replaces the cache's contents by what the plan says. Generation goes on
 // at the position where it was.
 func (c *Cache) Apply(plan *compress.Plan) error {
+	_, err := c.apply(plan, false)
+	return err
+}
+
+// ApplyWeights applies a plan and returns the share of each slot in its row:
+// (n_layers * n_kv_heads)(rows)(slots). Reading them back costs a wait per layer.
+func (c *Cache) ApplyWeights(plan *compress.Plan) ([][][]float32, error) { return c.apply(plan, true) }
+
+func (c *Cache) apply(plan *compress.Plan, wantWeights bool) (weights [][][]float32, err error) {
 	kvHeads := c.r.config().NKVHeads
 	if len(plan.Heads) != len(c.layers)*kvHeads {
-		return fmt.Errorf("engine: plan has %d heads, this cache %d", len(plan.Heads), len(c.layers)*kvHeads)
+		return nil, fmt.Errorf("engine: plan has %d heads, this cache %d", len(plan.Heads), len(c.layers)*kvHeads)
 	}
-	return c.rebuild(func(l int, old *cacheLayer) (*cacheLayer, error) {
+	err = c.rebuild(func(l int, old *cacheLayer) (*cacheLayer, error) {
 		rows := plan.Heads[l*kvHeads : (l+1)*kvHeads]
 		room, slots := make([]int, kvHeads), make([][]ref.Slot, kvHeads)
 		for h := range rows {
@@ -264,12 +273,15 @@ func (c *Cache) Apply(plan *compress.Plan) error {
 		if err := c.r.allocate(layer, c.Type); err != nil {
 			return nil, err
 		}
-		if err := c.r.applyRows(layer, old, rows); err != nil {
+		shares, err := c.r.applyRows(layer, old, rows, wantWeights)
+		if err != nil {
 			c.r.free(layer)
 			return nil, err
 		}
+		weights = append(weights, shares...)
 		return layer, nil
 	})
+	return weights, err
 }
 
 // Rows reads the cache back: keys after RoPE and values as float32,

@@ -82,8 +82,10 @@ func (r *cpuRunner) readRows(l *cacheLayer, slots []int) (k, v [][]float32, err 
 }
 
 // applyRows makes the rows of a plan: kept slots are copied, merging sets blended.
-func (r *cpuRunner) applyRows(dst, src *cacheLayer, rows [][]compress.Row) error {
-	m := tabulate(dst, src, rows)
-	_ = m
-	return nil
+func (r *cpuRunner) applyRows(dst, src *cacheLayer, rows [][]compress.Row, _ bool) ([][][]float32, error) {
+	t := tabulate(dst, src, rows)
+	weights := make([]float32, len(t.members))
+	ref.KVGather(src.cpu.k, src.cpu.v, dst.cpu.k, dst.cpu.v, t.moves)
+	ref.GaussianMerge(src.cpu.k, src.cpu.v, dst.cpu.k, dst.cpu.v, t.merges, t.members, src.cpu.slots, weights)
+	return split(rows, weights), nil
 }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"math"
 	"slices"
 
 	"keyfold/gpu/ref"
@@ -12,7 +11,7 @@ import (
 func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 	cfg, n := r.cfg, len(s.tokens)
 	stride := cfg.QDim() + 2*cfg.KVDim() // a row of queries, keys and values
-	scale := float32(1 / math.Sqrt(float64(cfg.HeadDim)))
+	scale := attentionScale(cfg)
 	nBefore := len(c.appended)
 	positions := positionsFrom(c.next, n)
 	r.growTable(c.next + n)
@@ -46,7 +45,7 @@ func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 
 		// 6. Attend to it.
 		ref.Attention(cache.cpu.k, cache.cpu.v, cache.cpu.slots, cache.heads, qkv, att, lse, n, stride, cfg.NHeads, nBefore, scale)
-		r.traceAttention(s.trace, l, cache, qkv, lse, n, nBefore, scale)
+		r.traceAttention(s.trace, l, cache, qkv, lse, n, c.next, nBefore, scale)
 		if s.against != nil {
 			other := s.against.layers[l]
 			out := make([]float32, len(att))

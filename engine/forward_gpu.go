@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"math"
-
 	"keyfold/gpu"
 )
 
@@ -14,7 +12,7 @@ const logitBytes = 32 << 20
 func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
 	cfg, n := r.cfg, len(s.tokens)
 	stride := cfg.QDim() + 2*cfg.KVDim() // a row of queries, keys and values
-	scale := float32(1 / math.Sqrt(float64(cfg.HeadDim)))
+	scale := attentionScale(cfg)
 	eps := float32(cfg.NormEps)
 	nBefore := len(c.appended)
 	first, rows := wantedRows(s, n)
@@ -53,7 +51,7 @@ func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
 
 		// 6. Attend to it.
 		p.Attention(cache, r.s.qkv, r.s.att, r.s.lse, n, stride, cfg.NHeads, nBefore, scale)
-		r.traceAttention(p, s.trace, l, cache, n, nBefore, scale)
+		r.traceAttention(p, s.trace, l, cache, n, c.next, nBefore, scale)
 		if s.against != nil {
 			r.attendAgainst(p, l, s.against, stride, scale)
 		}

@@ -194,12 +194,45 @@ func (r *gpuRunner) readRows(l *cacheLayer, slots []int) (k, v [][]float32, err 
 	return k, v, nil
 }
 
-// applyRows makes the rows of a plan: kept slots are copied, merging sets blended.
-func (r *gpuRunner) applyRows(dst, src *cacheLayer, rows [][]compress.Row) error {
-	m := tabulate(dst, src, rows)
+// applyRows makes the rows of a plan: kept slots are copied, merging sets
+// blended. Weights are read back if they are wanted.
+func (r *gpuRunner) applyRows(dst, src *cacheLayer, rows [][]compress.Row, wantWeights bool) ([][][]float32, error) {
+	t := tabulate(dst, src, rows)
 	p := r.d.Begin()
-	_ = m
-	return p.Submit()
+	table := func(label string, words []uint32) *gpu.Buffer {
+		b, err := r.d.NewBuffer(label, 4*max(1, len(words)))
+		if err == nil {
+			err = b.UploadWords(0, words)
+		}
+		if err != nil {
+			p.Fail(err)
+		}
+		return b
+	}
+	if len(t.moves) > 0 {
+		moves := table("moves", gpu.MoveWords(t.moves))
+		defer moves.Destroy()
+		p.KVGather(&src.gpu, &dst.gpu, moves, len(t.moves))
+	}
+	var weights *gpu.Read
+	if len(t.merges) > 0 {
+		merges, members := table("merged rows", gpu.MergeRowWords(t.merges)), table("members", t.members)
+		shares := table("weights", make([]uint32, len(t.members)))
+		defer merges.Destroy()
+		defer members.Destroy()
+		defer shares.Destroy()
+		p.GaussianMerge(&src.gpu, &dst.gpu, merges, members, shares, len(t.merges), len(t.members))
+		if wantWeights {
+			weights = p.Read(shares, 0, shares.Size())
+		}
+	}
+	if err := p.Submit(); err != nil || !wantWeights {
+		return nil, err
+	}
+	if weights == nil {
+		return split(rows, nil), nil
+	}
+	return split(rows, weights.Floats()), nil
 }
 
 // scratchFor makes the activations fit n tokens and logit rows.

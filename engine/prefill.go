@@ -91,6 +91,12 @@ func words(ids []int) []uint32 {
 // Free gives back the cache and the signals.
 func (p *Prompt) Free() {
 	p.Cache.Free()
+	p.FreeSignals()
+}
+
+// FreeSignals gives back what the prefill collected, when no more plans are
+// wanted. The cache stays.
+func (p *Prompt) FreeSignals() {
 	if p.trace != nil {
 		p.e.r.freeTrace(p.trace)
 		p.trace = nil

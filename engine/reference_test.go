@@ -222,4 +222,3 @@ func TestGreedyTextOfStories260K(t *testing.T) {
 		}
 	})
 }
-

@@ -24,8 +24,10 @@ type runner interface {
 	allocate(l *cacheLayer, t ref.CacheType) error // buffers, and the tables in them
 	free(l *cacheLayer)
 	bytes(l *cacheLayer) int
-	copyRows(dst, src *cacheLayer) error                               // every slot of dst's heads from src, bit for bit
-	applyRows(dst, src *cacheLayer, rows [][]compress.Row) error       // what a plan says
+	copyRows(dst, src *cacheLayer) error // every slot of dst's heads from src, bit for bit
+	// applyRows makes what a plan says: (n_kv_heads)(rows). With weights, the share of
+	// each slot in its row: (n_kv_heads)(rows)(slots).
+	applyRows(dst, src *cacheLayer, rows [][]compress.Row, weights bool) ([][][]float32, error)
 	readRows(l *cacheLayer, slots []int) (k, v [][]float32, err error) // (n_kv_heads)(slots[h], head_dim)
 
 	// Signals.

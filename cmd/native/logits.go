@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"io"
+
+	"keyfold/engine"
+)
+
+func logitsCommand(ctx context.Context, t terminal, args []string) error {
+	fs := newFlags(t, "logits", `usage: keyfold logits -model M -tokens 1,2,3 -o FILE [flags]
+
+Writes the teacher-forced logits after every token: float32 little-endian,
+(n, vocab). Ids are taken as given, no BOS is added, no tokenizer is needed.
+With a method the first -prefill tokens are read and compressed, and the rest
+decoded one by one on the compressed cache.
+`)
+	var r runFlags
+	r.register(fs, "f16")
+	list := fs.String("tokens", "", "comma-separated token `IDS`")
+	out := fs.String("o", "", "`FILE` to write; an existing one is replaced when the new one is complete")
+	prefill := fs.Int("prefill", 0, "tokens `P` to read and compress, with -method")
+	chunk := fs.Int("chunk", engine.DefaultChunk, "tokens `N` per submit; 1 uses the decode kernels throughout")
+	if err := r.parse(t, fs, args, 0); err != nil {
+		return err
+	}
+	ids, err := parseIDs("-tokens", *list)
+	if err != nil {
+		return err
+	}
+	if *out == "" {
+		return usageError("-o is missing: want a FILE to write")
+	}
+	if *chunk < 1 {
+		return usageError("-chunk is %d, want at least 1", *chunk)
+	}
+	kv, err := r.cacheType()
+	if err != nil {
+		return err
+	}
+	method, err := r.newMethod()
+	if err != nil {
+		return err
+	}
+	switch {
+	case !given(fs, "method") && given(fs, "prefill"):
+		return usageError("-prefill needs a -method to compress with")
+	case !given(fs, "method"):
+		method = nil
+	case *prefill < 1 || *prefill > len(ids):
+		return usageError("-prefill is %d, want 1 to %d, the number of tokens", *prefill, len(ids))
+	}
+	f, _, err := r.open(t, false)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := checkIDs(ids, f.Config.VocabSize); err != nil {
+		return err
+	}
+	e, err := engine.Open(ctx, f, nil, engine.DeviceKind(r.device))
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	return writeFile(*out, func(w io.Writer) error {
+		buffered := bufio.NewWriter(w)
+		err := e.Logits(ctx, ids, kv, *chunk, method, *prefill, func(rows []float32) error {
+			return binary.Write(buffered, binary.LittleEndian, rows)
+		})
+		if err != nil {
+			return err
+		}
+		return buffered.Flush()
+	})
+}

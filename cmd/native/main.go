@@ -1,0 +1,115 @@
+// Command keyfold runs a small Llama model through WebGPU compute shaders and
+// compresses its KV cache while it runs.
+//
+// One file per subcommand; flags.go holds what they share. There is no model
+// arithmetic here.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+
+	"keyfold/compress"
+)
+
+const usage = `usage: keyfold COMMAND [flags] ...
+
+keyfold continues a text with a small Llama model on the GPU, and makes the
+model's KV cache smaller while it runs.
+
+examples:
+    keyfold run "Once upon a time"
+    keyfold run -model stories260K.gguf -method gvote -prompt-file long.txt -shadow
+    keyfold run -method kvmerger -help
+
+commands:
+    run       continue a prompt
+    inspect   what is in a model file
+    tokens    the token ids of a text, or the text of ids
+    logits    teacher-forced logits, as a file
+    plan      what a compression method decides, and what it decides from
+
+"keyfold COMMAND -help" lists a command's flags.
+
+exit status: 0 done, 1 failed, 2 wrong usage
+`
+
+// errUsage marks errors that are the caller's: exit status 2.
+var errUsage = errors.New("wrong usage")
+
+// usageError returns an error that ends the program with status 2.
+func usageError(format string, args ...any) error {
+	return fmt.Errorf("%w%w", hidden{errUsage}, fmt.Errorf(format, args...))
+}
+
+// hidden is an error that is found by errors.Is and does not show.
+type hidden struct{ error }
+
+func (hidden) Error() string   { return "" }
+func (h hidden) Unwrap() error { return h.error }
+
+// terminal is where a command reads and writes.
+type terminal struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// command is a subcommand.
+type command func(ctx context.Context, t terminal, args []string) error
+
+var commands = map[string]command{
+	"run":     runCommand,
+	"inspect": inspectCommand,
+	"tokens":  tokensCommand,
+	"logits":  logitsCommand,
+	"plan":    planCommand,
+}
+
+func main() {
+	// wgpu-native asks every graphics interface for adapters, and one of them
+	// complains on stderr where this is not set.
+	if os.Getenv("XDG_RUNTIME_DIR") == "" {
+		os.Setenv("XDG_RUNTIME_DIR", os.TempDir())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	status := run(ctx, terminal{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:])
+	stop()
+	os.Exit(status)
+}
+
+// run is main without the process: it returns the exit status.
+func run(ctx context.Context, t terminal, args []string) int {
+	if len(args) == 0 {
+		fmt.Fprint(t.err, usage)
+		return 2
+	}
+	name := args[0]
+	if name == "help" || name == "-h" || name == "-help" || name == "--help" {
+		fmt.Fprint(t.out, usage)
+		return 0
+	}
+	do, ok := commands[name]
+	if !ok {
+		fmt.Fprintf(t.err, "keyfold: unknown command %q; want run, inspect, tokens, logits or plan\n", name)
+		return 2
+	}
+	err := do(ctx, t, args[1:])
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(t.err, "keyfold: interrupted")
+		return 1
+	case errors.Is(err, errUsage) || errors.Is(err, compress.ErrUsage):
+		fmt.Fprintf(t.err, "keyfold: %v\n", err)
+		return 2
+	default:
+		fmt.Fprintf(t.err, "keyfold: %v\n", err)
+		return 1
+	}
+}

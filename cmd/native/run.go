@@ -1,0 +1,286 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"keyfold/engine"
+	"keyfold/engine/checkpoint"
+)
+
+const runUsage = `usage: keyfold run [flags] [PROMPT]
+
+Continues a prompt. The prompt and its continuation go to standard output,
+statistics to standard error. Without PROMPT and -prompt-file the text begins
+from nothing. Generation ends after -n tokens, at EOS or at BOS.
+
+examples:
+    keyfold run "Once upon a time"
+    keyfold run -model stories260K.gguf -temperature 0 -n 200
+    keyfold run -model stories260K.gguf -method kvmerger -budget 0.35 -prompt-file long.txt -shadow
+    keyfold run -method gvote -help
+`
+
+// generation are the flags of run besides the common ones.
+type generation struct {
+	runFlags
+	n                     int
+	sampler               engine.Sampler
+	promptFile, json      string
+	shadow, outputError   bool
+	temperature, topP     float64
+	minP, repeatPenalty   float64
+	prompt                string
+	promptGiven, nIsGiven bool
+}
+
+func runCommand(ctx context.Context, t terminal, args []string) error {
+	g, err := parseGeneration(t, args)
+	if err != nil {
+		return err
+	}
+	kv, err := g.cacheType()
+	if err != nil {
+		return err
+	}
+	method, err := g.newMethod()
+	if err != nil {
+		return err
+	}
+	if err := g.readPrompt(t); err != nil {
+		return err
+	}
+
+	// 1. Load the model and the prompt's tokens.
+	f, tok, err := g.open(t, true)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	prompt, err := tok.Encode(g.prompt, tok.AddsBOS() || g.prompt == "")
+	if err != nil {
+		return err
+	}
+	if g.n, err = g.tokensToGenerate(len(prompt), f.Config); err != nil {
+		return err
+	}
+	e, err := engine.Open(ctx, f, tok, engine.DeviceKind(g.device))
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	printDevice(t.err, e)
+
+	// 2. Read the prompt; decide; compress.
+	report := &engine.Report{PromptTokens: len(prompt), Tokens: []engine.TokenReport{}}
+	start := time.Now()
+	p, err := e.Prefill(ctx, prompt, kv, engine.DefaultChunk, method.Needs(), nil)
+	if err != nil {
+		return err
+	}
+	prefillTime := time.Since(start)
+	start = time.Now()
+	plan, signals, _, err := p.Decide(method)
+	if err != nil {
+		p.Free()
+		return err
+	}
+	var shadow *engine.Shadow
+	cache := p.Cache
+	if g.shadow {
+		if cache, err = p.Cache.Fork(); err != nil {
+			p.Free()
+			return err
+		}
+		shadow = e.NewShadow(p.Cache, p.Logits, prompt, g.outputError)
+		defer shadow.Free()
+	}
+	defer cache.Free()
+	defer p.FreeSignals()
+	if err := cache.Apply(plan); err != nil {
+		return err
+	}
+	compressTime := time.Since(start)
+	engine.DescribeMethod(report, method, plan, signals)
+
+	// 3. Generate.
+	stream := tok.Stream()
+	for _, id := range prompt {
+		fmt.Fprint(t.out, stream.Next(id))
+	}
+	start = time.Now()
+	err = e.Generate(ctx, cache, p.Logits, prompt, g.n, g.sampler, shadow, func(token engine.Token) error {
+		text := stream.Next(token.ID)
+		report.AddToken(token, text)
+		_, err := fmt.Fprint(t.out, text)
+		return err
+	})
+	fmt.Fprintln(t.out, stream.Rest())
+	if err != nil {
+		return err
+	}
+	report.SetTiming(prefillTime, compressTime, time.Since(start))
+	cache.Describe(report)
+	if shadow != nil {
+		full, err := tok.Decode(shadow.Text())
+		if err != nil {
+			return err
+		}
+		shadow.Summarise(report, full)
+	}
+	printReport(t.err, report)
+	return g.writeReport(t, e, f, report)
+}
+
+func parseGeneration(t terminal, args []string) (*generation, error) {
+	g := &generation{}
+	fs := newFlags(t, "run", runUsage)
+	g.register(fs, "f16")
+	fs.IntVar(&g.n, "n", 256, "`TOKENS` to generate at most; by default 256, or what the context leaves")
+	fs.Float64Var(&g.temperature, "temperature", 0.8, "`T`: 0 always takes the likeliest token, 1 keeps the model's odds")
+	fs.IntVar(&g.sampler.TopK, "top-k", 0, "draw from the `K` likeliest tokens only; 0: off")
+	fs.Float64Var(&g.topP, "top-p", 0.9, "draw from the smallest set of tokens with total probability `P`; 1: off")
+	fs.Float64Var(&g.minP, "min-p", 0, "draw only tokens with at least `P` times the likeliest one's probability; 0: off")
+	fs.Float64Var(&g.repeatPenalty, "repeat-penalty", 1, "`R` > 1 makes tokens that the text has already less likely; 1: off")
+	fs.StringVar(&g.promptFile, "prompt-file", "", "`PATH` of the prompt; - is standard input")
+	fs.BoolVar(&g.shadow, "shadow", false, "also run the full cache and report quality against it")
+	fs.BoolVar(&g.outputError, "output-error", false, "with -shadow: report the attention-output error per layer and head")
+	fs.StringVar(&g.json, "json", "", "`FILE` for the report as JSON; - is standard output")
+	if err := g.parse(t, fs, args, 1); err != nil {
+		return nil, err
+	}
+	if g.outputError && !g.shadow {
+		return nil, usageError("-output-error needs -shadow")
+	}
+	g.promptGiven, g.nIsGiven, g.prompt = fs.NArg() == 1, given(fs, "n"), fs.Arg(0)
+	if g.promptGiven && g.promptFile != "" {
+		return nil, usageError("PROMPT and -prompt-file are both given, want one")
+	}
+	if g.n < 1 {
+		return nil, usageError("-n is %d, want at least 1", g.n)
+	}
+	g.sampler.Seed = uint32(g.seed)
+	g.sampler.Temperature, g.sampler.TopP = float32(g.temperature), float32(g.topP)
+	g.sampler.MinP, g.sampler.RepeatPenalty = float32(g.minP), float32(g.repeatPenalty)
+	if err := g.sampler.Validate(); err != nil {
+		return nil, usageError("-%v", err)
+	}
+	return g, nil
+}
+
+// readPrompt reads -prompt-file.
+func (g *generation) readPrompt(t terminal) error {
+	var data []byte
+	var err error
+	switch g.promptFile {
+	case "":
+		return nil
+	case "-":
+		data, err = io.ReadAll(t.in)
+	default:
+		data, err = os.ReadFile(g.promptFile)
+	}
+	if err != nil {
+		return fmt.Errorf("-prompt-file: %w", err)
+	}
+	g.prompt = string(data)
+	return nil
+}
+
+// tokensToGenerate returns -n, or what the context leaves if that is less and
+// -n was not given. The last token is not fed, so it needs no room.
+func (g *generation) tokensToGenerate(prompt int, c checkpoint.Config) (int, error) {
+	left := c.SeqLen - prompt + 1
+	if prompt > c.SeqLen {
+		return 0, fmt.Errorf("the prompt has %d tokens, the model's context is %d", prompt, c.SeqLen)
+	}
+	if g.n > left {
+		if g.nIsGiven {
+			return 0, fmt.Errorf("-n %d behind a prompt of %d tokens is more than the context of %d; it leaves %d",
+				g.n, prompt, c.SeqLen, left)
+		}
+		return left, nil
+	}
+	return g.n, nil
+}
+
+func printDevice(w io.Writer, e *engine.Engine) {
+	d := e.Device
+	name := "CPU, plain Go"
+	if d.Kind == "gpu" {
+		name = fmt.Sprintf("%s (%s)", d.Adapter, d.Backend)
+	}
+	fmt.Fprintf(w, "device      %s\n", name)
+	if e.Note != "" {
+		fmt.Fprintf(w, "            %s\n", e.Note)
+	}
+}
+
+func printReport(w io.Writer, r *engine.Report) {
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%-11s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	fmt.Fprintln(w)
+	row("method", "%s, kept %.3f of the slots (kept / total over all layers and heads)", r.Method.Name, r.Cache.Ratio)
+	for _, d := range r.Method.Differs {
+		row("", "differs from the paper: %s", d)
+	}
+	if s := r.Method.SimilarNeighbours; s != nil {
+		row("neighbours", "%s of neighbouring keys have cos > 0.75, layer by layer", shares(s))
+	}
+	row("slots", "%v per layer and KV head after the prompt of %d tokens", r.Cache.PerLayerHead, r.PromptTokens)
+	row("cache", "%d bytes occupied, %d allocated, %d at the peak; the full cache would occupy %d",
+		r.Cache.BytesOccupied, r.Cache.BytesAllocated, r.Cache.BytesPeak, r.Cache.BytesFull)
+	row("time", "prefill %.1f ms (%.0f tokens/s), compression %.1f ms, %d tokens in %.1f ms (%.1f tokens/s)",
+		r.Timing.PrefillMS, float64(r.PromptTokens)/r.Timing.PrefillMS*1e3, r.Timing.CompressMS,
+		len(r.Tokens), r.Timing.DecodeMS, r.Timing.TokPerS)
+	q := r.Quality
+	if q == nil {
+		return
+	}
+	row("quality", "against the full cache on the same tokens: KL %.5f nats (p95 %.5f), delta NLL %+.5f, perplexity x %.4f, top-1 agrees on %.1f %%",
+		q.KLMean, q.KLP95, q.DeltaNLL, q.PPLRatio, 100*q.Top1)
+	if q.FirstDifference < 0 {
+		row("", "the full run writes the same text")
+	} else {
+		row("", "the full run differs from token %d on:", q.FirstDifference)
+		row("", "%s", strings.ReplaceAll(q.FullText, "\n", "\n            "))
+	}
+	for l, heads := range q.HeadErrors {
+		row("", "attention-output error in layer %d, per head: %s", l, shares(heads))
+	}
+}
+
+func shares(v []float64) string {
+	fields := make([]string, len(v))
+	for i, x := range v {
+		fields[i] = fmt.Sprintf("%.2f", x)
+	}
+	return strings.Join(fields, " ")
+}
+
+// writeReport writes the report to -json.
+func (g *generation) writeReport(t terminal, e *engine.Engine, f *checkpoint.File, r *engine.Report) error {
+	if g.json == "" {
+		return nil
+	}
+	sum, err := f.SHA256()
+	if err != nil {
+		return err
+	}
+	e.DescribeModel(r, f.Model, sum)
+	encode := func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", " ")
+		return enc.Encode(r)
+	}
+	if g.json == "-" {
+		return encode(t.out)
+	}
+	return writeFile(g.json, encode)
+}

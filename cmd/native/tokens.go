@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"keyfold/engine/checkpoint"
+)
+
+func tokensCommand(_ context.Context, t terminal, args []string) error {
+	fs := newFlags(t, "tokens", `usage: keyfold tokens [flags] TEXT
+
+Prints the comma-separated token ids of TEXT, or with -decode the text of ids.
+Needs no weights: a vocabulary-only GGUF will do.
+`)
+	var m modelFlags
+	m.register(fs)
+	decode := fs.Bool("decode", false, "TEXT is comma-separated ids: print their text")
+	bos := fs.Bool("bos", false, "begin with the id that begins a text")
+	if err := parse(fs, args, 1); err != nil {
+		return err
+	}
+	if fs.NArg() != 1 {
+		return usageError("tokens: TEXT is missing")
+	}
+	meta, vocab, err := m.metadata(t)
+	if err != nil {
+		return err
+	}
+	tok, err := m.findTokenizer(meta, vocab)
+	if err != nil {
+		return err
+	}
+	if *decode {
+		ids, err := parseIDs("TEXT", fs.Arg(0))
+		if err != nil {
+			return err
+		}
+		text, err := tok.Decode(ids)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(t.out, text)
+		return nil
+	}
+	if *bos && tok.BOS() < 0 {
+		return fmt.Errorf("-bos: this tokenizer has no id that begins a text")
+	}
+	ids, err := tok.Encode(fs.Arg(0), *bos)
+	if err != nil {
+		return err
+	}
+	fields := make([]string, len(ids))
+	for i, id := range ids {
+		fields[i] = strconv.Itoa(id)
+	}
+	fmt.Fprintln(t.out, strings.Join(fields, ","))
+	return nil
+}
+
+// metadata returns the metadata and the vocabulary size (0: not known) of the
+// model, of a GGUF without opening its tensors.
+func (m *modelFlags) metadata(t terminal) (map[string]any, int, error) {
+	if filepath.Ext(m.model) == ".gguf" {
+		f, err := os.Open(m.model)
+		if err != nil {
+			return nil, 0, err
+		}
+		defer f.Close()
+		info, err := f.Stat()
+		if err != nil {
+			return nil, 0, err
+		}
+		meta, err := checkpoint.ReadGGUFMeta(f, info.Size(), m.model)
+		return meta, 0, err
+	}
+	f, _, err := m.open(t, false)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	return f.Meta, f.Config.VocabSize, nil
+}

@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"keyfold/compress"
+)
+
+// Report is what a run tells about itself: one shape for the terminal, -json
+// and the page. Units are in the names; bytes are measured on live buffers;
+// kl and nll are in nats.
+type Report struct {
+	Model        ModelReport    `json:"model"`
+	Device       DeviceReport   `json:"device"`
+	Method       MethodReport   `json:"method"`
+	PromptTokens int            `json:"prompt_tokens"`
+	Tokens       []TokenReport  `json:"tokens"`
+	Cache        CacheReport    `json:"cache"`
+	Timing       TimingReport   `json:"timing"`
+	Quality      *QualityReport `json:"quality,omitempty"` // with a shadow
+}
+
+// ModelReport says which model ran.
+type ModelReport struct {
+	Name    string `json:"name"`
+	SHA256  string `json:"sha256"`
+	Layers  int    `json:"layers"`
+	Heads   int    `json:"heads"`
+	KVHeads int    `json:"kv_heads"`
+	HeadDim int    `json:"head_dim"`
+	Vocab   int    `json:"vocab"`
+}
+
+// DeviceReport says what it ran on.
+type DeviceReport struct {
+	Kind    string `json:"kind"`
+	Adapter string `json:"adapter"`
+	Backend string `json:"backend"`
+}
+
+// MethodReport says how the cache was compressed.
+type MethodReport struct {
+	Name    string         `json:"name"`
+	Options map[string]any `json:"options"` // every option in force
+	Differs []string       `json:"differs"` // what deviates from the paper, one sentence each
+
+	// SimilarNeighbours is the share of neighbouring keys with a cosine above
+	// 0.75, per layer, before compression: KVMerger's premise. Only where the
+	// method measures it.
+	SimilarNeighbours []float64 `json:"similar_neighbours,omitempty"`
+}
+
+// TokenReport is one generated token. KL, DeltaNLL and Top1 are there with a shadow.
+type TokenReport struct {
+	ID       int      `json:"id"`
+	Text     string   `json:"text"`
+	Logprob  float64  `json:"logprob"`
+	MS       float64  `json:"ms"`
+	KVBytes  int      `json:"kv_bytes"`
+	KL       *float64 `json:"kl,omitempty"`
+	DeltaNLL *float64 `json:"delta_nll,omitempty"`
+	Top1     *bool    `json:"top1,omitempty"`
+}
+
+// CacheReport is what the cache weighs. BytesFull is what the same text takes
+// uncompressed, in occupied slots; the others are the compressed cache's.
+// Ratio is kept / total slots right after compression, over all layers and heads.
+type CacheReport struct {
+	BytesFull      int     `json:"bytes_full"`
+	BytesOccupied  int     `json:"bytes_occupied"`
+	BytesAllocated int     `json:"bytes_allocated"`
+	BytesPeak      int     `json:"bytes_peak"`
+	Ratio          float64 `json:"ratio"`
+	PerLayerHead   [][]int `json:"per_layer_head"` // (n_layers)(n_kv_heads) slots right after compression
+}
+
+// TimingReport holds wall times. TokPerS counts decoded tokens, not the prompt.
+type TimingReport struct {
+	PrefillMS  float64 `json:"prefill_ms"`
+	CompressMS float64 `json:"compress_ms"`
+	DecodeMS   float64 `json:"decode_ms"`
+	TokPerS    float64 `json:"tok_per_s"`
+}
+
+// QualityReport compares the compressed run with the full cache, teacher-forced
+// on the same tokens. PPLRatio is exp(mean delta_nll).
+type QualityReport struct {
+	KLMean   float64 `json:"kl_mean"`
+	KLP95    float64 `json:"kl_p95"`
+	DeltaNLL float64 `json:"delta_nll"`
+	Top1     float64 `json:"top1"` // share of tokens
+	PPLRatio float64 `json:"ppl_ratio"`
+
+	FirstDifference int         `json:"first_difference"` // token where the full run writes differently; -1: nowhere
+	FullText        string      `json:"full_text"`        // what the full run writes
+	HeadErrors      [][]float64 `json:"head_errors,omitempty"`
+}
+
+// DescribeModel fills the reports about model and device.
+func (e *Engine) DescribeModel(r *Report, name, sha256 string) {
+	c := e.Config
+	r.Model = ModelReport{Name: name, SHA256: sha256, Layers: c.NLayers, Heads: c.NHeads,
+		KVHeads: c.NKVHeads, HeadDim: c.HeadDim, Vocab: c.VocabSize}
+	r.Device = DeviceReport{Kind: e.Device.Kind, Adapter: e.Device.Adapter, Backend: e.Device.Backend}
+}
+
+// DescribeMethod fills the report about the method from its plan and signals.
+func DescribeMethod(r *Report, m compress.Method, plan *compress.Plan, s *compress.Signals) {
+	r.Method = MethodReport{Name: plan.Method, Options: plan.Options, Differs: compress.Deviations(m),
+		SimilarNeighbours: similarNeighbours(s)}
+	r.Cache.Ratio = plan.Ratio(s)
+	r.Cache.PerLayerHead = make([][]int, s.NLayers)
+	for i, rows := range plan.Heads {
+		l := i / s.NKVHeads
+		r.Cache.PerLayerHead[l] = append(r.Cache.PerLayerHead[l], len(rows))
+	}
+}
+
+// similarNeighbours returns the share of neighbouring keys with cosine above
+// 0.75 per layer, or nil where cosines were not measured.
+func similarNeighbours(s *compress.Signals) []float64 {
+	if len(s.Heads) == 0 || s.Heads[0].Cosine == nil {
+		return nil
+	}
+	share := make([]float64, s.NLayers)
+	for l := range share {
+		similar, pairs := 0, 0
+		for _, head := range s.Heads[l*s.NKVHeads : (l+1)*s.NKVHeads] {
+			for i := 1; i < head.Slots(); i++ {
+				pairs++
+				if head.Cosine[i] > 0.75 {
+					similar++
+				}
+			}
+		}
+		share[l] = float64(similar) / float64(max(1, pairs))
+	}
+	return share
+}
+
+// DescribeCache fills in what the cache weighs now.
+func (c *Cache) Describe(r *Report) {
+	r.Cache.BytesFull = len(c.layers) * c.r.config().NKVHeads * c.next * c.RowBytes()
+	r.Cache.BytesOccupied = c.Occupied()
+	r.Cache.BytesAllocated = c.Allocated()
+	r.Cache.BytesPeak = c.Peak()
+}
+
+// AddToken appends a generated token.
+func (r *Report) AddToken(t Token, text string) {
+	tr := TokenReport{ID: t.ID, Text: text, Logprob: t.Logprob, MS: milliseconds(t.Time), KVBytes: t.KVBytes}
+	if q := t.Quality; q != nil {
+		tr.KL, tr.DeltaNLL, tr.Top1 = &q.KL, &q.DeltaNLL, &q.Top1
+	}
+	r.Tokens = append(r.Tokens, tr)
+}
+
+// SetTiming fills in the times of the three stages.
+func (r *Report) SetTiming(prefill, compression, decode time.Duration) {
+	r.Timing = TimingReport{PrefillMS: milliseconds(prefill), CompressMS: milliseconds(compression), DecodeMS: milliseconds(decode)}
+	if decode > 0 {
+		r.Timing.TokPerS = float64(len(r.Tokens)) / decode.Seconds()
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
+
+// Summarise fills the quality report from the tokens, which must carry
+// their comparison with the shadow.
+func (s *Shadow) Summarise(r *Report, fullText string) {
+	q := &QualityReport{FirstDifference: s.FirstDifference, FullText: fullText}
+	var kls []float64
+	for _, t := range r.Tokens {
+		kls = append(kls, *t.KL)
+		q.KLMean += *t.KL
+		q.DeltaNLL += *t.DeltaNLL
+		if *t.Top1 {
+			q.Top1++
+		}
+	}
+	if n := float64(len(kls)); n > 0 {
+		q.KLMean, q.DeltaNLL, q.Top1 = q.KLMean/n, q.DeltaNLL/n, q.Top1/n
+		slices.SortFunc(kls, cmp.Compare[float64])
+		q.KLP95 = kls[int(math.Ceil(0.95*n))-1]
+	}
+	q.PPLRatio = math.Exp(q.DeltaNLL)
+	if errors := s.HeadErrors(); errors != nil {
+		layers := s.full.r.config().NLayers
+		q.HeadErrors = slices.Collect(slices.Chunk(errors, len(errors)/layers))
+	}
+	r.Quality = q
+}

@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"keyfold/compress"
+	"keyfold/gpu/ref"
+)
+
+// cpuTrace is what a prefill collects, per layer.
+type cpuTrace struct {
+	mass  [][]float32 // (n_kv_heads, slots)
+	stats [][]float32 // (2, dim): mean, M2 of the attention input
+	qLast [][]float32 // (n_heads, head_dim) queries of the last token
+}
+
+func (r *cpuRunner) newTrace(needs compress.Needs, slots int) (*trace, error) {
+	t := &trace{needs: needs, slots: slots}
+	for range r.cfg.NLayers {
+		if needs.Mass {
+			t.cpu.mass = append(t.cpu.mass, make([]float32, r.cfg.NKVHeads*slots))
+		}
+		if needs.Votes != nil {
+			t.cpu.stats = append(t.cpu.stats, make([]float32, 2*r.cfg.Dim))
+			t.cpu.qLast = append(t.cpu.qLast, make([]float32, r.cfg.QDim()))
+		}
+	}
+	return t, nil
+}
+
+func (r *cpuRunner) freeTrace(t *trace) { t.cpu = cpuTrace{} }
+
+// traceInput collects the statistics of layer l's attention input.
+func (r *cpuRunner) traceInput(t *trace, l int, xb []float32, n, first int) {
+	if t != nil && t.needs.Votes != nil {
+		ref.GVoteStats(xb, t.cpu.stats[l], n, r.cfg.Dim, t.counted(first), max(0, t.needs.Votes.NSkip-first))
+	}
+}
+
+// traceAttention collects the attention that layer l's slots receive, and the
+// queries of the last token.
+func (r *cpuRunner) traceAttention(t *trace, l int, c *cacheLayer, qkv, lse []float32, n, first, nBefore int, scale float32) {
+	if t == nil {
+		return
+	}
+	stride := r.cfg.QDim() + 2*r.cfg.KVDim()
+	if t.needs.Mass {
+		ref.AttnMass(c.cpu.k, c.cpu.slots, c.heads, qkv, lse, t.cpu.mass[l], n, stride, r.cfg.NHeads, nBefore,
+			scale, t.massFrom(first), t.slots)
+	}
+	if t.needs.Votes != nil && first+n == t.slots {
+		copy(t.cpu.qLast[l], qkv[(n-1)*stride:])
+	}
+}
+
+func (r *cpuRunner) readMass(t *trace) ([][]float32, error) {
+	var mass [][]float32
+	for _, layer := range t.cpu.mass {
+		for h := range r.cfg.NKVHeads {
+			mass = append(mass, layer[h*t.slots:(h+1)*t.slots])
+		}
+	}
+	return mass, nil
+}
+
+func (r *cpuRunner) cosine(c *Cache) ([][]float32, error) {
+	var out [][]float32
+	for l, layer := range c.layers {
+		lens, stride := c.headLens(l)
+		values := make([]float32, len(lens)*stride)
+		ref.KeySimilarity(layer.cpu.k, layer.heads, values, stride, len(c.appended))
+		out = append(out, splitHeads(values, stride, lens)...)
+	}
+	return out, nil
+}
+
+func (r *cpuRunner) distance(c *Cache, pivots [][]int) ([][]float32, error) {
+	var out [][]float32
+	for l, layer := range c.layers {
+		lens, stride := c.headLens(l)
+		values := make([]float32, len(lens)*stride)
+		ref.PivotDistance(layer.cpu.k, layer.heads, pivotWords(pivots[l*len(lens):(l+1)*len(lens)], stride),
+			values, stride, len(c.appended))
+		out = append(out, splitHeads(values, stride, lens)...)
+	}
+	return out, nil
+}
+
+func (r *cpuRunner) ballots(c *Cache, t *trace, o compress.VoteOptions) (*Ballots, error) {
+	cfg, b := r.cfg, &Ballots{}
+	stride := cfg.QDim() + 2*cfg.KVDim()
+	count := t.counted(t.slots)
+	positions := samplePositions(c.next, o)
+	r.growTable(int(positions[o.Samples-1]) + 1)
+	h, qkv := make([]float32, o.Samples*cfg.Dim), make([]float32, o.Samples*stride)
+	for l, layer := range c.layers {
+		lens, slots := c.headLens(l)
+		ref.GVoteSample(t.cpu.stats[l], h, cfg.Dim, o.Samples, count, o.Seed, uint32(l))
+		ref.MatMul(r.w.layers[l].qkv, h, qkv, o.Samples, 0, stride, 0, false)
+		ref.RoPE(r.table, positions, qkv, stride, cfg.NHeads, cfg.HeadDim)
+		votes, bStep := make([]uint32, cfg.NKVHeads*slots), make([]uint32, cfg.NHeads)
+		ref.GVoteVote(layer.cpu.k, layer.cpu.slots, layer.heads, t.cpu.qLast[l], qkv, votes, bStep,
+			o.Samples, stride, cfg.NHeads, slots, len(c.appended), attentionScale(cfg), float32(o.PNuc), o.IncludeC0)
+		b.add(cfg, lens, slots, votes, bStep, t.cpu.stats[l], count, h, qkv, t.cpu.qLast[l])
+	}
+	return b, nil
+}

@@ -1,0 +1,197 @@
+package engine
+
+import (
+	"keyfold/compress"
+	"keyfold/gpu"
+)
+
+// gpuTrace is what a prefill collects, per layer.
+type gpuTrace struct {
+	mass  []*gpu.Buffer // (n_kv_heads, slots)
+	stats []*gpu.Buffer // (2, dim): mean, M2 of the attention input
+	qLast []*gpu.Buffer // (n_heads, head_dim) queries of the last token
+}
+
+func (r *gpuRunner) newTrace(needs compress.Needs, slots int) (*trace, error) {
+	t := &trace{needs: needs, slots: slots}
+	var err error
+	add := func(to *[]*gpu.Buffer, label string, n int) {
+		if err != nil {
+			return
+		}
+		var b *gpu.Buffer
+		if b, err = r.d.NewBuffer(label, 4*n); err == nil {
+			*to = append(*to, b)
+		}
+	}
+	for range r.cfg.NLayers {
+		if needs.Mass {
+			add(&t.gpu.mass, "mass", r.cfg.NKVHeads*slots)
+		}
+		if needs.Votes != nil {
+			add(&t.gpu.stats, "gvote statistics", 2*r.cfg.Dim)
+			add(&t.gpu.qLast, "last queries", r.cfg.QDim())
+		}
+	}
+	if err != nil {
+		r.freeTrace(t)
+		return nil, err
+	}
+	return t, nil
+}
+
+func (r *gpuRunner) freeTrace(t *trace) {
+	for _, buffers := range [][]*gpu.Buffer{t.gpu.mass, t.gpu.stats, t.gpu.qLast} {
+		for _, b := range buffers {
+			b.Destroy()
+		}
+	}
+	t.gpu = gpuTrace{}
+}
+
+// traceInput collects the statistics of layer l's attention input.
+func (r *gpuRunner) traceInput(p *gpu.Pass, t *trace, l, n, first int) {
+	if t != nil && t.needs.Votes != nil {
+		p.GVoteStats(r.s.xb, t.gpu.stats[l], n, r.cfg.Dim, t.counted(first), max(0, t.needs.Votes.NSkip-first))
+	}
+}
+
+// traceAttention collects the attention that layer l's slots receive, and the
+// queries of the last token.
+func (r *gpuRunner) traceAttention(p *gpu.Pass, t *trace, l int, c *gpu.Cache, n, first, nBefore int, scale float32) {
+	if t == nil {
+		return
+	}
+	stride := r.cfg.QDim() + 2*r.cfg.KVDim()
+	if t.needs.Mass {
+		p.AttnMass(c, r.s.qkv, r.s.lse, t.gpu.mass[l], n, stride, r.cfg.NHeads, nBefore, scale, t.massFrom(first), t.slots)
+	}
+	if t.needs.Votes != nil && first+n == t.slots {
+		p.Copy(t.gpu.qLast[l], 0, r.s.qkv, 4*(n-1)*stride, 4*r.cfg.QDim())
+	}
+}
+
+func (r *gpuRunner) readMass(t *trace) ([][]float32, error) {
+	p := r.d.Begin()
+	var reads []*gpu.Read
+	for _, b := range t.gpu.mass {
+		reads = append(reads, p.Read(b, 0, b.Size()))
+	}
+	if err := p.Submit(); err != nil {
+		return nil, err
+	}
+	var mass [][]float32
+	for _, read := range reads {
+		values := read.Floats()
+		for h := range r.cfg.NKVHeads {
+			mass = append(mass, values[h*t.slots:(h+1)*t.slots])
+		}
+	}
+	return mass, nil
+}
+
+func (r *gpuRunner) cosine(c *Cache) ([][]float32, error) {
+	return r.perSlot(c, func(p *gpu.Pass, l int, out *gpu.Buffer, stride int) *gpu.Buffer {
+		p.KeySimilarity(&c.layers[l].gpu, out, stride, len(c.appended))
+		return nil
+	})
+}
+
+func (r *gpuRunner) distance(c *Cache, pivots [][]int) ([][]float32, error) {
+	return r.perSlot(c, func(p *gpu.Pass, l int, out *gpu.Buffer, stride int) *gpu.Buffer {
+		kvHeads := r.cfg.NKVHeads
+		words := pivotWords(pivots[l*kvHeads:(l+1)*kvHeads], stride)
+		table, err := r.d.NewBuffer("pivots", 4*len(words))
+		if err == nil {
+			err = table.UploadWords(0, words)
+		}
+		if err != nil {
+			p.Fail(err)
+			return table
+		}
+		p.PivotDistance(&c.layers[l].gpu, table, out, stride, len(c.appended))
+		return table
+	})
+}
+
+// perSlot records a kernel that computes one float per slot for every layer,
+// and reads the results back. The buffer that record returns is freed afterwards.
+func (r *gpuRunner) perSlot(c *Cache, record func(p *gpu.Pass, l int, out *gpu.Buffer, stride int) *gpu.Buffer) ([][]float32, error) {
+	p := r.d.Begin()
+	var reads []*gpu.Read
+	for l := range c.layers {
+		lens, stride := c.headLens(l)
+		out, err := r.d.NewBuffer("per slot", 4*len(lens)*stride)
+		if err != nil {
+			p.Fail(err)
+			break
+		}
+		defer out.Destroy()
+		defer record(p, l, out, stride).Destroy()
+		reads = append(reads, p.Read(out, 0, out.Size()))
+	}
+	if err := p.Submit(); err != nil {
+		return nil, err
+	}
+	var values [][]float32
+	for l, read := range reads {
+		lens, stride := c.headLens(l)
+		values = append(values, splitHeads(read.Floats(), stride, lens)...)
+	}
+	return values, nil
+}
+
+func (r *gpuRunner) ballots(c *Cache, t *trace, o compress.VoteOptions) (*Ballots, error) {
+	cfg, b := r.cfg, &Ballots{}
+	stride := cfg.QDim() + 2*cfg.KVDim()
+	count := t.counted(t.slots)
+	samples := samplePositions(c.next, o)
+	if err := r.growTable(int(samples[o.Samples-1]) + 1); err != nil {
+		return nil, err
+	}
+	longest := 0
+	for l := range c.layers {
+		_, n := c.headLens(l)
+		longest = max(longest, n)
+	}
+	var positions, h, qkv, scores, votes, bStep *gpu.Buffer
+	for _, buffer := range []struct {
+		to       **gpu.Buffer
+		label    string
+		elements int
+	}{
+		{&positions, "sample positions", o.Samples},
+		{&h, "sampled hidden states", o.Samples * cfg.Dim},
+		{&qkv, "sampled queries", o.Samples * stride},
+		{&scores, "ballot scores", o.Samples * cfg.NHeads * longest},
+		{&votes, "votes", cfg.NKVHeads * longest},
+		{&bStep, "single-step budgets", cfg.NHeads},
+	} {
+		var err error
+		if *buffer.to, err = r.d.NewBuffer(buffer.label, 4*buffer.elements); err != nil {
+			return nil, err
+		}
+		defer (*buffer.to).Destroy()
+	}
+	if err := positions.UploadWords(0, samples); err != nil {
+		return nil, err
+	}
+	for l := range c.layers {
+		lens, slots := c.headLens(l)
+		p := r.d.Begin()
+		p.GVoteSample(t.gpu.stats[l], h, cfg.Dim, o.Samples, count, o.Seed, uint32(l))
+		p.MatMul(r.w.layers[l].qkv, h, qkv, o.Samples, 0, stride, 0, false)
+		p.RoPE(r.table, positions, qkv, o.Samples, stride, cfg.NHeads, cfg.HeadDim)
+		p.GVoteVote(&c.layers[l].gpu, t.gpu.qLast[l], qkv, scores, votes, bStep, o.Samples, stride, cfg.NHeads,
+			slots, len(c.appended), attentionScale(cfg), float32(o.PNuc), o.IncludeC0)
+		voted, budgets := p.Read(votes, 0, 4*cfg.NKVHeads*slots), p.Read(bStep, 0, bStep.Size())
+		stats, hidden := p.Read(t.gpu.stats[l], 0, t.gpu.stats[l].Size()), p.Read(h, 0, h.Size())
+		queries, last := p.Read(qkv, 0, qkv.Size()), p.Read(t.gpu.qLast[l], 0, t.gpu.qLast[l].Size())
+		if err := p.Submit(); err != nil {
+			return nil, err
+		}
+		b.add(cfg, lens, slots, voted.Words(), budgets.Words(), stats.Floats(), count,
+			hidden.Floats(), queries.Floats(), last.Floats())
+	}
+	return b, nil
+}

@@ -1,0 +1,174 @@
+// Package models makes the models that come with keyfold. So far that is a
+// fixture with random weights: it exercises all of the machinery and knows
+// nothing.
+package models
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"keyfold/engine/checkpoint"
+)
+
+// FixtureConfig is the shape of the fixture: grouped-query attention, all
+// widths multiples of 32 so that every quantisation fits.
+var FixtureConfig = checkpoint.Config{
+	Dim: 64, HiddenDim: 160, NLayers: 3, NHeads: 4, NKVHeads: 2, HeadDim: 16,
+	VocabSize: 320, SeqLen: 1024, NormEps: 1e-5, RopeBase: 10000,
+}
+
+// OpenFixture returns the fixture with F16 matrices, as if it were a GGUF file.
+func OpenFixture() (*checkpoint.File, error) {
+	data, err := Fixture(FixtureConfig, checkpoint.F16, 1)
+	if err != nil {
+		return nil, err
+	}
+	return checkpoint.OpenGGUF(bytes.NewReader(data), int64(len(data)), "fixture")
+}
+
+// Fixture returns a GGUF file of the given shape with random weights: matrices
+// of type t, norms of F32, tied embeddings, and a SentencePiece-style
+// vocabulary of bytes and a few short words. Equal arguments give equal bytes.
+//
+// VocabSize must be at least 259: three special tokens and every byte.
+func Fixture(c checkpoint.Config, t checkpoint.Type, seed uint64) ([]byte, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if c.VocabSize < 3+256 {
+		return nil, fmt.Errorf("models: fixture of %d tokens, want at least 259", c.VocabSize)
+	}
+	r := rand.New(rand.NewPCG(seed, 0))
+	var tensors []checkpoint.TensorData
+	matrix := func(name string, rows, cols int, scale float64) {
+		tensors = append(tensors, checkpoint.TensorData{
+			Name: name, Type: t, Rows: rows, Cols: cols, Data: encode(t, normals(r, rows*cols, scale)),
+		})
+	}
+	norm := func(name string) {
+		gains := normals(r, c.Dim, 0.1)
+		for i := range gains {
+			gains[i]++
+		}
+		tensors = append(tensors, checkpoint.TensorData{
+			Name: name, Type: checkpoint.F32, Cols: c.Dim, Data: encode(checkpoint.F32, gains),
+		})
+	}
+	width := func(n int) float64 { return 1 / math.Sqrt(float64(n)) }
+	matrix("token_embd.weight", c.VocabSize, c.Dim, width(c.Dim)*3)
+	for l := range c.NLayers {
+		name := func(part string) string { return fmt.Sprintf("blk.%d.%s.weight", l, part) }
+		norm(name("attn_norm"))
+		// Queries and keys are large enough for attention to have favourites.
+		matrix(name("attn_q"), c.QDim(), c.Dim, 2*width(c.Dim))
+		matrix(name("attn_k"), c.KVDim(), c.Dim, 2*width(c.Dim))
+		matrix(name("attn_v"), c.KVDim(), c.Dim, width(c.Dim))
+		matrix(name("attn_output"), c.Dim, c.QDim(), width(c.QDim()))
+		norm(name("ffn_norm"))
+		matrix(name("ffn_gate"), c.HiddenDim, c.Dim, width(c.Dim))
+		matrix(name("ffn_up"), c.HiddenDim, c.Dim, width(c.Dim))
+		matrix(name("ffn_down"), c.Dim, c.HiddenDim, width(c.HiddenDim))
+	}
+	norm("output_norm.weight")
+
+	var out bytes.Buffer
+	if err := checkpoint.WriteGGUF(&out, append(shape(c), vocabulary(c.VocabSize)...), tensors); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+func normals(r *rand.Rand, n int, scale float64) []float32 {
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32(scale * r.NormFloat64())
+	}
+	return v
+}
+
+func encode(t checkpoint.Type, v []float32) []byte {
+	data := make([]byte, t.RowBytes(len(v)))
+	checkpoint.Quantize(t, data, v)
+	return data
+}
+
+// shape returns the metadata that describes c.
+func shape(c checkpoint.Config) []checkpoint.KV {
+	return []checkpoint.KV{
+		{Key: "general.architecture", Value: "llama"},
+		{Key: "general.name", Value: "keyfold fixture (random weights)"},
+		{Key: "llama.embedding_length", Value: uint32(c.Dim)},
+		{Key: "llama.feed_forward_length", Value: uint32(c.HiddenDim)},
+		{Key: "llama.block_count", Value: uint32(c.NLayers)},
+		{Key: "llama.attention.head_count", Value: uint32(c.NHeads)},
+		{Key: "llama.attention.head_count_kv", Value: uint32(c.NKVHeads)},
+		{Key: "llama.attention.key_length", Value: uint32(c.HeadDim)},
+		{Key: "llama.attention.value_length", Value: uint32(c.HeadDim)},
+		{Key: "llama.rope.dimension_count", Value: uint32(c.HeadDim)},
+		{Key: "llama.context_length", Value: uint32(c.SeqLen)},
+		{Key: "llama.rope.freq_base", Value: float32(c.RopeBase)},
+		{Key: "llama.attention.layer_norm_rms_epsilon", Value: float32(c.NormEps)},
+		{Key: "llama.vocab_size", Value: uint32(c.VocabSize)},
+	}
+}
+
+// Token types of GGUF's tokenizer.ggml.token_type.
+const (
+	tokenNormal  = 1
+	tokenUnknown = 2
+	tokenControl = 3
+	tokenByte    = 6
+)
+
+// vocabulary returns the metadata of n tokens: special ones, every byte, then
+// pairs of letters, the word-initial ones first.
+func vocabulary(n int) []checkpoint.KV {
+	tokens := []string{"<unk>", "<s>", "</s>"}
+	types := []int32{tokenUnknown, tokenControl, tokenControl}
+	for b := range 256 {
+		tokens, types = append(tokens, fmt.Sprintf("<0x%02X>", b)), append(types, tokenByte)
+	}
+	for i := 0; len(tokens) < n; i++ {
+		tokens, types = append(tokens, piece(i)), append(types, tokenNormal)
+	}
+	scores := make([]float32, n)
+	for i := 259; i < n; i++ {
+		scores[i] = -float32(i - 259) // earlier pieces merge first
+	}
+	return []checkpoint.KV{
+		{Key: "tokenizer.ggml.model", Value: "llama"},
+		{Key: "tokenizer.ggml.tokens", Value: tokens},
+		{Key: "tokenizer.ggml.scores", Value: scores},
+		{Key: "tokenizer.ggml.token_type", Value: types},
+		{Key: "tokenizer.ggml.bos_token_id", Value: uint32(1)},
+		{Key: "tokenizer.ggml.eos_token_id", Value: uint32(2)},
+		{Key: "tokenizer.ggml.unknown_token_id", Value: uint32(0)},
+		{Key: "tokenizer.ggml.add_bos_token", Value: true},
+		{Key: "tokenizer.ggml.add_space_prefix", Value: true},
+	}
+}
+
+// piece returns the i-th of the pieces behind the bytes: the space mark, the
+// letters, the letters behind the space mark, then two letters and so on.
+func piece(i int) string {
+	const space, letters = "▁", "etaoinshrdlucmfwypvbgkjqxz"
+	switch {
+	case i == 0:
+		return space
+	case i <= 26:
+		return letters[i-1 : i]
+	case i <= 52:
+		return space + letters[i-27:i-26]
+	}
+	i -= 53
+	text := ""
+	for n := i/26 + 1; ; n = n/26 - 1 {
+		text = letters[n%26:n%26+1] + text
+		if n < 26 {
+			break
+		}
+	}
+	return text + letters[i%26:i%26+1]
+}
