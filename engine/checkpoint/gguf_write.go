@@ -1,0 +1,120 @@
+package checkpoint
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+)
+
+// KV is one metadata entry for WriteGGUF. Value has one of the Go types that ReadGGUFMeta lists.
+type KV struct {
+	Key   string
+	Value any
+}
+
+// TensorData is one tensor for WriteGGUF.
+type TensorData struct {
+	Name       string
+	Type       Type
+	Rows, Cols int    // Rows 0: a vector of Cols elements, written with one dimension
+	Data       []byte // rows one after the other, in Type
+}
+
+// WriteGGUF writes a GGUF v3 file: fixtures, and models saved again in another type. Offsets are
+// multiples of the entry general.alignment (a uint32 power of two), or of 32 without it.
+// It fails on values and sizes that a reader would refuse, and on the errors of w.
+func WriteGGUF(w io.Writer, meta []KV, tensors []TensorData) error {
+	e := &encoder{w: bufio.NewWriter(w)}
+	alignment := 32
+	for i, kv := range meta {
+		for _, other := range meta[:i] {
+			if other.Key == kv.Key {
+				return fmt.Errorf("checkpoint: write GGUF: metadata %s occurs twice", kv.Key)
+			}
+		}
+		if kv.Key == "general.alignment" {
+			a, ok := kv.Value.(uint32)
+			if !ok || a < 1 || a > 1<<20 || a&(a-1) != 0 {
+				return fmt.Errorf("checkpoint: write GGUF: general.alignment is %v (%T), "+
+					"want a uint32 power of two",
+					kv.Value, kv.Value)
+			}
+			alignment = int(a)
+		}
+	}
+	if err := checkTensorData(tensors); err != nil {
+		return fmt.Errorf("checkpoint: write GGUF: %w", err)
+	}
+
+	// 1. Header and metadata.
+	e.raw([]byte("GGUF"))
+	e.uint32(3)
+	e.uint64(uint64(len(tensors)))
+	e.uint64(uint64(len(meta)))
+	for _, kv := range meta {
+		e.string(kv.Key)
+		kind, ok := kindOf(kv.Value)
+		if !ok {
+			return fmt.Errorf("checkpoint: write GGUF: metadata %s has Go type %T, "+
+				"which GGUF cannot hold",
+				kv.Key, kv.Value)
+		}
+		e.uint32(kind)
+		e.value(kv.Value)
+	}
+
+	// 2. The tensor table. Each tensor begins at the next multiple of alignment.
+	offset := 0
+	for _, t := range tensors {
+		e.string(t.Name)
+		if t.Rows == 0 {
+			e.uint32(1)
+			e.uint64(uint64(t.Cols))
+		} else {
+			e.uint32(2)
+			e.uint64(uint64(t.Cols))
+			e.uint64(uint64(t.Rows))
+		}
+		e.uint32(typeTable[t.Type].ggml)
+		e.uint64(uint64(offset))
+		offset += len(t.Data) + padding(len(t.Data), alignment)
+	}
+
+	// 3. The weights.
+	e.raw(make([]byte, padding(e.n, alignment)))
+	for _, t := range tensors {
+		e.raw(t.Data)
+		e.raw(make([]byte, padding(len(t.Data), alignment)))
+	}
+	if e.err == nil {
+		e.err = e.w.Flush()
+	}
+	if e.err != nil {
+		return fmt.Errorf("checkpoint: write GGUF: %w", e.err)
+	}
+	return nil
+}
+
+func checkTensorData(tensors []TensorData) error {
+	names := make(map[string]bool, len(tensors))
+	for _, t := range tensors {
+		if t.Type >= numTypes {
+			return fmt.Errorf("tensor %s has %s, want %s", t.Name, t.Type, typeNames)
+		}
+		if t.Rows < 0 || t.Cols < 1 || t.Cols%t.Type.BlockSize() != 0 {
+			return fmt.Errorf("tensor %s has shape (%d, %d), want columns in multiples of %d",
+				t.Name, t.Rows, t.Cols, t.Type.BlockSize())
+		}
+		if want := max(t.Rows, 1) * t.Type.RowBytes(t.Cols); len(t.Data) != want {
+			return fmt.Errorf("tensor %s has %d bytes, want %d", t.Name, len(t.Data), want)
+		}
+		if names[t.Name] {
+			return fmt.Errorf("tensor %s occurs twice", t.Name)
+		}
+		names[t.Name] = true
+	}
+	return nil
+}
+
+// padding returns the bytes from n to the next multiple of alignment.
+func padding(n, alignment int) int { return (alignment - n%alignment) % alignment }

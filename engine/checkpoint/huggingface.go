@@ -1,0 +1,151 @@
+//go:build !js
+
+package checkpoint
+
+import (
+	"bytes"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// openFolder opens a Hugging Face model: config.json and safetensors in one folder.
+//
+//	fsys   the folder
+//	dir    its path, for errors
+//	path   the path that the user gave, for File.Name
+//	file   the one safetensors file to use, or "" to look for model.safetensors, then for
+//	       model.safetensors.index.json, then for a single *.safetensors
+func openFolder(fsys fs.FS, dir, path, file string) (_ *File, err error) {
+	f := &File{Name: path, Format: "safetensors"}
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	at := func(name string) source { return source{name: filepath.Join(dir, name)} }
+	config, err := readSmall(fsys, "config.json", at("config.json").name)
+	if err != nil {
+		return nil, err
+	}
+	c, tied, err := parseConfig(at("config.json"), config)
+	if err != nil {
+		return nil, err
+	}
+	f.Config = c
+	index, files, err := findShards(fsys, dir, file)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]*Tensor) // nil for those that are skipped
+	for _, name := range files {
+		src, closer, err := openSource(fsys, name, at(name).name)
+		if err != nil {
+			return nil, err
+		}
+		f.close = append(f.close, closer)
+		f.sources = append(f.sources, src)
+		tensors, err := readSafetensors(src)
+		if err != nil {
+			return nil, err
+		}
+		for t := range tensors {
+			if index != nil && index[t] != name {
+				return nil, src.errorf("tensor %s is here, but %s names %s",
+					plain(t), indexName, plain(index[t]))
+			}
+		}
+		maps.Copy(found, tensors)
+	}
+	for _, t := range slices.Sorted(maps.Keys(index)) {
+		if _, ok := found[t]; !ok {
+			return nil, at(index[t]).errorf("tensor %s is missing, %s says that it is here",
+				plain(t), indexName)
+		}
+	}
+	maps.DeleteFunc(found, func(_ string, t *Tensor) bool { return t == nil })
+
+	f.Model = modelName(path, file)
+	if err := f.adopt(f.sources[0], found, hfName); err != nil {
+		return nil, err
+	}
+	for _, t := range f.tensors {
+		if strings.Contains(t.Name, ".attn_q.") || strings.Contains(t.Name, ".attn_k.") {
+			t.pairs = c.HeadDim / 2
+		}
+	}
+	if err := f.tie(tied); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// modelName returns the name of the safetensors file that the user named, or else of the folder.
+func modelName(path, file string) string {
+	if file != "" {
+		return source{name: path}.base()
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	return filepath.Base(path)
+}
+
+// tie applies tie_word_embeddings. Some tied models store the embedding a second time as lm_head;
+// it is dropped where it is equal and refused where it is not.
+func (f *File) tie(tied bool) error {
+	out, ok := f.Tensor("output.weight")
+	if !tied && !ok {
+		return f.sources[0].errorf("tensor lm_head.weight is missing " +
+			"and tie_word_embeddings is not true")
+	}
+	if !tied || !ok {
+		return nil
+	}
+	embd := f.byName["token_embd.weight"]
+	equal := out.Type == embd.Type
+	size := out.Type.RowBytes(out.Cols)
+	a, b := make([]byte, size), make([]byte, size)
+	for r := 0; r < out.Rows && equal; r++ {
+		if err := f.ReadRows(out, r, 1, a); err != nil {
+			return err
+		}
+		if err := f.ReadRows(embd, r, 1, b); err != nil {
+			return err
+		}
+		equal = bytes.Equal(a, b)
+	}
+	if !equal {
+		return out.src.errorf("tensor lm_head.weight differs from model.embed_tokens.weight, " +
+			"but tie_word_embeddings is true")
+	}
+	delete(f.byName, "output.weight")
+	f.tensors = slices.DeleteFunc(f.tensors, func(t *Tensor) bool { return t == out })
+	return nil
+}
+
+// hfName turns a GGUF tensor name into the one of LlamaForCausalLM.
+func hfName(name string) string {
+	switch name {
+	case "token_embd.weight":
+		return "model.embed_tokens.weight"
+	case "output_norm.weight":
+		return "model.norm.weight"
+	case "output.weight":
+		return "lm_head.weight"
+	}
+	layer, part, _ := strings.Cut(strings.TrimPrefix(name, "blk."), ".")
+	return "model.layers." + layer + "." + map[string]string{
+		"attn_norm.weight":   "input_layernorm.weight",
+		"attn_q.weight":      "self_attn.q_proj.weight",
+		"attn_k.weight":      "self_attn.k_proj.weight",
+		"attn_v.weight":      "self_attn.v_proj.weight",
+		"attn_output.weight": "self_attn.o_proj.weight",
+		"ffn_norm.weight":    "post_attention_layernorm.weight",
+		"ffn_gate.weight":    "mlp.gate_proj.weight",
+		"ffn_up.weight":      "mlp.up_proj.weight",
+		"ffn_down.weight":    "mlp.down_proj.weight",
+	}[part]
+}

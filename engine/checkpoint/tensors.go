@@ -1,0 +1,157 @@
+package checkpoint
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A weight is one entry of the list that a Llama model consists of.
+type weight struct {
+	name       string
+	rows, cols int
+	shape      string // the shape in words, for errors
+	optional   bool
+}
+
+// weights lists every tensor of a model of these sizes, in model order.
+func (c Config) weights() iter.Seq[weight] {
+	q, kv := c.QDim(), c.KVDim()
+	layer := []weight{
+		{"attn_norm", 1, c.Dim, "(dim)", false},
+		{"attn_q", q, c.Dim, "(n_heads*head_dim, dim)", false},
+		{"attn_k", kv, c.Dim, "(n_kv_heads*head_dim, dim)", false},
+		{"attn_v", kv, c.Dim, "(n_kv_heads*head_dim, dim)", false},
+		{"attn_output", c.Dim, q, "(dim, n_heads*head_dim)", false},
+		{"ffn_norm", 1, c.Dim, "(dim)", false},
+		{"ffn_gate", c.HiddenDim, c.Dim, "(hidden_dim, dim)", false},
+		{"ffn_up", c.HiddenDim, c.Dim, "(hidden_dim, dim)", false},
+		{"ffn_down", c.Dim, c.HiddenDim, "(dim, hidden_dim)", false},
+	}
+	return func(yield func(weight) bool) {
+		if !yield(weight{"token_embd.weight", c.VocabSize, c.Dim, "(vocab_size, dim)", false}) {
+			return
+		}
+		for l := range c.NLayers {
+			for _, w := range layer {
+				w.name = "blk." + strconv.Itoa(l) + "." + w.name + ".weight"
+				if !yield(w) {
+					return
+				}
+			}
+		}
+		_ = yield(weight{"output_norm.weight", 1, c.Dim, "(dim)", false}) &&
+			yield(weight{"output.weight", c.VocabSize, c.Dim, "(vocab_size, dim)", true})
+	}
+}
+
+// adopt checks found, the tensors of the file, against Config, names them and takes them over.
+// inFile turns a GGUF name into the name that the format uses. Missing tensors, other shapes and
+// tensors left over are errors.
+func (f *File) adopt(src source, found map[string]*Tensor, inFile func(string) string) error {
+	if err := f.Config.check(); err != nil {
+		return src.errorf("%w", err)
+	}
+	f.byName = make(map[string]*Tensor, len(found))
+	for w := range f.Config.weights() {
+		name := inFile(w.name)
+		t := found[name]
+		if t == nil {
+			if w.optional {
+				continue
+			}
+			return src.errorf("tensor %s is missing, want it with shape %s", name, w.shape)
+		}
+		if t.Rows != w.rows || t.Cols != w.cols {
+			return t.src.errorf("tensor %s has shape %s, want %s = %s",
+				name, shapeString(t.Rows, t.Cols), shapeString(w.rows, w.cols), w.shape)
+		}
+		t.Name = w.name
+		f.tensors = append(f.tensors, t)
+		f.byName[w.name] = t
+	}
+	var extra []string
+	for name, t := range found {
+		if t.Name == "" {
+			extra = append(extra, name)
+		}
+	}
+	if len(extra) == 0 {
+		return nil
+	}
+	name := slices.Min(extra)
+	return found[name].src.errorf("tensor %s: %s", plain(name), whyExtra(name, f.Config.NLayers))
+}
+
+func shapeString(rows, cols int) string {
+	if rows == 1 {
+		return fmt.Sprintf("(%d)", cols)
+	}
+	return fmt.Sprintf("(%d, %d)", rows, cols)
+}
+
+// whyExtra says what a tensor that our forward pass would ignore is for. The patterns cover the
+// names of GGUF and of Hugging Face files.
+func whyExtra(name string, nLayers int) string {
+	has := func(parts ...string) bool {
+		return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(name, p) })
+	}
+	switch {
+	case has("exps", "experts", "moe", "gate_inp"):
+		return "mixture of experts is not supported"
+	case has("lora"):
+		return "adapters are not supported, want a merged model"
+	case has("q_norm", "k_norm"):
+		return "normalisation of queries and keys is not supported"
+	case has("rope_f"):
+		return "RoPE scaling by frequency factors is not supported"
+	case has("attn") && has(".bias"):
+		return "attention bias is not supported"
+	case has("ffn", "mlp") && has(".bias"):
+		return "feed-forward bias is not supported"
+	}
+	for _, prefix := range []string{"blk.", "model.layers."} {
+		rest, ok := strings.CutPrefix(name, prefix)
+		number, _, dot := strings.Cut(rest, ".")
+		if l, err := strconv.Atoi(number); ok && dot && err == nil && l >= nLayers {
+			return fmt.Sprintf("layer %d of a model with n_layers=%d", l, nLayers)
+		}
+	}
+	return "not part of a Llama model as this program knows it, and may not be ignored"
+}
+
+// An extent is a range of bytes that a tensor takes in its source.
+type extent struct {
+	name       string
+	begin, end int64
+}
+
+// checkExtents refuses tensors that share bytes with each other or with the header, which ends at
+// byte start. With dense it also refuses gaps: the tensors must fill the source from start to its
+// end. It sorts tensors.
+func checkExtents(src source, tensors []extent, start int64, dense bool) error {
+	slices.SortFunc(tensors, func(a, b extent) int {
+		return cmp.Or(
+			cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end), cmp.Compare(a.name, b.name))
+	})
+	end, before := start, "the header"
+	for _, t := range tensors {
+		if t.begin < end {
+			return src.errorf("tensor %s begins at byte %d, inside %s, which ends at byte %d",
+				plain(t.name), t.begin, before, end)
+		}
+		if dense && t.begin > end {
+			return src.errorf("%d bytes between %s and tensor %s belong to no tensor",
+				t.begin-end, before, plain(t.name))
+		}
+		end, before = t.end, "tensor "+plain(t.name)
+	}
+	if dense && end != src.size {
+		return src.errorf("the file has %d bytes, want %d for the tensors it declares",
+			src.size, end)
+	}
+	return nil
+}

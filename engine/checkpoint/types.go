@@ -1,0 +1,99 @@
+package checkpoint
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Type is how the elements of a tensor are stored in the file, and so also how ReadRows hands
+// them out.
+type Type uint8
+
+// The plain types hold one element at a time, little-endian. The block types (Q...) hold 32
+// consecutive elements of one row in one block; Dequantize gives their formulas.
+const (
+	F32  Type = iota // IEEE 754 single
+	F16              // IEEE 754 half
+	BF16             // the upper 16 bits of an F32
+	Q8_0             // f16 scale d, 32 signed bytes q                             34 bytes
+	Q4_0             // f16 scale d, 32 nibbles q                                  18 bytes
+	Q4_1             // f16 scale d, f16 minimum m, 32 nibbles q                   20 bytes
+	Q5_0             // f16 scale d, 32 fifth bits, 32 nibbles                     22 bytes
+	Q5_1             // f16 scale d, f16 minimum m, 32 fifth bits, 32 nibbles      24 bytes
+	numTypes
+)
+
+// typeTable has one row per Type: ggml's name and number, elements per block, bytes per block.
+var typeTable = [numTypes]struct {
+	name         string
+	ggml         uint32
+	block, bytes int
+}{
+	F32:  {"F32", 0, 1, 4},
+	F16:  {"F16", 1, 1, 2},
+	BF16: {"BF16", 30, 1, 2},
+	Q8_0: {"Q8_0", 8, 32, 34},
+	Q4_0: {"Q4_0", 2, 32, 18},
+	Q4_1: {"Q4_1", 3, 32, 20},
+	Q5_0: {"Q5_0", 6, 32, 22},
+	Q5_1: {"Q5_1", 7, 32, 24},
+}
+
+// String returns ggml's name of the type, such as "Q8_0".
+func (t Type) String() string {
+	if t >= numTypes {
+		return "type " + strconv.Itoa(int(t))
+	}
+	return typeTable[t].name
+}
+
+// BlockSize returns the elements of one block: 1 for the plain types, 32 for the others. The
+// columns of a tensor are a multiple of it.
+func (t Type) BlockSize() int { return typeTable[t].block }
+
+// BlockBytes returns the bytes of one block.
+func (t Type) BlockBytes() int { return typeTable[t].bytes }
+
+// RowBytes returns the bytes of a row of cols elements. It panics where cols is not a multiple of
+// BlockSize: such a row cannot be stored.
+func (t Type) RowBytes(cols int) int {
+	b := typeTable[t]
+	if cols < 0 || cols%b.block != 0 {
+		panic(fmt.Sprintf("BUG: checkpoint: a row of %d %s elements, want a multiple of %d",
+			cols, b.name, b.block))
+	}
+	return cols / b.block * b.bytes
+}
+
+// typeOfGGML returns the Type with ggml's number id.
+func typeOfGGML(id uint32) (Type, bool) {
+	for t, row := range typeTable {
+		if row.ggml == id {
+			return Type(t), true
+		}
+	}
+	return 0, false
+}
+
+// ggmlName names every type that a GGUF file may declare, so that the unsupported ones are refused
+// by name. Numbers not listed were withdrawn or are newer. Source: enum ggml_type in ggml.h of
+// llama.cpp.
+func ggmlName(id uint32) string {
+	if t, ok := typeOfGGML(id); ok {
+		return t.String()
+	}
+	names := map[uint32]string{
+		9: "Q8_1", 10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K", 15: "Q8_K",
+		16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S",
+		22: "IQ2_S", 23: "IQ4_XS", 24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64",
+		29: "IQ1_M", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4",
+		40: "NVFP4", 41: "Q1_0", 42: "Q2_0",
+	}
+	if name, ok := names[id]; ok {
+		return name
+	}
+	return "number " + strconv.FormatUint(uint64(id), 10)
+}
+
+// typeNames lists the supported types for error messages.
+const typeNames = "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0 or Q5_1"
