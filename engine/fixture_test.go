@@ -138,4 +138,3 @@ func compressing(t testing.TB) map[string]compress.Method {
 	}
 	return methods
 }
-

@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"context"
+	"math"
+	"slices"
+	"testing"
+
+	"keyfold/compress"
+	"keyfold/engine/checkpoint"
+	"keyfold/gpu/ref"
+)
+
+func TestCompareLogits(t *testing.T) {
+	ln := func(p ...float64) []float32 {
+		v := make([]float32, len(p))
+		for i := range p {
+			v[i] = float32(math.Log(p[i])) + 7 // logits are free up to a constant
+		}
+		return v
+	}
+	q := compareLogits(ln(0.5, 0.25, 0.25), ln(0.25, 0.5, 0.25), 0)
+	// KL = 0.5 ln 2 + 0.25 ln 0.5 + 0 = 0.25 ln 2; the token costs ln 0.5 - ln 0.25 = ln 2 more.
+	if math.Abs(q.KL-0.25*math.Ln2) > 1e-6 || math.Abs(q.DeltaNLL-math.Ln2) > 1e-6 || q.Top1 {
+		t.Errorf("got %+v, want KL %g, delta NLL %g and another favourite", q, 0.25*math.Ln2, math.Ln2)
+	}
+	same := compareLogits(ln(0.5, 0.5), ln(0.5, 0.5), 1)
+	if same.KL != 0 || same.DeltaNLL != 0 || !same.Top1 {
+		t.Errorf("equal logits: %+v", same)
+	}
+}
+
+// shadowed generates n tokens with a shadow and returns them and the shadow.
+func shadowed(t *testing.T, e *Engine, m compress.Method, n int, s Sampler) ([]Token, *Shadow) {
+	t.Helper()
+	tokens := someTokens(150)
+	p := prefill(t, e, tokens, ref.CacheF32, m.Needs())
+	plan, _, _ := decide(t, p, m)
+	c := fork(t, p.Cache)
+	apply(t, c, plan)
+	shadow := e.NewShadow(fork(t, p.Cache), p.Logits, tokens, true)
+	t.Cleanup(func() {
+		if shadow.free != nil {
+			shadow.free.Free()
+		}
+	})
+	var out []Token
+	err := e.Generate(context.Background(), c, p.Logits, tokens, n, s, shadow, func(tok Token) error {
+		out = append(out, tok)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out, shadow
+}
+
+// Beside an uncompressed cache nothing differs at all.
+func TestShadowOfTheFullCache(t *testing.T) {
+	eachDevice(t, func(t *testing.T, kind DeviceKind) {
+		e := openFixture(t, kind, checkpoint.F16)
+		tokens, shadow := shadowed(t, e, newMethod(t, "full", 0), 40, Sampler{RepeatPenalty: 1, TopP: 0.9, Temperature: 0.8, Seed: 2})
+		for i, tok := range tokens {
+			if tok.Quality.KL != 0 || tok.Quality.DeltaNLL != 0 || !tok.Quality.Top1 {
+				t.Fatalf("token %d: %+v, want no difference", i, *tok.Quality)
+			}
+		}
+		if shadow.FirstDifference != -1 {
+			t.Errorf("first difference at %d, want none", shadow.FirstDifference)
+		}
+		for i, err := range shadow.HeadErrors() {
+			if err != 0 {
+				t.Errorf("head %d: attention-output error %g, want 0", i, err)
+			}
+		}
+	})
+}
+
+// The quality reported is what teacher-forced logits of the two caches give,
+// and the left text is what the model writes without compression.
+func TestShadowOfACompressedCache(t *testing.T) {
+	eachDevice(t, func(t *testing.T, kind DeviceKind) {
+		e := openFixture(t, kind, checkpoint.F16)
+		e.Tokenizer = nil // so that no token ends the text
+		const n = 50
+		m := newMethod(t, "window", 0.15)
+		greedy := Sampler{RepeatPenalty: 1, TopP: 1}
+		tokens, shadow := shadowed(t, e, m, n, greedy)
+		ids := make([]int, len(tokens))
+		for i, tok := range tokens {
+			ids[i] = tok.ID
+		}
+		if shadow.FirstDifference < 1 || shadow.FirstDifference >= n {
+			t.Fatalf("first difference at %d: this test needs one in the middle", shadow.FirstDifference)
+		}
+
+		prompt := someTokens(150)
+		text := slices.Concat(prompt, ids)
+		full := e.allLogits(t, text, DefaultChunk, nil, 0)
+		comp := e.allLogits(t, text, DefaultChunk, m, len(prompt))
+		vocab := e.Config.VocabSize
+		row := func(logits []float32, i int) []float32 { return logits[(len(prompt)-1+i)*vocab:][:vocab] }
+		var kl float64
+		for i, tok := range tokens {
+			want := compareLogits(row(full, i), row(comp, i), ids[i])
+			kl += want.KL
+			if math.Abs(tok.Quality.KL-want.KL) > 1e-3 || math.Abs(tok.Quality.DeltaNLL-want.DeltaNLL) > 1e-2 {
+				t.Errorf("token %d: %+v, want %+v", i, *tok.Quality, *want)
+			}
+		}
+		if kl/n < 0.01 {
+			t.Errorf("mean KL is %g: this test needs a cache that is hurt", kl/n)
+		}
+
+		p := prefill(t, e, prompt, ref.CacheF32, compress.Needs{})
+		if want := continuation(t, e, p.Cache, p.Logits, n); !slices.Equal(shadow.Text(), want) {
+			t.Errorf("the full run wrote %v, alone it writes %v", shadow.Text(), want)
+		}
+		if got := slices.Equal(shadow.Text()[:shadow.FirstDifference], ids[:shadow.FirstDifference]); !got ||
+			shadow.Text()[shadow.FirstDifference] == ids[shadow.FirstDifference] {
+			t.Errorf("%d is not the first difference", shadow.FirstDifference)
+		}
+		worst := slices.Max(shadow.HeadErrors())
+		if worst < 0.05 || worst > 3 {
+			t.Errorf("largest attention-output error is %g, want something between 0.05 and 3", worst)
+		}
+	})
+}
+
+func TestReport(t *testing.T) {
+	e := openFixture(t, CPU, checkpoint.F16)
+	m := newMethod(t, "kvmerger", 0, "eps", "0.2")
+	tokens, shadow := shadowed(t, e, m, 20, Sampler{RepeatPenalty: 1, TopP: 1})
+	r := &Report{}
+	var kls []float64
+	for _, tok := range tokens {
+		r.AddToken(tok, "x")
+		kls = append(kls, tok.Quality.KL)
+	}
+	shadow.Summarise(r, "full")
+	slices.Sort(kls)
+	var sum float64
+	for _, kl := range kls {
+		sum += kl
+	}
+	if math.Abs(r.Quality.KLMean-sum/20) > 1e-12 || r.Quality.KLP95 != kls[18] { // the 19th of 20
+		t.Errorf("mean and p95 are %g and %g, want %g and %g", r.Quality.KLMean, r.Quality.KLP95, sum/20, kls[18])
+	}
+	if r.Quality.PPLRatio != math.Exp(r.Quality.DeltaNLL) {
+		t.Errorf("perplexity ratio %g, delta NLL %g", r.Quality.PPLRatio, r.Quality.DeltaNLL)
+	}
+	if len(r.Quality.HeadErrors) != e.Config.NLayers || len(r.Quality.HeadErrors[0]) != e.Config.NHeads {
+		t.Errorf("head errors are %v, want (n_layers, n_heads)", r.Quality.HeadErrors)
+	}
+
+	s := &compress.Signals{NLayers: 2, NKVHeads: 1, Heads: []compress.Head{
+		{Pos: []int{0, 1, 2}, Cosine: []float32{0, 0.8, 0.7}},
+		{Pos: []int{0, 1, 2}, Cosine: []float32{0, 0.9, 0.76}},
+	}}
+	if got := similarNeighbours(s); !slices.Equal(got, []float64{0.5, 1}) {
+		t.Errorf("shares of similar neighbours are %v, want 0.5 and 1", got)
+	}
+}
