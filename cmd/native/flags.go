@@ -20,32 +20,42 @@ import (
 	"keyfold/models"
 )
 
-// newFlags returns a flag set whose help shows usage, then the flags.
-func newFlags(t terminal, name, usage string) *flag.FlagSet {
-	fs := flag.NewFlagSet(name, flag.ContinueOnError)
-	fs.SetOutput(io.Discard) // errors are printed once, by run
-	fs.Usage = func() {
-		fmt.Fprint(t.out, usage, "\nflags:\n")
-		fs.VisitAll(func(f *flag.Flag) {
-			arg, text := flag.UnquoteUsage(f)
-			if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "false" {
-				text += " (default " + f.DefValue + ")"
-			}
-			fmt.Fprintf(t.out, "    -%s %s\n        %s\n", f.Name, arg, text)
-		})
-	}
-	return fs
+// flagSet is a command's flags and its help.
+type flagSet struct {
+	*flag.FlagSet
+	usage string
 }
 
-// parse parses flags and refuses arguments behind them unless they are wanted.
-func parse(fs *flag.FlagSet, args []string, most int) error {
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
+// newFlags returns the flags of a command whose help begins with usage.
+func newFlags(name, usage string) *flagSet {
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard) // errors are printed once, by run
+	return &flagSet{fs, usage}
+}
+
+// help prints the usage, then the flags.
+func (fs *flagSet) help(w io.Writer) {
+	fmt.Fprint(w, fs.usage, "\nflags:\n")
+	fs.VisitAll(func(f *flag.Flag) {
+		arg, text := flag.UnquoteUsage(f)
+		if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "false" {
+			text += " (default " + f.DefValue + ")"
 		}
+		fmt.Fprintf(w, "    %s\n        %s\n", strings.TrimSpace("-"+f.Name+" "+arg), text)
+	})
+}
+
+// parse parses flags, prints the help if it is asked for, and refuses more than
+// `most` arguments behind the flags.
+func (fs *flagSet) parse(t terminal, args []string, most int) error {
+	err := fs.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fs.help(t.out)
+		return err
+	case err != nil:
 		return usageError("%s: %v", fs.Name(), err)
-	}
-	if fs.NArg() > most {
+	case fs.NArg() > most:
 		return usageError("%s: unexpected argument %q; flags come before it, and a text of several words is quoted",
 			fs.Name(), fs.Arg(most))
 	}
@@ -53,7 +63,7 @@ func parse(fs *flag.FlagSet, args []string, most int) error {
 }
 
 // given reports whether a flag was set on the command line.
-func given(fs *flag.FlagSet, name string) bool {
+func given(fs *flagSet, name string) bool {
 	found := false
 	fs.Visit(func(f *flag.Flag) { found = found || f.Name == name })
 	return found
@@ -62,7 +72,7 @@ func given(fs *flag.FlagSet, name string) bool {
 // modelFlags name the model and its tokenizer.
 type modelFlags struct{ model, tokenizer string }
 
-func (m *modelFlags) register(fs *flag.FlagSet) {
+func (m *modelFlags) register(fs *flagSet) {
 	fs.StringVar(&m.model, "model", "", "`PATH` of a .gguf, .bin or .safetensors file or of a folder with config.json; without it a fixture with random weights")
 	fs.StringVar(&m.tokenizer, "tokenizer", "", "`PATH` of tokenizer.json, tokenizer.bin or a .gguf; without it the model's own, or the one beside it")
 }
@@ -186,19 +196,19 @@ type runFlags struct {
 	seed               uint
 }
 
-func (r *runFlags) register(fs *flag.FlagSet, kv string) {
+func (r *runFlags) register(fs *flagSet, kv string) {
 	r.modelFlags.register(fs)
-	fs.StringVar(&r.device, "device", "auto", "`DEVICE` auto, gpu or cpu")
+	fs.StringVar(&r.device, "device", "auto", "`DEVICE` to run on: auto, gpu or cpu")
 	fs.StringVar(&r.method, "method", "full", "compression `METHOD`: "+strings.Join(compress.Names(), ", ")+"; with -help, its options")
 	fs.Float64Var(&r.budget, "budget", 0, "kept / total over the whole cache, 0 < `R` <= 1, for methods that take one")
 	fs.Var(&r.options, "opt", "method option `KEY=VALUE`, may be repeated")
 	fs.StringVar(&r.kv, "kv", kv, "`TYPE` of the cache's elements: f16 or f32")
-	fs.UintVar(&r.seed, "seed", 1, "`N`: same seed, same draws")
+	fs.UintVar(&r.seed, "seed", 1, "seed `N`: same seed, same draws")
 }
 
 // parse parses the flags. With -help after -method it shows the method's options too.
-func (r *runFlags) parse(t terminal, fs *flag.FlagSet, args []string, most int) error {
-	err := parse(fs, args, most)
+func (r *runFlags) parse(t terminal, fs *flagSet, args []string, most int) error {
+	err := fs.parse(t, args, most)
 	if errors.Is(err, flag.ErrHelp) && given(fs, "method") {
 		if helpErr := methodHelp(t.out, r.method); helpErr != nil {
 			return helpErr

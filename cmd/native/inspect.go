@@ -10,14 +10,14 @@ import (
 )
 
 func inspectCommand(_ context.Context, t terminal, args []string) error {
-	fs := newFlags(t, "inspect", `usage: keyfold inspect [flags] MODEL
+	fs := newFlags("inspect", `usage: keyfold inspect [flags] MODEL
 
 Prints what is in a model file: configuration, tensors, tokenizer, and what its
 KV cache takes per token.
 `)
 	var m modelFlags
 	fs.StringVar(&m.tokenizer, "tokenizer", "", "`PATH` of the tokenizer; without it the model's own, or the one beside it")
-	if err := parse(fs, args, 1); err != nil {
+	if err := fs.parse(t, args, 1); err != nil {
 		return err
 	}
 	m.model = fs.Arg(0)
@@ -50,7 +50,7 @@ KV cache takes per token.
 	row("head_dim", "%d", c.HeadDim)
 	row("vocab_size", "%d", c.VocabSize)
 	row("context", "%d", c.SeqLen)
-	row("norm_eps", "%g", c.NormEps)
+	row("norm_eps", "%.6g", c.NormEps)
 	row("rope_base", "%g", c.RopeBase)
 	_, untied := f.Tensor("output.weight")
 	row("tied embeddings", "%v", !untied)

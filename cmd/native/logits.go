@@ -10,7 +10,7 @@ import (
 )
 
 func logitsCommand(ctx context.Context, t terminal, args []string) error {
-	fs := newFlags(t, "logits", `usage: keyfold logits -model M -tokens 1,2,3 -o FILE [flags]
+	fs := newFlags("logits", `usage: keyfold logits -model M -tokens 1,2,3 -o FILE [flags]
 
 Writes the teacher-forced logits after every token: float32 little-endian,
 (n, vocab). Ids are taken as given, no BOS is added, no tokenizer is needed.

@@ -48,7 +48,7 @@ type planRow struct {
 }
 
 func planCommand(ctx context.Context, t terminal, args []string) error {
-	fs := newFlags(t, "plan", `usage: keyfold plan -model M -tokens 1,2,3 -method X -o DIR [flags]
+	fs := newFlags("plan", `usage: keyfold plan -model M -tokens 1,2,3 -method X -o DIR [flags]
 
 Writes what a method decided (plan.json) and the data it decided from, as
 float32 little-endian arrays whose shapes plan.json gives. DIR is made where it

@@ -139,10 +139,10 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 
 func parseGeneration(t terminal, args []string) (*generation, error) {
 	g := &generation{}
-	fs := newFlags(t, "run", runUsage)
+	fs := newFlags("run", runUsage)
 	g.register(fs, "f16")
 	fs.IntVar(&g.n, "n", 256, "`TOKENS` to generate at most; by default 256, or what the context leaves")
-	fs.Float64Var(&g.temperature, "temperature", 0.8, "`T`: 0 always takes the likeliest token, 1 keeps the model's odds")
+	fs.Float64Var(&g.temperature, "temperature", 0.8, "temperature `T`: 0 always takes the likeliest token, 1 keeps the model's odds")
 	fs.IntVar(&g.sampler.TopK, "top-k", 0, "draw from the `K` likeliest tokens only; 0: off")
 	fs.Float64Var(&g.topP, "top-p", 0.9, "draw from the smallest set of tokens with total probability `P`; 1: off")
 	fs.Float64Var(&g.minP, "min-p", 0, "draw only tokens with at least `P` times the likeliest one's probability; 0: off")

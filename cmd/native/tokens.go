@@ -12,7 +12,7 @@ import (
 )
 
 func tokensCommand(_ context.Context, t terminal, args []string) error {
-	fs := newFlags(t, "tokens", `usage: keyfold tokens [flags] TEXT
+	fs := newFlags("tokens", `usage: keyfold tokens [flags] TEXT
 
 Prints the comma-separated token ids of TEXT, or with -decode the text of ids.
 Needs no weights: a vocabulary-only GGUF will do.
@@ -21,7 +21,7 @@ Needs no weights: a vocabulary-only GGUF will do.
 	m.register(fs)
 	decode := fs.Bool("decode", false, "TEXT is comma-separated ids: print their text")
 	bos := fs.Bool("bos", false, "begin with the id that begins a text")
-	if err := parse(fs, args, 1); err != nil {
+	if err := fs.parse(t, args, 1); err != nil {
 		return err
 	}
 	if fs.NArg() != 1 {

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"keyfold/engine"
+	"keyfold/engine/checkpoint"
+)
+
+// Wrong usage ends with status 2, what fails with 1: one sentence on stderr
+// that names the flag or the file, nothing on stdout.
+func TestBadInput(t *testing.T) {
+	model := fixtureModel(t, checkpoint.F16)
+	folder := t.TempDir()
+	data, err := os.ReadFile(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name string, data []byte) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	truncated := write("truncated.gguf", data[:len(data)/2])
+	garbage := write("garbage.gguf", []byte("this is not a model, whatever its name says"))
+	tokenizer := write("tokenizer.bin", []byte{1, 2, 3})
+	empty := write("empty.gguf", nil)
+	long := write("long.txt", bytes.Repeat([]byte("once upon a time "), 400))
+
+	for _, tc := range []struct {
+		status int
+		want   string // part of the sentence
+		args   string
+	}{
+		{2, "usage: keyfold", ""},
+		{2, `unknown command "frobnicate"`, "frobnicate"},
+		{2, "flag provided but not defined: -every", "run -every 3"},
+		{2, `unexpected argument "b"`, "run a b"},
+		{2, "-n is 0, want at least 1", "run -n 0"},
+		{2, "-temperature is -1, want 0 or more", "run -temperature -1"},
+		{2, "-top-p is 3, want 0 < P <= 1", "run -top-p 3"},
+		{2, "-min-p is -0.5, want 0 <= P <= 1", "run -min-p -0.5"},
+		{2, "-repeat-penalty is 0, want more than 0", "run -repeat-penalty 0"},
+		{2, `-device is "tpu", want auto, gpu or cpu`, "run -device tpu"},
+		{2, `-kv is "q4_0", want f16 or f32`, "run -kv q4_0"},
+		{2, `invalid value "x" for flag -seed`, "run -seed x"},
+		{2, "-seed is 4294967296, want 0 to 4294967295", "run -seed 4294967296"},
+		{2, `unknown method "h2o"`, "run -method h2o"},
+		{2, "unknown option", "run -method kvmerger -opt max_set=3"},
+		{2, "want KEY=VALUE", "run -method kvmerger -opt eps"},
+		{2, "eps is given twice", "run -method kvmerger -opt eps=0 -opt eps=1"},
+		{2, "-budget is 0, want 0 < R <= 1", "run -method window -budget 0"},
+		{2, "-budget is 1.5, want 0 < R <= 1", "run -method window -budget 1.5"},
+		{2, "budget", "run -method gvote -budget 0.5"},
+		{2, "-output-error needs -shadow", "run -output-error"},
+		{2, "both given", "run -prompt-file " + long + " a"},
+		{1, "no such file", "run -prompt-file " + folder + "/none.txt"},
+		{1, "context of 1024", "run -device cpu -n 1025"},
+		{1, "the model's context is 1024", "run -device cpu -prompt-file " + long},
+		{1, "is out of reach", "run -device cpu -n 1 -method kvmerger -budget 0.01 hello"},
+		{1, "none.gguf", "run -model " + folder + "/none.gguf"},
+		{1, truncated, "run -model " + truncated},
+		{1, garbage, "inspect " + garbage},
+		{1, empty, "inspect " + empty},
+		{1, tokenizer, "run -model " + model + " -tokenizer " + tokenizer},
+		{2, "-tokens is missing", "logits -model " + model + " -o x"},
+		{2, `-tokens: "-1" is not a token id`, "logits -model " + model + " -tokens 1,-1 -o x"},
+		{2, "-o is missing", "logits -model " + model + " -tokens 1"},
+		{2, "-chunk is 0, want at least 1", "logits -model " + model + " -tokens 1 -chunk 0 -o x"},
+		{2, "-prefill is 0, want 1 to 2", "logits -model " + model + " -tokens 1,2 -method window -o x"},
+		{2, "-prefill is 3, want 1 to 2", "logits -model " + model + " -tokens 1,2 -method window -prefill 3 -o x"},
+		{2, "-prefill needs a -method", "logits -model " + model + " -tokens 1,2 -prefill 1 -o x"},
+		{1, "token 1 is 320, this model has ids 0 to 319", "logits -device cpu -model " + model + " -tokens 1,320 -o " + folder + "/x"},
+		{1, "token 0 is 999, this model has ids 0 to 319", "plan -device cpu -model " + model + " -tokens 999 -o " + folder + "/x"},
+		{2, "-o is missing", "plan -model " + model + " -tokens 1"},
+		{2, "TEXT is missing", "tokens -model " + model},
+		{2, "TEXT: \"a\" is not a token id", "tokens -model " + model + " -decode a"},
+		{1, "320", "tokens -model " + model + " -decode 320"},
+		{1, "none.bin", "tokens -model " + model + " -tokenizer " + folder + "/none.bin a"},
+	} {
+		status, stdout, stderr := keyfold(strings.Fields(tc.args)...)
+		line := strings.TrimPrefix(stderr, fixtureNote)
+		if status != tc.status || !strings.Contains(line, tc.want) {
+			t.Errorf("keyfold %s: status %d, %q; want status %d and %q", tc.args, status, line, tc.status, tc.want)
+		}
+		if stdout != "" {
+			t.Errorf("keyfold %s: printed %q", tc.args, stdout)
+		}
+		if sentence := strings.TrimSuffix(line, "\n"); tc.args != "" && strings.Count(sentence, "\n") > 0 && !strings.HasPrefix(sentence, "device") {
+			t.Errorf("keyfold %s: want one sentence, got %q", tc.args, line)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(folder, "x")); err == nil {
+		t.Error("a command that failed left its output file behind")
+	}
+}
+
+// An output file is complete or not there, and one that was there stays.
+func TestOutputIsWholeOrAbsent(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "logits.f32")
+	if err := os.WriteFile(path, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var out, errs bytes.Buffer
+	args := []string{"logits", "-device", "cpu", "-tokens", "1,2,3", "-o", path}
+	if status := run(ctx, terminal{strings.NewReader(""), &out, &errs}, args); status != 1 {
+		t.Fatalf("status %d (%s), want 1", status, errs.String())
+	}
+	if data, _ := os.ReadFile(path); string(data) != "old" {
+		t.Errorf("an interrupted command left %q in the file", data)
+	}
+	entries, _ := os.ReadDir(folder)
+	if len(entries) != 1 {
+		t.Errorf("%d files in the folder, want the old one only", len(entries))
+	}
+	mustRun(t, args...)
+	if got := len(readFloats(t, path)); got != 3*320 {
+		t.Errorf("%d logits, want 3 rows of 320", got)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	if status, stdout, _ := keyfold("help"); status != 0 || stdout != usage {
+		t.Errorf("help: status %d, %q", status, stdout)
+	}
+	for name := range commands {
+		status, stdout, stderr := keyfold(name, "-help")
+		if status != 0 || !strings.HasPrefix(stdout, "usage: keyfold "+name) || stderr != "" {
+			t.Errorf("%s -help: status %d, %q, %q", name, status, stdout, stderr)
+		}
+	}
+	_, stdout, _ := keyfold("run", "-method", "kvmerger", "-help")
+	for _, option := range []string{"eps", "recent", "top", "sigma", "values", "skip_layers", "mass"} {
+		if !strings.Contains(stdout, "-opt "+option+"=") {
+			t.Errorf("help of kvmerger does not list %s", option)
+		}
+	}
+}
+
+// The text goes to stdout, with the prompt before it and one newline behind it;
+// statistics to stderr; the report has the contract's fields.
+func TestRun(t *testing.T) {
+	for _, device := range devices(t) {
+		for _, method := range []string{"full", "window", "kvmerger", "gvote"} {
+			file := filepath.Join(t.TempDir(), "report.json")
+			prompt := strings.Repeat("once upon a time there was a key ", 4)
+			status, stdout, stderr := keyfold("run", "-device", device, "-method", method, "-n", "12", "-shadow", "-json", file, prompt)
+			if status != 0 {
+				t.Fatalf("%s: %s", method, stderr)
+			}
+			if !strings.HasPrefix(stdout, prompt) || !strings.HasSuffix(stdout, "\n") {
+				t.Errorf("%s: stdout is %q", method, stdout)
+			}
+			if !strings.HasPrefix(stderr, fixtureNote) || !strings.Contains(stderr, "against the full cache") {
+				t.Errorf("%s: stderr is %q", method, stderr)
+			}
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var r engine.Report
+			if err := json.Unmarshal(data, &r); err != nil {
+				t.Fatal(err)
+			}
+			text := prompt
+			for _, tok := range r.Tokens {
+				text += tok.Text
+				if tok.KL == nil || tok.Logprob > 0 || tok.KVBytes <= 0 {
+					t.Errorf("%s: token %+v", method, tok)
+				}
+			}
+			if !strings.HasPrefix(strings.TrimSuffix(stdout, "\n"), text) {
+				t.Errorf("%s: tokens make %q, stdout is %q", method, text, stdout)
+			}
+			if r.Method.Name != method || r.Device.Kind != device || r.Model.Vocab != 320 || len(r.Model.SHA256) != 64 {
+				t.Errorf("%s: report %+v %+v %+v", method, r.Method, r.Device, r.Model)
+			}
+			if r.Cache.BytesOccupied > r.Cache.BytesAllocated || r.Cache.BytesAllocated > r.Cache.BytesPeak {
+				t.Errorf("%s: cache %+v", method, r.Cache)
+			}
+			if method == "full" && (r.Cache.Ratio != 1 || r.Cache.BytesOccupied != r.Cache.BytesFull || r.Quality.KLMean != 0) {
+				t.Errorf("full: cache %+v quality %+v", r.Cache, *r.Quality)
+			}
+			if method == "window" && (r.Cache.Ratio > 0.5 || r.Cache.BytesOccupied >= r.Cache.BytesFull) {
+				t.Errorf("window: cache %+v", r.Cache)
+			}
+		}
+	}
+}
+
+// The same seed writes the same text, another seed another.
+func TestSeeds(t *testing.T) {
+	text := func(seed string) string {
+		return mustRun(t, "run", "-device", "cpu", "-n", "30", "-seed", seed, "-top-p", "1", "hello")
+	}
+	if text("1") != text("1") {
+		t.Error("the same seed wrote two texts")
+	}
+	if text("1") == text("2") {
+		t.Error("two seeds wrote the same text")
+	}
+}
+
+func TestPromptFromStandardInput(t *testing.T) {
+	var out, errs bytes.Buffer
+	status := run(context.Background(), terminal{strings.NewReader("a key"), &out, &errs},
+		[]string{"run", "-device", "cpu", "-n", "3", "-prompt-file", "-"})
+	if status != 0 || !strings.HasPrefix(out.String(), "a key") {
+		t.Errorf("status %d, %q, %q", status, out.String(), errs.String())
+	}
+	// Without a prompt the text begins from nothing, and standard input is left alone.
+	in := strings.NewReader("unread")
+	out.Reset()
+	status = run(context.Background(), terminal{in, &out, &errs}, []string{"run", "-device", "cpu", "-n", "3"})
+	if status != 0 || in.Len() != len("unread") {
+		t.Errorf("status %d, %d bytes of standard input left", status, in.Len())
+	}
+}
+
+func TestTokens(t *testing.T) {
+	model := fixtureModel(t, checkpoint.F16)
+	ids := strings.TrimSpace(mustRun(t, "tokens", "-model", model, "-bos", "the key"))
+	if !strings.HasPrefix(ids, "1,") {
+		t.Errorf("ids %q do not begin with BOS", ids)
+	}
+	if text := mustRun(t, "tokens", "-model", model, "-decode", ids); text != "the key\n" {
+		t.Errorf("the ids %s are the text %q", ids, text)
+	}
+	// A vocabulary without weights will do.
+	vocab := sharedData(t, "vocab/ggml-vocab-gpt-2.gguf")
+	if got := mustRun(t, "tokens", "-model", vocab, "Hello world"); got != "15496,995\n" {
+		t.Errorf("gpt-2 ids of \"Hello world\" are %q", got)
+	}
+}
+
+func TestInspect(t *testing.T) {
+	text := mustRun(t, "inspect", fixtureModel(t, checkpoint.Q8_0))
+	for _, want := range []string{"head_dim         16\n", "n_kv_heads       2\n", "context          1024\n", "SentencePiece-style BPE, 320 tokens",
+		"456 bytes per token", "blk.2.ffn_down.weight     Q8_0  (64, 160)"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("inspect does not say %q:\n%s", want, text)
+		}
+	}
+}
