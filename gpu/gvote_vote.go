@@ -2,6 +2,12 @@ package gpu
 
 import "math"
 
+// softwareVoteThreads is the workgroup size of gvote_vote.wgsl on software
+// adapters. They are slow at barriers except in a workgroup no wider than their
+// vector unit: 72 voters over 256 slots of head_dim 8 take 6 ms on lavapipe
+// with 8 threads, 120 ms with 64, 38 ms with 1 (two cores with AVX2, 2026-11).
+const softwareVoteThreads = 8
+
 // GVoteVote records a ballot over the heads[h].len + nAfter slots of each KV
 // head. The last prompt query of each query head a sets its budget bStep[a], the
 // size of the smallest set of largest softmax weights with mass >= pNuc (all
@@ -25,8 +31,12 @@ func (p *Pass) GVoteVote(c *Cache, qLast, qSamples, scores, votes, bStep *Buffer
 	if p.err != nil {
 		return
 	}
+	id := c.kernel("gvote_vote", true, false)
+	if p.d.Software {
+		id.consts[1] = constant{"WG_SIZE", softwareVoteThreads}
+	}
 	ballot := func(q *Buffer, qStride, first, n int, nucleus uint32) {
-		p.dispatch(c.kernel("gvote_vote", true, false), [3]int{n * nHeads, 1, 1}, []uint32{ // struct Params in gvote_vote.wgsl
+		p.dispatch(id, [3]int{n * nHeads, 1, 1}, []uint32{ // struct Params in gvote_vote.wgsl
 			uint32(qStride), uint32(nHeads), uint32(nHeads / c.NKVHeads), uint32(nAfter), math.Float32bits(scale),
 			uint32(stride), uint32(first), nucleus, math.Float32bits(pNuc), boolWord(includeC0),
 		}, c.K, c.V, c.Slots, c.Heads, q, scores, votes, bStep)

@@ -1,0 +1,305 @@
+package gpu
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"keyfold/gpu/ref"
+)
+
+// appendedCache is newTestCache with nAfter tokens appended since Heads was
+// written: each head holds lens[h] + nAfter slots and Heads says lens[h].
+func appendedCache(t testing.TB, d *Device, name string, ct ref.CacheType, headDim int, lens []int, nAfter int) *testCache {
+	t.Helper()
+	filled := slices.Clone(lens)
+	for h := range filled {
+		filled[h] += nAfter
+	}
+	c := newTestCache(t, d, name, ct, headDim, filled, 0)
+	for h := range c.Heads {
+		c.Heads[h].Len = lens[h]
+	}
+	c.GPU.Heads = d.uploadWords(t, headWords(c.Heads))
+	return c
+}
+
+// setKey writes the key of a slot on both sides.
+func (c *testCache) setKey(t testing.TB, slot int, key []float32) {
+	t.Helper()
+	c.K.Put(slot, key)
+	if err := c.GPU.K.UploadWords(0, c.K.Words); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// perHead calls test for every cache type and cache case, with nAfter tokens
+// appended and output arrays that are longer than the longest head.
+func perHead(t *testing.T, d *Device, nAfter int, test func(t *testing.T, c *testCache, group, stride int)) {
+	for _, ct := range ref.CacheTypes {
+		for _, tc := range cacheCases {
+			t.Run(fmt.Sprintf("%v, %s", ct, tc.name), func(t *testing.T) {
+				c := appendedCache(t, d, tc.name, ct, tc.headDim, tc.lens, nAfter)
+				test(t, c, tc.group, slices.Max(tc.lens)+nAfter+3)
+			})
+		}
+	}
+}
+
+// poison is what the tests put where a kernel may not write.
+const poison = -77
+
+func poisonedSlice(n int) []float32 { return slices.Repeat([]float32{poison}, n) }
+
+func TestKeySimilarity(t *testing.T) {
+	const nAfter = 2
+	d := openForTest(t)
+	perHead(t, d, nAfter, func(t *testing.T, c *testCache, _, stride int) {
+		last := c.Heads[len(c.Heads)-1]
+		if slots := last.Len + nAfter; slots > 5 { // no direction, the same direction, the opposite one
+			row := make([]float32, c.K.HeadDim)
+			c.setKey(t, last.Offset+1, row)
+			c.K.Get(row, last.Offset+3)
+			c.setKey(t, last.Offset+4, row)
+			for i := range row {
+				row[i] *= -2
+			}
+			c.setKey(t, last.Offset+5, row)
+		}
+		want := poisonedSlice(len(c.Heads) * stride)
+		out := d.upload(t, want)
+		ref.KeySimilarity(c.K, c.Heads, want, stride, nAfter)
+		got := d.run(t, out, len(want), func(p *Pass) { p.KeySimilarity(c.GPU, out, stride, nAfter) }).Floats()
+		// Three f32 sums of head_dim products, whose errors are relative to the norms.
+		checkClose(t, "cosine", got, want, tol{abs: 2e-6})
+	})
+}
+
+func TestPivotDistance(t *testing.T) {
+	const nAfter = 2
+	d := openForTest(t)
+	perHead(t, d, nAfter, func(t *testing.T, c *testCache, _, stride int) {
+		r := rng("pivots")
+		pivots := make([]uint32, len(c.Heads)*stride)
+		for h, head := range c.Heads {
+			for i := range stride {
+				pivots[h*stride+i] = uint32(r.IntN(head.Len + nAfter))
+				if i%3 == 2 {
+					pivots[h*stride+i] = ref.NoPivot
+				}
+			}
+		}
+		want := poisonedSlice(len(pivots))
+		out := d.upload(t, want)
+		ref.PivotDistance(c.K, c.Heads, pivots, want, stride, nAfter)
+		got := d.run(t, out, len(want), func(p *Pass) {
+			p.PivotDistance(c.GPU, d.uploadWords(t, pivots), out, stride, nAfter)
+		}).Floats()
+		// One f32 sum of head_dim squares; a slot's distance from itself is exactly 0.
+		checkClose(t, "distance", got, want, tol{rel: 5e-6})
+	})
+}
+
+func TestAttnMass(t *testing.T) {
+	const n, nBefore = 6, 2
+	d := openForTest(t)
+	perHead(t, d, nBefore+n, func(t *testing.T, c *testCache, group, stride int) {
+		kvHeads, headDim := len(c.Heads), c.K.HeadDim
+		nHeads := kvHeads * group
+		qStride := (nHeads + 2*kvHeads) * headDim
+		q := normals("q", n*qStride, 1)
+		for i := range headDim {
+			q[i] *= 6 // sharp attention among flat ones
+		}
+		scale := float32(1 / math.Sqrt(float64(headDim)))
+		lse := make([]float32, n*nHeads)
+		ref.Attention(c.K, c.V, c.Slots, c.Heads, q, make([]float32, n*nHeads*headDim), lse, n, qStride, nHeads, nBefore, scale)
+		qBuf, lseBuf := d.upload(t, q), d.upload(t, lse)
+		before := normals("mass", kvHeads*stride, 1)
+		for _, tFirst := range []int{0, 4, n} {
+			want := slices.Clone(before)
+			ref.AttnMass(c.K, c.Slots, c.Heads, q, lse, want, n, qStride, nHeads, nBefore, scale, tFirst, stride)
+			mass := d.upload(t, before)
+			got := d.run(t, mass, len(want), func(p *Pass) {
+				p.AttnMass(c.GPU, qBuf, lseBuf, mass, n, qStride, nHeads, nBefore, scale, tFirst, stride)
+			}).Floats()
+			// n exponentials of scores of size up to 20 that carry an f32 rounding each, on top of numbers around 1.
+			checkClose(t, fmt.Sprintf("t_first=%d", tFirst), got, want, tol{abs: 1e-5, rel: 1e-5})
+
+			// What the twin added is each query's attention, which sums to 1.
+			for h := range kvHeads {
+				sum := 0.0
+				for j := range stride {
+					sum += float64(want[h*stride+j]) - float64(before[h*stride+j])
+				}
+				if math.Abs(sum-float64(n-tFirst)) > 1e-4 {
+					t.Errorf("t_first=%d: head %d received %g, want one unit per token = %d", tFirst, h, sum, n-tFirst)
+				}
+			}
+		}
+	})
+}
+
+// Chunk after chunk adds up to what one chunk gives.
+func TestAttnMassAccumulatesChunks(t *testing.T) {
+	d := openForTest(t)
+	const n, headDim, nHeads, stride = 20, 16, 4, 30
+	c := appendedCache(t, d, "chunks", ref.CacheF32, headDim, []int{3, 8}, n)
+	q := normals("q", n*nHeads*headDim, 1)
+	want, lse := make([]float32, 2*stride), make([]float32, n*nHeads)
+	ref.Attention(c.K, c.V, c.Slots, c.Heads, q, make([]float32, len(q)), lse, n, nHeads*headDim, nHeads, 0, 0.25)
+	ref.AttnMass(c.K, c.Slots, c.Heads, q, lse, want, n, nHeads*headDim, nHeads, 0, 0.25, 5, stride)
+	mass := d.upload(t, make([]float32, len(want)))
+	got := d.run(t, mass, len(want), func(p *Pass) {
+		for done := 0; done < n; done += 8 {
+			chunk := min(8, n-done)
+			p.AttnMass(c.GPU, d.upload(t, q[done*nHeads*headDim:]), d.upload(t, lse[done*nHeads:]), mass,
+				chunk, nHeads*headDim, nHeads, done, 0.25, max(0, 5-done), stride)
+		}
+	}).Floats()
+	checkClose(t, "mass", got, want, tol{abs: 1e-6, rel: 1e-5}) // as TestAttnMass, with scores around 1
+}
+
+// randomRows fills rows with random bits: among the halves and floats there are
+// NaNs with payloads, infinities and subnormals.
+func randomRows(name string, rows ref.Rows) {
+	r := rng(name)
+	for i := range rows.Words {
+		rows.Words[i] = r.Uint32()
+	}
+}
+
+func TestKVGather(t *testing.T) {
+	d := openForTest(t)
+	for _, ct := range ref.CacheTypes {
+		for _, tc := range []struct {
+			headDim, slots, slotsOut, moves int
+			groups                          int // limit on workgroups, 0: the device's
+		}{
+			{4, 1, 1, 1, 0},
+			{8, 40, 17, 13, 0},
+			{64, 33, 50, 33, 0},
+			{64, 33, 50, 33, 3}, // each thread owns several words
+			{48, 20, 20, 0, 0},
+		} {
+			k, v := ref.NewRows(ct, tc.headDim, tc.slots), ref.NewRows(ct, tc.headDim, tc.slots)
+			kOut, vOut := ref.NewRows(ct, tc.headDim, tc.slotsOut), ref.NewRows(ct, tc.headDim, tc.slotsOut)
+			for i, rows := range []ref.Rows{k, v, kOut, vOut} {
+				randomRows(fmt.Sprint("rows", i), rows)
+			}
+			from := &Cache{Type: ct, HeadDim: tc.headDim, K: d.uploadWords(t, k.Words), V: d.uploadWords(t, v.Words)}
+			to := &Cache{Type: ct, HeadDim: tc.headDim, K: d.uploadWords(t, kOut.Words), V: d.uploadWords(t, vOut.Words)}
+			var moves []ref.Move
+			for i, slot := range rng("to").Perm(tc.slotsOut)[:tc.moves] {
+				moves = append(moves, ref.Move{From: (7 * i) % tc.slots, To: slot})
+			}
+			limit := d.Limits.Groups
+			if tc.groups > 0 {
+				d.Limits.Groups = tc.groups
+			}
+			gotK := d.run(t, to.K, len(kOut.Words), func(p *Pass) {
+				p.KVGather(from, to, d.uploadWords(t, MoveWords(moves)), len(moves))
+			}).Words()
+			gotV := d.run(t, to.V, len(vOut.Words), func(*Pass) {}).Words()
+			d.Limits.Groups = limit
+			ref.KVGather(k, v, kOut, vOut, moves)
+			if !slices.Equal(gotK, kOut.Words) || !slices.Equal(gotV, vOut.Words) {
+				t.Errorf("%v %+v: keys or values differ from the twin's", ct, tc)
+			}
+		}
+	}
+}
+
+func TestZero(t *testing.T) {
+	d := openForTest(t)
+	for _, n := range []int{1, 63, 64, 1000} {
+		for _, groups := range []int{d.Limits.Groups, 2} {
+			limit := d.Limits.Groups
+			d.Limits.Groups = groups
+			want := floatWords(poisonedSlice(n + 5))
+			x := d.uploadWords(t, want)
+			got := d.run(t, x, n+5, func(p *Pass) { p.Zero(x, n) }).Words()
+			d.Limits.Groups = limit
+			ref.Zero(want[:n])
+			if !slices.Equal(got, want) {
+				t.Errorf("n=%d, at most %d workgroups: got %v", n, groups, got)
+			}
+		}
+	}
+}
+
+func TestGaussianMerge(t *testing.T) {
+	d := openForTest(t)
+	for _, ct := range ref.CacheTypes {
+		for _, tc := range cacheCases {
+			c := newTestCache(t, d, tc.name, ct, tc.headDim, tc.lens, 7)
+			for slot := range c.Slots { // slots behind a head's length take part too
+				if c.Slots[slot].N == 0 {
+					c.Slots[slot].N = 2
+				}
+			}
+			c.GPU.Slots = d.uploadWords(t, slotWords(c.Slots))
+
+			// Sets of 1 to 9 slots with gaps between them; each slot in one set.
+			r := rng(tc.name + " sets")
+			var rows []ref.MergeRow
+			var members []uint32
+			norm := float32(math.Sqrt(float64(tc.headDim)))
+			for slot := 0; slot < len(c.Slots); slot += r.IntN(3) {
+				row := ref.MergeRow{First: len(members), Count: min(1+r.IntN(9), len(c.Slots)-slot)}
+				row.Pivot = slot + r.IntN(row.Count)
+				row.Sigma = norm * (0.3 + r.Float32())
+				row.ValueScale = 1 + float32(r.IntN(3))
+				if len(rows) == 1 {
+					row.Sigma = 1e-6 // the pivot alone counts, and nothing is 0/0
+				}
+				for i := range row.Count {
+					members = append(members, uint32(slot+i))
+				}
+				slot += row.Count
+				rows = append(rows, row)
+			}
+			slotsOut := len(rows) + 5
+			for i, to := range r.Perm(slotsOut)[:len(rows)] {
+				rows[i].To = to
+			}
+			kOut, vOut := ref.NewRows(ct, tc.headDim, slotsOut), ref.NewRows(ct, tc.headDim, slotsOut)
+			for _, words := range [][]uint32{kOut.Words, vOut.Words} {
+				for i := range words {
+					words[i] = 0xc2a0c2a0 // some number in either type
+				}
+			}
+			to := &Cache{Type: ct, HeadDim: tc.headDim, K: d.uploadWords(t, kOut.Words), V: d.uploadWords(t, vOut.Words)}
+			weights, want := d.poisoned(t, len(members)), make([]float32, len(members))
+			gotW := d.run(t, weights, len(members), func(p *Pass) {
+				p.GaussianMerge(c.GPU, to, d.uploadWords(t, MergeRowWords(rows)), d.uploadWords(t, members), weights,
+					len(rows), len(members))
+			}).Floats()
+			gotK := ref.Rows{Type: ct, HeadDim: tc.headDim, Words: d.run(t, to.K, len(kOut.Words), func(*Pass) {}).Words()}
+			gotV := ref.Rows{Type: ct, HeadDim: tc.headDim, Words: d.run(t, to.V, len(vOut.Words), func(*Pass) {}).Words()}
+			ref.GaussianMerge(c.K, c.V, kOut, vOut, rows, members, c.Slots, want)
+
+			what := fmt.Sprintf("%v, %s", ct, tc.name)
+			// exp of up to -20 that carries an f32 rounding of the distance.
+			checkClose(t, what+": weights", gotW, want, tol{abs: 1e-7, rel: 2e-5})
+			// Blends of up to 9 numbers around 1 with such weights; a half rounds to 2^-11, and where the two
+			// sides fall on different sides of a tie they are a whole step of 2^-10 apart.
+			limit := tol{abs: 1e-5, rel: 1e-5}
+			if ct == ref.CacheF16 {
+				limit = tol{abs: 1e-5, rel: 1.1e-3}
+			}
+			got, wantRow := make([]float32, tc.headDim), make([]float32, tc.headDim)
+			for slot := range slotsOut {
+				for _, side := range []struct {
+					name      string
+					got, want ref.Rows
+				}{{"keys", gotK, kOut}, {"values", gotV, vOut}} {
+					side.got.Get(got, slot)
+					side.want.Get(wantRow, slot)
+					checkClose(t, fmt.Sprintf("%s: %s of slot %d", what, side.name, slot), got, wantRow, limit)
+				}
+			}
+		}
+	}
+}
