@@ -16,7 +16,7 @@ func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
 	eps := float32(cfg.NormEps)
 	nBefore := len(c.appended)
 	first, rows := wantedRows(s, n)
-	rowsAtOnce := max(1, min(rows, logitBytes/(4*cfg.VocabSize)))
+	rowsAtOnce := max(1, min(rows, logitBytes/(4*cfg.VocabSize), r.d.MostWork()/(2*cfg.Dim*cfg.VocabSize)))
 	if err := r.scratchFor(n, rowsAtOnce); err != nil {
 		return nil, err
 	}

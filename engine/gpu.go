@@ -93,6 +93,14 @@ func (r *gpuRunner) device() Device {
 
 func (r *gpuRunner) config() checkpoint.Config { return r.cfg }
 
+// tokensAtOnce keeps the largest kernel below the device's limit: the widest
+// matrix, or attention over all slots.
+func (r *gpuRunner) tokensAtOnce(slots int) int {
+	c := r.cfg
+	widest := max(2*c.Dim*2*c.HiddenDim, 2*c.Dim*(c.QDim()+2*c.KVDim()), 4*c.QDim()*slots)
+	return max(1, r.d.MostWork()/widest)
+}
+
 func (r *gpuRunner) close() {
 	for _, b := range r.buffers {
 		b.Destroy()

@@ -23,8 +23,8 @@ type Prompt struct {
 	e      *Engine
 }
 
-// Prefill reads tokens into a new cache, chunk tokens per submit, and collects
-// the signals that needs asks for. onLogits, if not nil, is given the logits of
+// Prefill reads tokens into a new cache, chunk tokens at a time or fewer where
+// the device could not do them in a moment, and collects the signals that needs asks for. onLogits, if not nil, is given the logits of
 // every token, chunk by chunk: (n, vocab).
 func (e *Engine) Prefill(ctx context.Context, tokens []int, t ref.CacheType, chunk int,
 	needs compress.Needs, onLogits func([]float32) error) (p *Prompt, err error) {
@@ -51,6 +51,7 @@ func (e *Engine) Prefill(ctx context.Context, tokens []int, t ref.CacheType, chu
 	if err := cache.reserve(len(tokens)); err != nil {
 		return p, err
 	}
+	chunk = min(chunk, e.r.tokensAtOnce(len(tokens)))
 	for from := 0; from < len(tokens); from += chunk {
 		if err := ctx.Err(); err != nil {
 			return p, err

@@ -14,6 +14,7 @@ import (
 // stand for, when memory grows) is [Cache]'s.
 type runner interface {
 	device() Device
+	tokensAtOnce(slots int) int // that one submit can take in a cache of that many slots per head
 	config() checkpoint.Config
 	close()
 

@@ -5,6 +5,11 @@ import "math"
 // maxDecodeHeadDim is the widest head that attention_decode.wgsl takes.
 const maxDecodeHeadDim = 256
 
+// attentionBlock is the number of vec4 columns of a value that a thread of
+// attention.wgsl sums at once: wider private arrays take lavapipe's compiler
+// seconds, and it gets some wrong.
+const attentionBlock = 16
+
 // Attention records the attention of n new tokens over the cache. Token t sees
 // heads[h].len + nBefore + t + 1 slots of its KV head.
 //
@@ -22,7 +27,17 @@ func (p *Pass) Attention(c *Cache, q, out, lse *Buffer, n, stride, nHeads, nBefo
 	if n == 1 && !p.d.Software && c.HeadDim <= maxDecodeHeadDim {
 		name, groups = "attention_decode", nHeads
 	}
-	p.dispatch(c.kernel(name, true, false), [3]int{groups, 1, 1}, []uint32{ // struct Params in attention.wgsl and attention_decode.wgsl
-		uint32(n), uint32(stride), uint32(nHeads), uint32(nHeads / c.NKVHeads), uint32(nBefore), math.Float32bits(scale),
+	id, blocks := c.kernel(name, true, false), 1
+	if name == "attention" {
+		block := min(attentionBlock, c.HeadDim/4)
+		for c.HeadDim/4%block != 0 {
+			block--
+		}
+		id.consts[1] = constant{"BLOCK4", block}
+		blocks = c.HeadDim / 4 / block
+	}
+	p.dispatch(id, [3]int{groups, blocks, 1}, []uint32{ // struct Params in attention.wgsl and attention_decode.wgsl
+		uint32(n), uint32(stride), uint32(nHeads), uint32(nHeads / c.NKVHeads), uint32(nBefore), math.Float32bits(scale), uint32(c.HeadDim / 4),
 	}, c.K, c.V, c.Slots, c.Heads, q, out, lse)
+	p.spend(4 * n * nHeads * c.room() * c.HeadDim)
 }

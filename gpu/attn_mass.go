@@ -23,4 +23,5 @@ func (p *Pass) AttnMass(c *Cache, q, lse, mass *Buffer, n, qStride, nHeads, nBef
 		uint32(n), uint32(qStride), uint32(nHeads), uint32(nHeads / c.NKVHeads), uint32(nBefore), math.Float32bits(scale),
 		uint32(tFirst), uint32(stride),
 	}, c.K, c.V, c.Slots, c.Heads, q, lse, mass)
+	p.spend(2 * n * nHeads * c.room() * c.HeadDim)
 }

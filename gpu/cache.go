@@ -30,3 +30,6 @@ func (c *Cache) kernel(name string, read, write bool) kernelID {
 	}
 	return id
 }
+
+// room returns the slots that a head has on average, used or free.
+func (c *Cache) room() int { return c.K.size / (4 * c.Type.RowWords(c.HeadDim)) / c.NKVHeads }

@@ -40,8 +40,9 @@ type Device struct {
 
 	kernels    map[kernelID]*kernel
 	bindGroups map[bindKey]*wgpu.BindGroup
-	params     *Buffer // uniform blocks of one submit, paramStride bytes apart
+	params     *Buffer // uniform blocks of one submit, paramStride bytes apart, and its number
 	staging    *Buffer // what a submit reads back
+	submits    uint32  // that were waited for
 	nextID     uint64  // of the next buffer
 	live       int     // bytes of all buffers not yet destroyed
 }
@@ -56,13 +57,24 @@ func Open() (*Device, error) {
 	d.kernels = map[kernelID]*kernel{}
 	d.bindGroups = map[bindKey]*wgpu.BindGroup{}
 	d.queue = d.dev.GetQueue()
-	d.params, err = d.newBuffer("params", paramStride*maxDispatches,
-		wgpu.BufferUsageUniform|wgpu.BufferUsageCopyDst)
+	d.params, err = d.newBuffer("params", paramStride*(maxDispatches+1),
+		wgpu.BufferUsageUniform|wgpu.BufferUsageCopyDst|wgpu.BufferUsageCopySrc)
 	if err != nil {
 		d.Close()
 		return nil, err
 	}
 	return d, nil
+}
+
+// MostWork returns the floating-point operations that one submit should not
+// exceed, so that it takes a second or less: wgpu-native waits for five seconds
+// at most and desktops reset a GPU that is busy for two. Passes are submitted in
+// pieces accordingly; a caller sees to it that one kernel stays below.
+func (d *Device) MostWork() int {
+	if d.Software {
+		return 1_000_000_000
+	}
+	return 40_000_000_000
 }
 
 // LiveBytes returns the bytes of all buffers that exist now.

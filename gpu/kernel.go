@@ -142,6 +142,7 @@ type kernel struct {
 	layout   *wgpu.BindGroupLayout
 	pipeline *wgpu.ComputePipeline
 	release  func()
+	warm     bool // has been dispatched before
 }
 
 // kernel returns the compiled kernel, compiling it on first use.

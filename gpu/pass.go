@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/cogentcore/webgpu/wgpu"
 )
@@ -19,6 +20,7 @@ type Pass struct {
 	params  []byte                   // uniform blocks of the dispatches since the last submit
 	reads   []*Read
 	count   int // dispatches so far, over all submits
+	work    int // floating-point operations since the device was last waited for
 }
 
 // Read is data on its way back from the device.
@@ -94,58 +96,93 @@ func (r *Read) Floats() []float32 {
 // back, waits for it. It returns the first error of the pass. The pass is empty
 // afterwards and must not be used again.
 func (p *Pass) Submit() error {
-	if p.err == nil && len(p.reads) > 0 {
-		p.copyReads()
-	}
-	p.flush()
-	if p.err == nil && len(p.reads) > 0 {
-		p.err = p.d.fetch(p.reads)
+	if len(p.reads) > 0 {
+		p.await(p.reads)
+	} else {
+		p.flush()
 	}
 	return p.err
 }
 
-// copyReads records the copies from the read buffers to the staging buffer,
-// one behind the other.
-func (p *Pass) copyReads() {
-	total := 0
-	for _, r := range p.reads {
+// await submits what was recorded, waits until the device has done it, and
+// fills the reads.
+//
+// It does not take wgpu-native's word for it, which stops waiting after five
+// seconds and hands out the staging buffer as if the work were done, with what
+// an earlier submit left in it (and frees what the work still uses, so submits
+// are kept far shorter than that: see [Device.MostWork]). Every submit that is
+// waited for copies its own number to the staging buffer as its last act.
+func (p *Pass) await(reads []*Read) {
+	if p.err != nil {
+		p.flush()
+		return
+	}
+	d := p.d
+	total := 4
+	for _, r := range reads {
 		total += len(r.data)
 	}
-	if p.d.staging == nil || p.d.staging.size < total {
-		p.d.staging.Destroy()
+	if d.staging == nil || d.staging.size < total {
+		d.staging.Destroy()
 		var err error
-		p.d.staging, err = p.d.newBuffer("staging", total, wgpu.BufferUsageMapRead|wgpu.BufferUsageCopyDst)
+		d.staging, err = d.newBuffer("staging", total, wgpu.BufferUsageMapRead|wgpu.BufferUsageCopyDst)
 		if err != nil {
 			p.Fail(err)
-			return
 		}
 	}
 	at := 0
-	for _, r := range p.reads {
-		p.Copy(p.d.staging, at, r.from, r.offset, len(r.data))
-		at += len(r.data)
+	for _, r := range reads {
+		if p.err == nil {
+			p.Copy(d.staging, at, r.from, r.offset, len(r.data))
+			at += len(r.data)
+		}
+	}
+	d.submits++
+	if p.err == nil {
+		offset := len(p.params)
+		p.params = binary.LittleEndian.AppendUint32(p.params, d.submits)
+		p.Copy(d.staging, at, d.params, offset, 4)
+	}
+	p.flush()
+	p.work = 0
+	if p.err == nil {
+		p.err = d.fetch(reads, d.submits)
 	}
 }
 
-// fetch maps the staging buffer and fills the reads from it.
-func (d *Device) fetch(reads []*Read) (err error) {
+// patience is how long a submit may take before the device is given up.
+const patience = 10 * time.Minute
+
+// fetch maps the staging buffer, waits until it holds the number of the submit
+// behind the reads, and fills the reads from it.
+func (d *Device) fetch(reads []*Read, number uint32) (err error) {
 	defer catch("read back", &err)
-	status := wgpu.BufferMapAsyncStatusUnknown
-	err = d.staging.buf.MapAsync(wgpu.MapModeRead, 0, uint64(d.staging.size),
-		func(s wgpu.BufferMapAsyncStatus) { status = s })
-	if err != nil {
-		return fmt.Errorf("gpu: read back: %w", err)
+	for start := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		status := wgpu.BufferMapAsyncStatusUnknown
+		err := d.staging.buf.MapAsync(wgpu.MapModeRead, 0, uint64(d.staging.size),
+			func(s wgpu.BufferMapAsyncStatus) { status = s })
+		if err != nil {
+			return fmt.Errorf("gpu: read back: %w", err)
+		}
+		for status == wgpu.BufferMapAsyncStatusUnknown && time.Since(start) < patience {
+			d.wait()
+		}
+		if status != wgpu.BufferMapAsyncStatusSuccess {
+			return fmt.Errorf("gpu: read back: mapping ended with status %v", status)
+		}
+		mapped := d.staging.buf.GetMappedRange(0, uint(d.staging.size))
+		at := 0
+		for _, r := range reads {
+			at += copy(r.data, mapped[at:at+len(r.data)])
+		}
+		done := binary.LittleEndian.Uint32(mapped[at:]) == number
+		if err := d.staging.buf.Unmap(); err != nil || done {
+			return err
+		}
+		if time.Since(start) > patience {
+			return fmt.Errorf("gpu: %s did not finish a submit within %v", d.Name, patience)
+		}
 	}
-	d.wait()
-	if status != wgpu.BufferMapAsyncStatusSuccess {
-		return fmt.Errorf("gpu: read back: mapping ended with status %v", status)
-	}
-	mapped := d.staging.buf.GetMappedRange(0, uint(d.staging.size))
-	at := 0
-	for _, r := range reads {
-		at += copy(r.data, mapped[at:at+len(r.data)])
-	}
-	return d.staging.buf.Unmap()
 }
 
 // open makes sure that there is an encoder.
@@ -237,10 +274,25 @@ func (p *Pass) dispatch(id kernelID, groups [3]int, params []uint32, buffers ...
 	if p.compute == nil {
 		p.compute = p.encoder.BeginComputePass(nil)
 	}
+	p.count++
 	p.compute.SetPipeline(k.pipeline)
 	p.compute.SetBindGroup(0, group, []uint32{uint32(offset)})
 	p.compute.DispatchWorkgroups(uint32(groups[0]), uint32(groups[1]), uint32(groups[2]))
-	p.count++
+	if p.d.Software && !k.warm {
+		// A software adapter compiles at the first dispatch, for seconds where
+		// heads are wide: one kernel per submit, or the wait gets too long.
+		p.await(nil)
+	}
+	k.warm = true
+}
+
+// spend accounts for the work of a dispatch and waits for the device before
+// more gathers than [Device.MostWork].
+func (p *Pass) spend(operations int) {
+	p.work += operations
+	if p.work > p.d.MostWork() {
+		p.await(nil)
+	}
 }
 
 // want fails the pass if b holds fewer than n elements of 4 bytes.

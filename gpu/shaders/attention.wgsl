@@ -7,10 +7,11 @@
 // Shapes     k_cache, v_cache of the joined type   slots (all slots, 3) words: position, n, bias as f32
 //            heads (n_kv_heads) vec2(offset, len)   q (n, stride) f32, its first n_heads * HEAD_DIM columns
 //            out (n, n_heads * HEAD_DIM) f32   lse (n, n_heads) f32
-// Dispatch   (n * n_heads / WG_SIZE rounded up, 1, 1)
-// Threads    WG_SIZE; one thread owns query head id / n of token id % n, so that neighbours read the same keys
-// Limits     HEAD_DIM a multiple of 4. Token t sees heads[h].len + n_before + t + 1 slots: what the cache held,
-//            and the new tokens up to itself, which cache_write has stored
+// Dispatch   (n * n_heads / WG_SIZE rounded up, HEAD_DIM / 4 / BLOCK4, 1)
+// Threads    WG_SIZE; one thread owns BLOCK4 vec4 columns of query head id.x / n of token id.x % n, so that
+//            neighbours read the same keys
+// Limits     BLOCK4 divides HEAD_DIM / 4. Token t sees heads[h].len + n_before + t + 1 slots: what the cache
+//            held, and the new tokens up to itself, which cache_write has stored
 // Twin       gpu/ref/attention.go
 // Source     Vaswani et al. 2017, arXiv:1706.03762, eq. 1; running maximum as in Milakov & Gimelshein 2018,
 //            arXiv:1805.02867, algorithm 3
@@ -22,6 +23,7 @@ struct Params {
     group_size: u32,
     n_before: u32,
     scale: f32,
+    head_dim4: u32, // HEAD_DIM / 4, not a constant here: lavapipe unrolls loops with constant bounds
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -33,7 +35,7 @@ struct Params {
 
 const WG_SIZE: u32 = 32u;
 const HEAD_DIM: u32 = 64u;
-const HEAD_DIM4: u32 = HEAD_DIM / 4u;
+const BLOCK4: u32 = 16u;
 const NEG_LARGE: f32 = -1e30;
 
 @compute @workgroup_size(WG_SIZE)
@@ -46,14 +48,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let head = heads[h / params.group_size];
     let first = head.x;
     let end = first + head.y + params.n_before + t + 1u;
-
     let query = (t * params.stride + h * HEAD_DIM) / 4u;
-    var sum: array<vec4<f32>, HEAD_DIM4>;
+    let column = id.y * BLOCK4;
+
+    var sum: array<vec4<f32>, BLOCK4>;
     var top = NEG_LARGE;
     var total = 0.0;
     for (var slot = first; slot < end; slot++) {
         var s4 = vec4<f32>(0.0);
-        for (var i = 0u; i < HEAD_DIM4; i++) {
+        for (var i = 0u; i < params.head_dim4; i++) {
             s4 += q[query + i] * k4(slot, i);
         }
         let s = params.scale * ((s4.x + s4.y) + (s4.z + s4.w)) + bitcast<f32>(slots[3u * slot + 2u]);
@@ -61,19 +64,21 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         if s > top {
             let shrink = exp(top - s);
             total *= shrink;
-            for (var i = 0u; i < HEAD_DIM4; i++) {
+            for (var i = 0u; i < BLOCK4; i++) {
                 sum[i] *= shrink;
             }
             top = s;
         }
         let p = exp(s - top);
         total += p;
-        for (var i = 0u; i < HEAD_DIM4; i++) {
-            sum[i] += p * v4(slot, i);
+        for (var i = 0u; i < BLOCK4; i++) {
+            sum[i] += p * v4(slot, column + i);
         }
     }
-    for (var i = 0u; i < HEAD_DIM4; i++) {
-        out[(t * params.n_heads + h) * HEAD_DIM4 + i] = sum[i] / total;
+    for (var i = 0u; i < BLOCK4; i++) {
+        out[(t * params.n_heads + h) * params.head_dim4 + column + i] = sum[i] / total;
     }
-    lse[t * params.n_heads + h] = top + log(total);
+    if id.y == 0u {
+        lse[t * params.n_heads + h] = top + log(total);
+    }
 }

@@ -23,6 +23,7 @@ struct Params {
     group_size: u32,
     n_before: u32,
     scale: f32,
+    head_dim4: u32, // HEAD_DIM / 4
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -1,7 +1,8 @@
 // choose.wgsl: picks the next token from a row of logits. Joined to random.wgsl.
 //
 //     greedy (temperature 0)   id = arg max_i logit_i
-//     Gumbel                   id = arg max_i logit_i / temperature - ln(-ln u_i),   u_i = uniform(hash(seed, position, i))
+//     Gumbel                   id = arg max_i logit_i / temperature - ln(-ln u_i)
+//                              u_i = uniform(hash(seed, position, i))
 //     lse = ln sum_i exp(logit_i)
 //
 // Adding Gumbel noise and taking the maximum draws from softmax(logits / temperature). The noise depends on the
