@@ -210,6 +210,9 @@ func TestSlotIsNotPosition(t *testing.T) {
 	if p.Cache.Next() != 90 {
 		t.Fatalf("next position is %d, want 90", p.Cache.Next())
 	}
+	if next := fork(t, p.Cache).Next(); next != 90 {
+		t.Fatalf("a fork goes on at position %d, want 90", next)
+	}
 	continuation(t, e, p.Cache, p.Logits, 3)
 	for l := range e.Config.NLayers {
 		for h := range e.Config.NKVHeads {

@@ -78,6 +78,9 @@ func TestRepeatPenalty(t *testing.T) {
 	if id := s.Choose(logits, 0, []int{0, 0}); id != 1 { // 2 / 1.5 = 1.33, once however often it stands there
 		t.Errorf("chose %d, want 1 when 0 is penalised", id)
 	}
+	if got := s.penalise(logits, []int{0, 0})[0]; got != 2/float32(1.5) {
+		t.Errorf("a token that stands in the text twice has logit %g, want %g", got, 2/float32(1.5))
+	}
 	if got := s.penalise(logits, []int{2}); got[2] != -1.5 || logits[2] != -1 {
 		t.Errorf("a negative logit became %g (and the original %g), want -1.5 (-1)", got[2], logits[2])
 	}

@@ -141,13 +141,25 @@ func TestPlanSignals(t *testing.T) {
 	}
 	check := func(t *testing.T, model, device string, tokens []int) {
 		const nSkip = 4
+		const last = 37
 		m := newForward64(t, model)
 		c := m.c
 		m.observe(len(tokens))
+		var beforeLast []float64
 		for pos, token := range tokens {
+			if pos == len(tokens)-last {
+				beforeLast = join(m.mass)
+			}
 			m.feed(token, pos)
 		}
-		merging, voting := t.TempDir(), t.TempDir()
+		merging, lastMass, voting := t.TempDir(), t.TempDir(), t.TempDir()
+		mustRun(t, "plan", "-model", model, "-device", device, "-tokens", idList(tokens), "-method", "kvmerger",
+			"-opt", fmt.Sprintf("mass=last:%d", last), "-o", lastMass)
+		received := join(m.mass)
+		for i := range received {
+			received[i] -= beforeLast[i]
+		}
+		near(t, "mass of the last queries", readFloats(t, filepath.Join(lastMass, "mass.f32")), received, 1e-3)
 		mustRun(t, "plan", "-model", model, "-device", device, "-tokens", idList(tokens), "-method", "kvmerger", "-o", merging)
 		near(t, "mass", readFloats(t, filepath.Join(merging, "mass.f32")), join(m.mass), 1e-3)
 		var cosine, keys []float64
