@@ -15,8 +15,6 @@
 package checkpoint
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -133,24 +131,6 @@ func (t *Tensor) readAt(dst []byte, at int64) error {
 			t.fileName, t.offset+at, t.offset+at+int64(len(dst)))
 	}
 	return t.src.errorf("%s: byte %d: %w", t.fileName, t.offset+at, err)
-}
-
-// SHA256 returns the hash of the file that holds the weights, in hex, by reading all of it. For a
-// model in several files it is the hash of them one after the other in order of name, as of
-// "cat model-*.safetensors"; config.json is not part of it.
-func (f *File) SHA256() (string, error) {
-	h := sha256.New()
-	buf := make([]byte, 1<<20)
-	for _, s := range f.sources {
-		n, err := io.CopyBuffer(h, io.NewSectionReader(s.r, 0, s.size), buf)
-		if err != nil {
-			return "", s.errorf("byte %d: %w", n, err)
-		}
-		if n != s.size {
-			return "", s.errorf("%d bytes, had %d when opened", n, s.size)
-		}
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // Close closes what Open opened. A reader given to OpenGGUF or OpenLlama2C stays open.
