@@ -12,7 +12,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"keyfold/internal/browser"
+	"keyfold/internal/chromium"
 )
 
 // shaderText is a shader as the page of this test takes it.
@@ -109,7 +109,7 @@ func compileInBrowser(t *testing.T, shaders []shaderText) []verdict {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, compilePage)
 	})
-	ctx := browser.Open(t, page, 3*time.Minute)
+	ctx := chromium.Open(t, page, 3*time.Minute)
 	argument, err := json.Marshal(shaders)
 	if err != nil {
 		t.Fatal(err)
@@ -181,8 +181,10 @@ func TestChromiumRejectsBadShaders(t *testing.T) {
 		shader shaderText
 		want   string // in the complaint
 	}{
-		{newShaderText("non-uniform barrier", nonUniformBarrier), "line 14: error: 'workgroupBarrier' must only be called from uniform control flow"},
-		{newShaderText("syntax error", strings.Replace(swiglu, "let i = id.x;", "let i = id.x", 1)), "error: expected ';'"},
+		{newShaderText("non-uniform barrier", nonUniformBarrier),
+			"line 14: error: 'workgroupBarrier' must only be called from uniform control flow"},
+		{newShaderText("syntax error", strings.Replace(swiglu, "let i = id.x;", "let i = id.x", 1)),
+			"error: expected ';'"},
 		{newShaderText("binding that storageBindings does not find",
 			strings.Replace(swiglu, "@group(0) @binding(2)", "@binding(2) @group(0)", 1)), "no pipeline"},
 		{newShaderText("no entry point", strings.Replace(swiglu, "fn main(", "fn start(", 1)), "no pipeline"},

@@ -58,7 +58,7 @@ func (b *Buffer) Upload(offset int, data []byte) (err error) {
 		return fmt.Errorf("gpu: upload of %d bytes at %d to %s of %d bytes, want multiples of 4 inside it",
 			len(data), offset, b.label, b.size)
 	}
-	return b.d.queue.WriteBuffer(b.buf, uint64(offset), data)
+	return b.d.write(b, offset, data)
 }
 
 // UploadWords writes 32-bit words at offset.

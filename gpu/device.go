@@ -34,6 +34,7 @@ type Device struct {
 	Software bool   // the adapter is a CPU: kernels without barriers are faster there
 	Limits   Limits
 
+	events  browserEvents
 	dev     *wgpu.Device
 	queue   *wgpu.Queue
 	release func()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"syscall/js"
+	"unsafe"
 
 	"github.com/cogentcore/webgpu/wgpu"
 )
@@ -48,6 +49,7 @@ func openDevice() (d *Device, err error) {
 		dev:      &wrapped,
 		release:  func() { dev.Call("destroy") },
 	}
+	d.listen(dev)
 	granted := dev.Get("limits")
 	d.setLimits(wgpu.Limits{
 		MaxStorageBufferBindingSize: uint64(granted.Get("maxStorageBufferBindingSize").Float()),
@@ -78,6 +80,65 @@ func await(promise js.Value) (js.Value, error) {
 	return s.value, s.err
 }
 
-// wait does nothing: in a browser mapping a buffer has already parked this
-// goroutine on the promise.
-func (d *Device) wait() {}
+// value returns the browser's object behind a buffer. The binding hides it, and
+// its own MapAsync reports success whatever happened and its WriteBuffer may
+// panic when Go's memory grows.
+func (b *Buffer) value() js.Value { return *(*js.Value)(unsafe.Pointer(b.buf)) }
+
+// mapped waits for what was submitted and calls read with the contents of a
+// buffer that can be mapped.
+func (d *Device) mapped(b *Buffer, read func(data []byte)) error {
+	const mapModeRead = 1
+	if _, err := await(b.value().Call("mapAsync", mapModeRead, 0, b.size)); err != nil {
+		if lost := d.lost(); lost != nil {
+			return lost
+		}
+		return fmt.Errorf("gpu: read back: %w", err)
+	}
+	data := make([]byte, b.size)
+	js.CopyBytesToGo(data, js.Global().Get("Uint8Array").New(b.value().Call("getMappedRange")))
+	b.value().Call("unmap")
+	read(data)
+	return d.lost()
+}
+
+// write hands data to the queue by way of a copy of its own.
+func (d *Device) write(b *Buffer, offset int, data []byte) error {
+	array := js.Global().Get("Uint8Array").New(len(data))
+	js.CopyBytesToJS(array, data)
+	d.events.device.Get("queue").Call("writeBuffer", b.value(), offset, array)
+	return nil
+}
+
+// browserEvents is what the browser tells about a device beside the results.
+type browserEvents struct {
+	device  js.Value
+	message string // the first uncaptured error, or why the device was lost
+}
+
+// listen notes errors that the browser reports by events.
+func (d *Device) listen(device js.Value) {
+	d.events.device = device
+	note := func(message string) {
+		if d.events.message == "" {
+			d.events.message = message
+		}
+	}
+	device.Call("addEventListener", "uncapturederror", js.FuncOf(func(_ js.Value, args []js.Value) any {
+		note(args[0].Get("error").Get("message").String())
+		return nil
+	}))
+	device.Get("lost").Call("then", js.FuncOf(func(_ js.Value, args []js.Value) any {
+		note("the device was lost: " + args[0].Get("message").String())
+		return nil
+	}))
+}
+
+// lost returns why the device no longer works, if that is known. Errors arrive
+// some time after the call that caused them.
+func (d *Device) lost() error {
+	if d.events.message == "" {
+		return nil
+	}
+	return fmt.Errorf("gpu: %s", d.events.message)
+}

@@ -5,6 +5,7 @@ package gpu
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/cogentcore/webgpu/wgpu"
 )
@@ -61,6 +62,32 @@ var backendNames = map[wgpu.BackendType]string{
 	wgpu.BackendTypeD3D12:  "D3D12",
 }
 
-// wait blocks until every submitted command has finished: wgpu-native delivers
-// map callbacks only from inside Poll.
-func (d *Device) wait() { d.dev.Poll(true, nil) }
+// mapped waits for what was submitted and calls read with the contents of a
+// buffer that can be mapped. wgpu-native delivers the callback only from inside
+// Poll.
+func (d *Device) mapped(b *Buffer, read func(data []byte)) error {
+	status := wgpu.BufferMapAsyncStatusUnknown
+	err := b.buf.MapAsync(wgpu.MapModeRead, 0, uint64(b.size), func(s wgpu.BufferMapAsyncStatus) { status = s })
+	if err != nil {
+		return fmt.Errorf("gpu: read back: %w", err)
+	}
+	for start := time.Now(); status == wgpu.BufferMapAsyncStatusUnknown && time.Since(start) < patience; {
+		d.dev.Poll(true, nil)
+	}
+	if status != wgpu.BufferMapAsyncStatusSuccess {
+		return fmt.Errorf("gpu: read back: mapping ended with status %v", status)
+	}
+	read(b.buf.GetMappedRange(0, uint(b.size)))
+	return b.buf.Unmap()
+}
+
+// write hands data to the queue.
+func (d *Device) write(b *Buffer, offset int, data []byte) error {
+	return d.queue.WriteBuffer(b.buf, uint64(offset), data)
+}
+
+// lost returns why the device no longer works, if that is known.
+func (d *Device) lost() error { return nil }
+
+// browserEvents is empty here; see device_js.go.
+type browserEvents struct{}

@@ -158,25 +158,15 @@ const patience = 10 * time.Minute
 func (d *Device) fetch(reads []*Read, number uint32) (err error) {
 	defer catch("read back", &err)
 	for start := time.Now(); ; time.Sleep(5 * time.Millisecond) {
-		status := wgpu.BufferMapAsyncStatusUnknown
-		err := d.staging.buf.MapAsync(wgpu.MapModeRead, 0, uint64(d.staging.size),
-			func(s wgpu.BufferMapAsyncStatus) { status = s })
-		if err != nil {
-			return fmt.Errorf("gpu: read back: %w", err)
-		}
-		for status == wgpu.BufferMapAsyncStatusUnknown && time.Since(start) < patience {
-			d.wait()
-		}
-		if status != wgpu.BufferMapAsyncStatusSuccess {
-			return fmt.Errorf("gpu: read back: mapping ended with status %v", status)
-		}
-		mapped := d.staging.buf.GetMappedRange(0, uint(d.staging.size))
-		at := 0
-		for _, r := range reads {
-			at += copy(r.data, mapped[at:at+len(r.data)])
-		}
-		done := binary.LittleEndian.Uint32(mapped[at:]) == number
-		if err := d.staging.buf.Unmap(); err != nil || done {
+		done := false
+		err := d.mapped(d.staging, func(data []byte) {
+			at := 0
+			for _, r := range reads {
+				at += copy(r.data, data[at:at+len(r.data)])
+			}
+			done = binary.LittleEndian.Uint32(data[at:]) == number
+		})
+		if err != nil || done {
 			return err
 		}
 		if time.Since(start) > patience {
@@ -224,6 +214,10 @@ func (p *Pass) flush() {
 	}
 	defer commands.Release()
 	if p.err != nil {
+		return
+	}
+	if err := p.d.lost(); err != nil {
+		p.Fail(err)
 		return
 	}
 	if err := p.d.params.Upload(0, p.params); err != nil {
