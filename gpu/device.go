@@ -34,9 +34,10 @@ type Device struct {
 	Software bool   // the adapter is a CPU: kernels without barriers are faster there
 	Limits   Limits
 
-	events  browserEvents
 	dev     *wgpu.Device
 	queue   *wgpu.Queue
+	write   func(b *Buffer, offset int, data []byte) error // hands data to the queue
+	lost    func() error                                   // why the device no longer works, if that is known
 	release func()
 
 	kernels    map[kernelID]*kernel
@@ -96,16 +97,6 @@ func (d *Device) Close() {
 	}
 	d.bindGroups, d.kernels, d.params, d.staging = nil, nil, nil, nil
 	d.release()
-}
-
-// raise returns WebGPU's default limits with those raised that keyfold can use,
-// one by one: handing an adapter's own limits back as a whole fails, because
-// the binding leaves garbage in a field it does not know.
-func raise(adapter wgpu.Limits) wgpu.Limits {
-	limits := wgpu.DefaultLimits()
-	limits.MaxStorageBufferBindingSize = adapter.MaxStorageBufferBindingSize
-	limits.MaxBufferSize = adapter.MaxBufferSize
-	return limits
 }
 
 // setLimits remembers the limits that were granted.

@@ -47,9 +47,10 @@ func openDevice() (d *Device, err error) {
 		Backend:  "WebGPU",
 		Software: info.Get("isFallbackAdapter").Truthy() || strings.Contains(strings.ToLower(name), "swiftshader"),
 		dev:      &wrapped,
+		write:    writeBuffer(dev),
+		lost:     listen(dev),
 		release:  func() { dev.Call("destroy") },
 	}
-	d.listen(dev)
 	granted := dev.Get("limits")
 	d.setLimits(wgpu.Limits{
 		MaxStorageBufferBindingSize: uint64(granted.Get("maxStorageBufferBindingSize").Float()),
@@ -102,26 +103,25 @@ func (d *Device) mapped(b *Buffer, read func(data []byte)) error {
 	return d.lost()
 }
 
-// write hands data to the queue by way of a copy of its own.
-func (d *Device) write(b *Buffer, offset int, data []byte) error {
-	array := js.Global().Get("Uint8Array").New(len(data))
-	js.CopyBytesToJS(array, data)
-	d.events.device.Get("queue").Call("writeBuffer", b.value(), offset, array)
-	return nil
+// writeBuffer returns the function that hands data to the queue, by way of a
+// copy of its own.
+func writeBuffer(device js.Value) func(b *Buffer, offset int, data []byte) error {
+	queue, bytes := device.Get("queue"), js.Global().Get("Uint8Array")
+	return func(b *Buffer, offset int, data []byte) error {
+		array := bytes.New(len(data))
+		js.CopyBytesToJS(array, data)
+		queue.Call("writeBuffer", b.value(), offset, array)
+		return nil
+	}
 }
 
-// browserEvents is what the browser tells about a device beside the results.
-type browserEvents struct {
-	device  js.Value
-	message string // the first uncaptured error, or why the device was lost
-}
-
-// listen notes errors that the browser reports by events.
-func (d *Device) listen(device js.Value) {
-	d.events.device = device
+// listen notes what the browser reports by events, some time after the call
+// that caused it, and returns a function that tells the first of it.
+func listen(device js.Value) func() error {
+	var first error
 	note := func(message string) {
-		if d.events.message == "" {
-			d.events.message = message
+		if first == nil {
+			first = fmt.Errorf("gpu: %s", message)
 		}
 	}
 	device.Call("addEventListener", "uncapturederror", js.FuncOf(func(_ js.Value, args []js.Value) any {
@@ -132,13 +132,5 @@ func (d *Device) listen(device js.Value) {
 		note("the device was lost: " + args[0].Get("message").String())
 		return nil
 	}))
-}
-
-// lost returns why the device no longer works, if that is known. Errors arrive
-// some time after the call that caused them.
-func (d *Device) lost() error {
-	if d.events.message == "" {
-		return nil
-	}
-	return fmt.Errorf("gpu: %s", d.events.message)
+	return func() error { return first }
 }

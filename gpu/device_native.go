@@ -50,7 +50,11 @@ func openDevice() (d *Device, err error) {
 		Backend:  backendNames[info.BackendType],
 		Software: info.AdapterType == wgpu.AdapterTypeCPU,
 		dev:      dev,
-		release:  func() { dev.Release(); adapter.Release() },
+		write: func(b *Buffer, offset int, data []byte) error {
+			return d.queue.WriteBuffer(b.buf, uint64(offset), data)
+		},
+		lost:    func() error { return nil }, // wgpu-native reports from the call that fails
+		release: func() { dev.Release(); adapter.Release() },
 	}
 	d.setLimits(dev.GetLimits().Limits)
 	return d, nil
@@ -81,13 +85,12 @@ func (d *Device) mapped(b *Buffer, read func(data []byte)) error {
 	return b.buf.Unmap()
 }
 
-// write hands data to the queue.
-func (d *Device) write(b *Buffer, offset int, data []byte) error {
-	return d.queue.WriteBuffer(b.buf, uint64(offset), data)
+// raise returns WebGPU's default limits with those raised that keyfold can use,
+// one by one: handing an adapter's own limits back as a whole fails, because
+// the binding leaves garbage in a field it does not know.
+func raise(adapter wgpu.Limits) wgpu.Limits {
+	limits := wgpu.DefaultLimits()
+	limits.MaxStorageBufferBindingSize = adapter.MaxStorageBufferBindingSize
+	limits.MaxBufferSize = adapter.MaxBufferSize
+	return limits
 }
-
-// lost returns why the device no longer works, if that is known.
-func (d *Device) lost() error { return nil }
-
-// browserEvents is empty here; see device_js.go.
-type browserEvents struct{}

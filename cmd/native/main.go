@@ -1,3 +1,5 @@
+//go:build !js
+
 // Command keyfold runs a small Llama model through WebGPU compute shaders and
 // compresses its KV cache while it runs.
 //

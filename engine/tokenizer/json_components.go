@@ -2,7 +2,11 @@
 
 package tokenizer
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
 
 // component is any part of the normalizer, pre_tokenizer, post_processor or decoder: the union of
 // the fields of those types that are supported.
@@ -267,4 +271,13 @@ func (f *tokenizerFile) postProcessor(t *Tokenizer) error {
 		}
 	}
 	return nil
+}
+
+// splitSpaceMarks cuts before every "▁".
+func splitSpaceMarks(s string) int {
+	_, size := utf8.DecodeRuneInString(s)
+	if i := strings.Index(s[size:], spaceMark); i >= 0 {
+		return size + i
+	}
+	return len(s)
 }

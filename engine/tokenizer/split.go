@@ -204,15 +204,6 @@ func splitThreeDigits(s string) int {
 	return len(s)
 }
 
-// splitSpaceMarks cuts before every "▁".
-func splitSpaceMarks(s string) int {
-	_, size := utf8.DecodeRuneInString(s)
-	if i := strings.Index(s[size:], spaceMark); i >= 0 {
-		return size + i
-	}
-	return len(s)
-}
-
 // splitRuns cuts between characters that are in a class and those that are not.
 func splitRuns(s string, class func(rune) bool) int {
 	if n := run(s, class); n > 0 {

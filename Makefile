@@ -1,0 +1,77 @@
+# keyfold. "make run" builds and runs it, "make test" checks everything.
+
+SHELL       := /bin/bash
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 30s
+
+.PHONY: run setup build test check fuzz clean
+
+# Build keyfold and continue a prompt: make run MODEL=model.gguf PROMPT="Once upon a time" ARGS="-n 50".
+# Without MODEL it runs the model that is built in, without PROMPT the text begins from nothing.
+run: PROMPT := # one in the environment is some shell's own
+run: build
+	@build/keyfold run $(if $(MODEL),-model "$$MODEL") $(ARGS) $(if $(PROMPT),-- "$$PROMPT")
+
+# Install what is missing on Debian and Ubuntu, and say what is missing elsewhere: a C compiler for cgo,
+# and a Vulkan loader and driver; Mesa's runs on the CPU too. Tests need Chromium as well. Silent when all
+# is there.
+setup:
+	@set -u; want=$$(awk '$$1 == "go" {print $$2}' go.mod); \
+	have=$$(go env GOVERSION 2>/dev/null | sed 's/^go//; s/ .*//'); \
+	if [ "$$(printf '%s\n' "$$want" "$${have:-0}" | sort -V | head -n 1)" != "$$want" ]; then \
+		echo "keyfold needs Go $$want or newer, found $${have:-none}: see https://go.dev/dl/" >&2; exit 1; \
+	fi; \
+	export PATH="$$PATH:/usr/sbin:/sbin"; missing=(); \
+	echo '#include <stdlib.h>' | $$(go env CC) -E - >/dev/null 2>&1 || missing+=(gcc libc6-dev); \
+	if [ "$$(uname -s)" = Linux ]; then \
+		ldconfig -p | grep -q 'libvulkan\.so\.1' || missing+=(libvulkan1); \
+		compgen -G '/usr/share/vulkan/icd.d/*.json' >/dev/null || compgen -G '/etc/vulkan/icd.d/*.json' >/dev/null || \
+			missing+=(mesa-vulkan-drivers); \
+	fi; \
+	if [ -n "$(filter test,$(MAKECMDGOALS))" ]; then \
+		[ -n "$$(type -P chromium chromium-browser google-chrome google-chrome-stable)" ] || missing+=(chromium); \
+	fi; \
+	[ $${#missing[@]} -gt 0 ] || exit 0; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	if ! type -P apt-get >/dev/null || { [ -n "$$sudo" ] && ! type -P sudo >/dev/null; }; then \
+		echo "keyfold needs what Debian calls $${missing[*]}; please install it. Going on without." >&2; exit 0; \
+	fi; \
+	echo "installing $${missing[*]}" >&2; \
+	$$sudo apt-get update -q && \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$${missing[@]}"
+
+# Build the command as build/keyfold. Version control is left out of it: git refuses to look at another
+# user's repository, as in containers.
+build: setup
+	@go build -buildvcs=false -o build/keyfold ./cmd/native
+
+# Run all tests, none skipped for want of a GPU (Mesa's software one will do) or of Chromium. Lists at its
+# end what was skipped and why; with CI=true only tests that need shared/data may be.
+test: setup
+	@mkdir -p build && go build -buildvcs=false -o build/testreport ./internal/testreport
+	@set -o pipefail; export REQUIRE_GPU=1 REQUIRE_BROWSER=1 XDG_RUNTIME_DIR=$${XDG_RUNTIME_DIR:-/tmp}; \
+	go test -json -shuffle=on ./... | build/testreport
+
+# Check form and common mistakes, for both targets.
+check: setup
+	@bad=$$(find . -name node_modules -prune -o -name '*.go' -print0 | xargs -0 gofmt -l); \
+	if [ -n "$$bad" ]; then echo "gofmt would change:" $$bad >&2; exit 1; fi
+	go vet ./...
+	GOOS=js GOARCH=wasm go vet ./...
+	go run $(STATICCHECK) ./...
+	go run -exec "env GOOS=js GOARCH=wasm" $(STATICCHECK) ./...
+
+# Run every fuzz target for a while: make fuzz FUZZTIME=5m.
+fuzz: setup
+	@status=0; \
+	for dir in $$(grep -rl --include='*_test.go' --exclude-dir=node_modules '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
+		targets=$$(go test -list '^Fuzz' $$dir) || { echo "$$targets"; status=1; }; \
+		for target in $$(grep '^Fuzz' <<<"$$targets"); do \
+			echo "$$dir $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir || status=1; \
+		done; \
+	done; exit $$status
+
+# Remove what was built.
+clean:
+	rm -rf build

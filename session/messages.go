@@ -1,0 +1,233 @@
+// Package session is the conversation between a page and an engine: requests
+// go in, events come out. In the browser they travel between the page and a Web
+// Worker; nothing in here knows that.
+//
+// The structs below are the whole protocol. On the wire they are JSON objects
+// with the names of the json tags; a field that is empty may be left out.
+package session
+
+import "keyfold/engine"
+
+// Request is what the page asks for. Which fields count depends on Do; the
+// answer is a stream of events with the request's ID, the last of which is
+// Done or Failed.
+type Request struct {
+	ID int    `json:"id"`
+	Do string `json:"do"`
+
+	// "load": open a model. The file itself is handed over beside the message.
+	Name   string `json:"name,omitempty"`   // of the file; "" is the fixture
+	Device string `json:"device,omitempty"` // auto, gpu or cpu
+
+	// "run": read Prompt, compress, generate. "replan": compress the same prompt
+	// again in another way and generate; nothing is read a second time. "plan":
+	// the same without generating.
+	Prompt     string            `json:"prompt,omitempty"`
+	Question   string            `json:"question,omitempty"` // read behind the prompt, after compression
+	Method     string            `json:"method,omitempty"`
+	Budget     float64           `json:"budget,omitempty"` // kept / total; 0: not given
+	Options    map[string]string `json:"options,omitempty"`
+	KV         string            `json:"kv,omitempty"` // f16 or f32
+	Seed       int               `json:"seed,omitempty"`
+	N          int               `json:"n,omitempty"` // tokens to generate at most
+	Sampler    *Sampler          `json:"sampler,omitempty"`
+	Pins       []Span            `json:"pins,omitempty"` // what no method may touch
+	StepByStep bool              `json:"step_by_step,omitempty"`
+
+	// "branch": continue from another token. Token is the index of a generated
+	// token, Choice the id to put in its place.
+	Token  int `json:"token,omitempty"`
+	Choice int `json:"choice,omitempty"`
+
+	// "cell": take a row of the compressed cache apart. "map": how similar all
+	// keys of a head are. "ballots": GVote's votes sample by sample.
+	Layer int `json:"layer,omitempty"`
+	Head  int `json:"head,omitempty"`
+	Row   int `json:"row,omitempty"`
+}
+
+// Span is a stretch of the prompt in bytes of UTF-8, From inclusive, To exclusive.
+type Span struct {
+	From int `json:"from"`
+	To   int `json:"to"`
+}
+
+// Sampler is how tokens are drawn; see [engine.Sampler].
+type Sampler struct {
+	Temperature   float64 `json:"temperature"`
+	TopK          int     `json:"top_k"`
+	TopP          float64 `json:"top_p"`
+	MinP          float64 `json:"min_p"`
+	RepeatPenalty float64 `json:"repeat_penalty"`
+}
+
+// Event is one message to the page: exactly one of the pointers is set.
+type Event struct {
+	ID int `json:"id"` // of the request
+
+	Progress *Progress      `json:"progress,omitempty"`
+	Loaded   *Loaded        `json:"loaded,omitempty"`
+	Prompt   *Prompt        `json:"prompt,omitempty"`
+	Plan     *Plan          `json:"plan,omitempty"`
+	Token    *Token         `json:"token,omitempty"`
+	Cell     *Cell          `json:"cell,omitempty"`
+	Map      *Map           `json:"map,omitempty"`
+	Ballots  *Ballots       `json:"ballots,omitempty"`
+	Done     *engine.Report `json:"done,omitempty"`
+	Failed   *Failed        `json:"failed,omitempty"`
+}
+
+// Progress tells how far a long step is. Bytes for loading, tokens for reading.
+type Progress struct {
+	Step  string `json:"step"` // "weights", "prompt"
+	Done  int    `json:"done"`
+	Total int    `json:"total"`
+	Unit  string `json:"unit"` // "bytes" or "tokens"
+}
+
+// Loaded says what is ready.
+type Loaded struct {
+	Model     engine.ModelReport  `json:"model"`
+	Device    engine.DeviceReport `json:"device"`
+	Note      string              `json:"note"` // why this device; a sentence or empty
+	Context   int                 `json:"context"`
+	Tokenizer string              `json:"tokenizer"`
+	Random    bool                `json:"random"` // random weights: the text means nothing
+	Checks    []Check             `json:"checks"` // the self-test, kernel by kernel
+	Methods   []Method            `json:"methods"`
+}
+
+// Check is one kernel of the self-test. Fault is empty where it agrees with its twin.
+type Check struct {
+	Kernel string `json:"kernel"`
+	Fault  string `json:"fault"`
+}
+
+// Method describes a method for the controls.
+type Method struct {
+	Name        string   `json:"name"`
+	Line        string   `json:"line"`
+	TakesBudget bool     `json:"takes_budget"`
+	Options     []Option `json:"options"`
+}
+
+// Option is one option of a method.
+type Option struct {
+	Key     string `json:"key"`
+	Default string `json:"default"`
+	Want    string `json:"want"`
+	Meaning string `json:"meaning"`
+	Differs string `json:"differs"`
+}
+
+// Prompt is the text in tokens.
+type Prompt struct {
+	Tokens []PromptToken `json:"tokens"`
+}
+
+// PromptToken is a token of the prompt; its slot and position is its index.
+type PromptToken struct {
+	ID   int    `json:"id"`
+	Text string `json:"text"`
+	From int    `json:"from"` // bytes of the prompt it stands for; From = To for BOS
+	To   int    `json:"to"`
+}
+
+// Plan is what a method decided: for every (layer, KV head) the rows of the new
+// cache, in order of layer, then head.
+type Plan struct {
+	Method  string         `json:"method"`
+	Options map[string]any `json:"options"` // in force
+	Differs []string       `json:"differs"`
+	Layers  int            `json:"layers"`
+	KVHeads int            `json:"kv_heads"`
+	Slots   int            `json:"slots"` // per head, before
+	Ratio   float64        `json:"ratio"`
+	Heads   []PlanHead     `json:"heads"`
+	MS      float64        `json:"ms"` // signals, plan and apply
+
+	BytesFull      int `json:"bytes_full"` // of the same text uncompressed
+	BytesOccupied  int `json:"bytes_occupied"`
+	BytesAllocated int `json:"bytes_allocated"`
+	BytesPeak      int `json:"bytes_peak"`
+}
+
+// PlanHead says for every old slot which row of the new cache it went into.
+type PlanHead struct {
+	Row    []int     `json:"row"`    // (slots) row, or -1: dropped
+	Pivot  []int     `json:"pivot"`  // (rows) slot that gives the row its position
+	N      []int     `json:"n"`      // (rows) tokens the row stands for
+	Votes  []int     `json:"votes"`  // (slots) voters; empty unless GVote
+	Mass   []float32 `json:"mass"`   // (slots) attention received; empty unless measured
+	Cosine []float32 `json:"cosine"` // (slots) cos with the slot before; empty unless measured
+	BStep  []int     `json:"b_step"` // (group) GVote's single-step budgets
+}
+
+// Token is a generated token in the compressed column, with what the full
+// cache says at the same place.
+type Token struct {
+	Index          int         `json:"index"`
+	ID             int         `json:"id"`
+	Text           string      `json:"text"`
+	Logprob        float64     `json:"logprob"`
+	MS             float64     `json:"ms"`
+	KL             float64     `json:"kl"`
+	DeltaNLL       float64     `json:"delta_nll"`
+	Top1           bool        `json:"top1"`
+	Top            []Candidate `json:"top"`       // ten likeliest under the compressed cache
+	TopFull        []Candidate `json:"top_full"`  // and under the full one
+	FullText       string      `json:"full_text"` // what the full run wrote for this place; "" once it has ended
+	BytesOccupied  int         `json:"bytes_occupied"`
+	BytesAllocated int         `json:"bytes_allocated"`
+	BytesPeak      int         `json:"bytes_peak"`
+	BytesFull      int         `json:"bytes_full"`
+
+	// Attended is how much attention this token's query paid to each token of
+	// the prompt, mean over layers and heads of the compressed cache; a merged
+	// row's share is divided among its tokens by their weights. (prompt tokens)
+	Attended []float32 `json:"attended"`
+}
+
+// Candidate is a token that could have stood there.
+type Candidate struct {
+	ID      int     `json:"id"`
+	Text    string  `json:"text"`
+	Logprob float64 `json:"logprob"`
+}
+
+// Cell is a row of the compressed cache taken apart.
+type Cell struct {
+	Layer   int       `json:"layer"`
+	Head    int       `json:"head"`
+	Row     int       `json:"row"`
+	Pivot   int       `json:"pivot"`
+	N       int       `json:"n"`
+	Bias    float64   `json:"bias"`
+	Sigma   float64   `json:"sigma"` // 0: kept as it was
+	Slots   []int     `json:"slots"`
+	Weights []float32 `json:"weights"` // one per slot
+}
+
+// Map is the cosine of every pair of keys of a head: (slots, slots).
+type Map struct {
+	Layer  int       `json:"layer"`
+	Head   int       `json:"head"`
+	Slots  int       `json:"slots"`
+	Cosine []float32 `json:"cosine"`
+}
+
+// Ballots are the votes of a head in the order in which they land: first the
+// last prompt query's own nucleus (if it votes), then sample by sample.
+type Ballots struct {
+	Layer  int     `json:"layer"`
+	Head   int     `json:"head"`
+	Rounds [][]int `json:"rounds"` // (rounds) slots that got at least one vote in this round
+	BStep  []int   `json:"b_step"`
+}
+
+// Failed ends a request that went wrong.
+type Failed struct {
+	Message string `json:"message"` // one sentence
+	Usage   bool   `json:"usage"`   // a value of the request was wrong
+	Field   string `json:"field"`   // which, if that is known
+}
