@@ -22,11 +22,16 @@ type Head struct {
 	N    []int     // tokens each slot stands for; 1 before the first merge
 	Bias []float32 // what attention adds to the slot's logit; 0 before the first merge
 
+	Pinned []bool // slots that no method may drop or merge; nil: none
+
 	Mass   []float32 // attention received, mean over the query heads of the group; nil unless [Needs].Mass
 	Cosine []float32 // cos(k_i, k_{i-1}); 0 at slot 0; nil unless [Needs].Cosine
 	Votes  []uint32  // voters for the slot; nil unless [Needs].Votes
 	BStep  []int     // (group) single-step budget of each query head of this KV head; nil unless [Needs].Votes
 }
+
+// pinned reports whether a slot must stay as it is.
+func (h *Head) pinned(slot int) bool { return h.Pinned != nil && h.Pinned[slot] }
 
 // Slots returns the number of occupied slots.
 func (h *Head) Slots() int { return len(h.Pos) }
@@ -128,7 +133,8 @@ func (p *Plan) Ratio(s *Signals) float64 {
 
 // Check reports the first way in which p is not a valid plan for s: wrong
 // number of heads, rows out of order or overlapping, slots that do not exist, a
-// head left without rows, a dropped newest slot, wrong n.
+// head left without rows, a dropped newest slot, a pinned slot that is dropped or
+// merged, wrong n.
 func (p *Plan) Check(s *Signals) error {
 	if len(p.Heads) != len(s.Heads) {
 		return fmt.Errorf("compress: plan has %d heads, want %d", len(p.Heads), len(s.Heads))
@@ -187,11 +193,21 @@ func checkRows(rows []Row, head *Head) error {
 					j, len(row.Slots), row.Bias, head.Bias[row.Pivot])
 			}
 		case Gaussian:
+			for _, slot := range row.Slots {
+				if head.pinned(slot) {
+					return fmt.Errorf("row %d merges slot %d, which is pinned", j, slot)
+				}
+			}
 			if !(row.Sigma > 0) || !(row.ValueScale > 0) {
 				return fmt.Errorf("row %d has sigma %g and value_scale %g, want both > 0", j, row.Sigma, row.ValueScale)
 			}
 		default:
 			return fmt.Errorf("row %d has unknown rule %d", j, row.Rule)
+		}
+	}
+	for slot := range used {
+		if head.pinned(slot) && !used[slot] {
+			return fmt.Errorf("slot %d is pinned and dropped", slot)
 		}
 	}
 	if !used[slots-1] {

@@ -116,7 +116,7 @@ func (m *kvMerger) Plan(s *Signals) (*Plan, error) {
 	return p, nil
 }
 
-// protect returns which slots must not be merged.
+// protect returns which slots must not be merged, pinned ones among them.
 func protect(h *Head, recent, top float64) []bool {
 	slots := h.Slots()
 	protected := make([]bool, slots)
@@ -132,6 +132,9 @@ func protect(h *Head, recent, top float64) []bool {
 	slices.SortStableFunc(others, func(a, b int) int { return cmp.Compare(h.Mass[b], h.Mass[a]) })
 	for _, slot := range others[:min(first, floorShare(top, slots))] {
 		protected[slot] = true
+	}
+	for slot := range protected {
+		protected[slot] = protected[slot] || h.pinned(slot)
 	}
 	return protected
 }

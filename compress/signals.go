@@ -24,6 +24,7 @@ func (s *Signals) check(method string, needs Needs) error {
 			{"bias", len(h.Bias), true},
 			{"mass", len(h.Mass), needs.Mass},
 			{"cosine", len(h.Cosine), needs.Cosine},
+			{"pinned", len(h.Pinned), h.Pinned != nil},
 		} {
 			if field.needed && field.have != h.Slots() {
 				return fmt.Errorf("compress: %s: layer %d head %d has %d values of %s, want one per slot = %d",
@@ -69,7 +70,7 @@ func floorShare(share float64, slots int) int {
 	return int(math.Floor(share*float64(slots) + 1e-6))
 }
 
-// keepWhere returns the plan that keeps the slots for which kept is true and
+// keepWhere returns the plan that keeps pinned slots and those for which kept is true, and
 // drops the others.
 //
 //	kept(h, slot)  h indexes s.Heads
@@ -79,7 +80,7 @@ func keepWhere(method string, options map[string]any, s *Signals, kept func(h, s
 		head := &s.Heads[h]
 		rows := make([]Row, 0, head.Slots())
 		for slot := range head.Slots() {
-			if kept(h, slot) {
+			if kept(h, slot) || head.pinned(slot) {
 				rows = append(rows, head.keep(slot))
 			}
 		}

@@ -47,10 +47,34 @@ func (m window) Plan(s *Signals) (*Plan, error) {
 	if err := s.check("window", Needs{}); err != nil {
 		return nil, err
 	}
-	return keepWhere("window", map[string]any{}, s, func(h, slot int) bool {
-		slots := s.Heads[h].Slots()
-		nKeep := max(1, floorShare(m.budget, slots))
-		nSink := min(windowSinks, nKeep-1)
-		return slot < nSink || slot >= slots-(nKeep-nSink)
-	}), nil
+	kept := make([][]bool, len(s.Heads))
+	for i := range s.Heads {
+		kept[i] = m.choose(&s.Heads[i])
+	}
+	return keepWhere("window", map[string]any{}, s, func(h, slot int) bool { return kept[h][slot] }), nil
+}
+
+// choose returns which slots of a head stay: the newest and the pinned ones,
+// then, as far as the budget reaches, the sinks, then the most recent others.
+func (m window) choose(h *Head) []bool {
+	kept := make([]bool, h.Slots())
+	seats := max(1, floorShare(m.budget, len(kept)))
+	keep := func(slot int) {
+		if !kept[slot] {
+			kept[slot] = true
+			seats--
+		}
+	}
+	for slot := range kept {
+		if h.pinned(slot) || slot == len(kept)-1 {
+			keep(slot)
+		}
+	}
+	for slot := 0; slot < min(windowSinks, len(kept)) && seats > 0; slot++ {
+		keep(slot)
+	}
+	for slot := len(kept) - 1; slot >= 0 && seats > 0; slot-- {
+		keep(slot)
+	}
+	return kept
 }

@@ -15,8 +15,7 @@ import (
 	"keyfold/gpu/ref"
 )
 
-// Right after Apply the buffers are as small as decision 2 of the architecture
-// promises: at most 16 slots more than are occupied, per head.
+// Right after Apply the buffers are as small as promised: at most 16 slots more than are occupied, per head.
 func TestApplyFreesMemory(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
 		e := openFixture(t, kind, checkpoint.F16)
@@ -70,7 +69,7 @@ func TestNothingLeaks(t *testing.T) {
 	e := openFixture(t, GPU, checkpoint.F16)
 	m := newMethod(t, "kvmerger", 0.5)
 	cycle := func() {
-		p, err := e.Prefill(context.Background(), someTokens(150), ref.CacheF16, 64, m.Needs(), nil)
+		p, err := e.Prefill(context.Background(), someTokens(150), Reading{KV: ref.CacheF16, Chunk: 64, Needs: m.Needs()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +78,7 @@ func TestNothingLeaks(t *testing.T) {
 		shadow := e.NewShadow(fork(t, p.Cache), p.Logits, nil, true)
 		defer shadow.Free()
 		apply(t, p.Cache, plan)
-		err = e.Generate(context.Background(), p.Cache, p.Logits, nil, 90, Sampler{RepeatPenalty: 1, TopP: 1, Temperature: 1, Seed: 3}, shadow,
+		err = e.Generate(context.Background(), p.Cache, p.Logits, nil, 90, Sampler{RepeatPenalty: 1, TopP: 1, Temperature: 1, Seed: 3}, shadow, nil,
 			func(Token) error { return nil })
 		if err != nil {
 			t.Fatal(err)
@@ -243,24 +242,24 @@ func TestLimitsOfTheContext(t *testing.T) {
 	e := openFixture(t, CPU, checkpoint.F16)
 	ctx := context.Background()
 	long := make([]int, e.Config.SeqLen+1)
-	if _, err := e.Prefill(ctx, long, ref.CacheF16, 256, compress.Needs{}, nil); err == nil {
+	if _, err := e.Prefill(ctx, long, Reading{KV: ref.CacheF16, Chunk: 256, Needs: compress.Needs{}}); err == nil {
 		t.Error("a prompt longer than the context was read")
 	}
-	if _, err := e.Prefill(ctx, []int{1, 320}, ref.CacheF16, 256, compress.Needs{}, nil); err == nil {
+	if _, err := e.Prefill(ctx, []int{1, 320}, Reading{KV: ref.CacheF16, Chunk: 256, Needs: compress.Needs{}}); err == nil {
 		t.Error("a token that the model does not have was read")
 	}
-	if _, err := e.Prefill(ctx, nil, ref.CacheF16, 256, compress.Needs{}, nil); err == nil {
+	if _, err := e.Prefill(ctx, nil, Reading{KV: ref.CacheF16, Chunk: 256, Needs: compress.Needs{}}); err == nil {
 		t.Error("an empty prompt was read")
 	}
 	p := prefill(t, e, someTokens(50), ref.CacheF16, compress.Needs{})
 	greedy := Sampler{RepeatPenalty: 1, TopP: 1}
 	// The last token is not fed, so it needs no room.
-	if err := e.Generate(ctx, fork(t, p.Cache), p.Logits, nil, e.Config.SeqLen-50+2, greedy, nil, nil); err == nil {
+	if err := e.Generate(ctx, fork(t, p.Cache), p.Logits, nil, e.Config.SeqLen-50+2, greedy, nil, nil, nil); err == nil {
 		t.Error("more tokens than the context leaves were promised")
 	}
 	stopped, cancel := context.WithCancel(ctx)
 	n := 0
-	err := e.Generate(stopped, p.Cache, p.Logits, nil, 50, greedy, nil, func(Token) error {
+	err := e.Generate(stopped, p.Cache, p.Logits, nil, 50, greedy, nil, nil, func(Token) error {
 		if n++; n == 5 {
 			cancel()
 		}
@@ -269,7 +268,7 @@ func TestLimitsOfTheContext(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || n != 5 {
 		t.Errorf("cancelled after %d tokens with %v, want 5 and context.Canceled", n, err)
 	}
-	if _, err := e.Prefill(stopped, someTokens(50), ref.CacheF16, 256, compress.Needs{}, nil); !errors.Is(err, context.Canceled) {
+	if _, err := e.Prefill(stopped, someTokens(50), Reading{KV: ref.CacheF16, Chunk: 256, Needs: compress.Needs{}}); !errors.Is(err, context.Canceled) {
 		t.Errorf("prefill with a cancelled context: %v", err)
 	}
 }

@@ -23,7 +23,8 @@ type Engine struct {
 	Config    checkpoint.Config
 	Device    Device
 	Tokenizer *tokenizer.Tokenizer // nil: ids only
-	Note      string               // what OpenAuto found out, one sentence; else empty
+	Note      string               // what Auto found out, one sentence; else empty
+	Checks    []gpu.Check          // self-test of the GPU's kernels; nil if the GPU was not tried
 
 	r runner
 }
@@ -43,76 +44,81 @@ const raceBytes = 64 << 20
 // Open loads the model of an open checkpoint, which may be closed afterwards.
 // The tokenizer may be nil where only token ids are used.
 //
-// With Auto a machine without WebGPU gets the CPU, and for a small model both
-// devices run a few tokens and the faster one stays; Note says what happened.
+// A GPU is believed only after a self-test of its kernels. With Auto a machine
+// without WebGPU or with one that computes wrong numbers gets the CPU, and for a
+// small model both devices run a few tokens and the faster one stays; Note says
+// what happened.
 func Open(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind) (*Engine, error) {
+	return openWith(ctx, f, tok, kind, gpu.Open)
+}
+
+func openWith(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind,
+	openDevice func() (*gpu.Device, error)) (*Engine, error) {
 	if tok != nil && tok.VocabSize() != f.Config.VocabSize {
 		return nil, fmt.Errorf("engine: %s: the tokenizer has %d tokens, the model %d",
 			f.Name, tok.VocabSize(), f.Config.VocabSize)
 	}
-	var r runner
-	var note string
+	e := &Engine{Config: f.Config, Tokenizer: tok}
 	var err error
 	switch kind {
 	case CPU:
-		r, err = newCPURunner(f)
+		e.r, err = newCPURunner(f)
 	case GPU:
-		r, err = openGPURunner(f)
+		e.r, e.Checks, err = openGPURunner(f, openDevice)
 	case Auto:
-		r, note, err = openAuto(ctx, f)
+		e.r, e.Note, e.Checks, err = openAuto(ctx, f, openDevice)
 	default:
 		return nil, fmt.Errorf("engine: device %q, want auto, gpu or cpu", kind)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{Config: f.Config, Device: r.device(), Tokenizer: tok, Note: note, r: r}, nil
+	e.Device = e.r.device()
+	return e, nil
 }
 
-func openGPURunner(f *checkpoint.File) (runner, error) {
-	d, err := gpu.Open()
-	if err != nil {
-		return nil, err
-	}
-	return newGPURunner(f, d)
-}
-
-func openAuto(ctx context.Context, f *checkpoint.File) (runner, string, error) {
-	onGPU, err := openGPURunner(f)
-	if errors.Is(err, gpu.ErrNoDevice) {
-		r, cpuErr := newCPURunner(f)
-		return r, "runs on the CPU: " + err.Error(), cpuErr
-	}
-	if err != nil {
-		return nil, "", err
+func openAuto(ctx context.Context, f *checkpoint.File, openDevice func() (*gpu.Device, error)) (
+	r runner, note string, checks []gpu.Check, err error) {
+	onGPU, checks, err := openGPURunner(f, openDevice)
+	var wrong *kernelError
+	switch {
+	case errors.As(err, &wrong):
+		r, err = newCPURunner(f)
+		return r, "runs on the CPU: " + wrong.sentence, checks, err
+	case errors.Is(err, gpu.ErrNoDevice):
+		note = "runs on the CPU: " + err.Error()
+		r, err = newCPURunner(f)
+		return r, note, nil, err
+	case err != nil:
+		return nil, "", nil, err
 	}
 	var bytes int64
 	for _, t := range f.Tensors() {
 		bytes += t.Bytes()
 	}
 	if bytes >= raceBytes {
-		return onGPU, "", nil
+		return onGPU, "", checks, nil
 	}
 	onCPU, err := newCPURunner(f)
 	if err != nil {
 		onGPU.close()
-		return nil, "", err
+		return nil, "", nil, err
 	}
 	gpuRate, err := race(ctx, onGPU)
 	if err != nil {
 		onGPU.close()
-		return nil, "", err
+		return nil, "", nil, err
 	}
 	cpuRate, err := race(ctx, onCPU)
 	if err != nil {
 		onGPU.close()
-		return nil, "", err
+		return nil, "", nil, err
 	}
 	if cpuRate > gpuRate {
 		onGPU.close()
-		return onCPU, fmt.Sprintf("took the CPU: it decodes %.0f tokens/s here, the GPU %.0f", cpuRate, gpuRate), nil
+		return onCPU, fmt.Sprintf("took the CPU: it decodes %.0f tokens/s here, the GPU %.0f", cpuRate, gpuRate), checks, nil
 	}
-	return onGPU, fmt.Sprintf("took the GPU: it decodes %.0f tokens/s here, the CPU %.0f", gpuRate, cpuRate), nil
+	return onGPU, fmt.Sprintf("took the GPU: it decodes %.0f tokens/s here, the CPU %.0f", gpuRate, cpuRate), checks, nil
 }
 
 // race returns the tokens per second of decoding a few tokens.

@@ -69,7 +69,7 @@ func newMethod(t testing.TB, name string, budget float64, options ...string) com
 
 func prefill(t testing.TB, e *Engine, tokens []int, kv ref.CacheType, needs compress.Needs) *Prompt {
 	t.Helper()
-	p, err := e.Prefill(context.Background(), tokens, kv, 100, needs, nil)
+	p, err := e.Prefill(context.Background(), tokens, Reading{KV: kv, Chunk: 100, Needs: needs})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func rowsOf(t testing.TB, c *Cache) (k, v [][]float32) {
 func continuation(t testing.TB, e *Engine, c *Cache, logits []float32, n int) []int {
 	t.Helper()
 	var ids []int
-	err := e.Generate(context.Background(), c, logits, nil, n, Sampler{RepeatPenalty: 1, TopP: 1}, nil, func(tok Token) error {
+	err := e.Generate(context.Background(), c, logits, nil, n, Sampler{RepeatPenalty: 1, TopP: 1}, nil, nil, func(tok Token) error {
 		ids = append(ids, tok.ID)
 		return nil
 	})

@@ -124,14 +124,16 @@ func (r *gpuRunner) attendAgainst(p *gpu.Pass, l int, other *Cache, stride int, 
 	row, half := 4*r.cfg.QDim(), 4*r.cfg.NLayers*r.cfg.QDim()
 	if r.compare == nil {
 		var err error
-		if r.compare, err = r.d.NewBuffer("attention outputs", 2*half); err == nil {
-			r.attAgainst, err = r.d.NewBuffer("attention against", row)
+		if r.attAgainst == nil {
+			r.attAgainst, err = r.buffer("attention against", r.cfg.QDim())
+		}
+		if err == nil {
+			r.compare, err = r.buffer("attention outputs", 2*half/4)
 		}
 		if err != nil {
 			p.Fail(err)
 			return
 		}
-		r.buffers = append(r.buffers, r.compare, r.attAgainst)
 	}
 	p.Attention(&other.layers[l].gpu, r.s.qkv, r.attAgainst, r.s.lse, 1, stride,
 		r.cfg.NHeads, len(other.appended)-1, scale)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"keyfold/compress"
@@ -16,6 +17,54 @@ type Token struct {
 	Time    time.Duration // from the previous token to this one
 	KVBytes int           // bytes of occupied slots when it was chosen
 	Quality *Quality      // against the full cache; nil unless asked for
+
+	// With a shadow, what the choice was made from, under the compressed and the
+	// full cache: (vocab), valid until the next token.
+	Logits, FullLogits []float32
+
+	// With Watching, the attention that the query behind this choice paid to
+	// each slot, mean over a group's heads: (n_layers * n_kv_heads)(slots). Nil
+	// for the first token, which the prompt's own last query chose.
+	Attention [][]float32
+}
+
+// Watching collects the attention of decoded tokens.
+type Watching struct {
+	r     runner
+	trace *trace
+	last  [][]float32
+}
+
+// Watch makes room for watching caches of up to the given slots per head.
+func (e *Engine) Watch(slots int) (*Watching, error) {
+	t, err := e.r.newTrace(compress.Needs{Mass: true}, slots)
+	if err != nil {
+		return nil, err
+	}
+	return &Watching{r: e.r, trace: t}, nil
+}
+
+// Free gives its memory back.
+func (w *Watching) Free() { w.r.freeTrace(w.trace) }
+
+// read returns what was paid since the last call: the device only adds up.
+func (w *Watching) read() ([][]float32, error) {
+	sums, err := w.r.readMass(w.trace)
+	if err != nil {
+		return nil, err
+	}
+	paid := make([][]float32, len(sums))
+	for h := range sums {
+		paid[h] = slices.Clone(sums[h])
+		if w.last != nil {
+			for j := range paid[h] {
+				paid[h][j] -= w.last[h][j]
+			}
+		}
+		sums[h] = slices.Clone(sums[h]) // the CPU's sums go on changing
+	}
+	w.last = sums
+	return paid, nil
 }
 
 // Generate continues a text. cache holds everything but the last token's
@@ -24,9 +73,9 @@ type Token struct {
 // BOS, which are emitted too. The last token is not fed to the cache.
 //
 // With a shadow the full cache is fed the same tokens and every token carries
-// its Quality.
+// its Quality. watch may be nil.
 func (e *Engine) Generate(ctx context.Context, cache *Cache, logits []float32, text []int, n int,
-	s Sampler, shadow *Shadow, emit func(Token) error) error {
+	s Sampler, shadow *Shadow, watch *Watching, emit func(Token) error) error {
 	if err := s.Validate(); err != nil {
 		return fmt.Errorf("engine: %w", err)
 	}
@@ -38,13 +87,15 @@ func (e *Engine) Generate(ctx context.Context, cache *Cache, logits []float32, t
 	start := time.Now()
 	id := s.Choose(logits, cache.next, text)
 	logprob := logProb(logits, id)
+	var attention [][]float32
 	for i := range n {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		token := Token{ID: id, Logprob: logprob, KVBytes: cache.Occupied()}
+		token := Token{ID: id, Logprob: logprob, KVBytes: cache.Occupied(), Attention: attention}
 		if shadow != nil {
 			var err error
+			token.Logits, token.FullLogits = logits, shadow.logits
 			if token.Quality, err = shadow.compare(e, logits, id, s); err != nil {
 				return err
 			}
@@ -64,9 +115,17 @@ func (e *Engine) Generate(ctx context.Context, cache *Cache, logits []float32, t
 		} else {
 			st.logits = lastRow
 		}
+		if watch != nil {
+			st.trace = watch.trace
+		}
 		res, err := feed(cache, st)
 		if err != nil {
 			return err
+		}
+		if watch != nil {
+			if attention, err = watch.read(); err != nil {
+				return err
+			}
 		}
 		if shadow != nil {
 			if err := shadow.feed(id, cache); err != nil {
@@ -113,7 +172,7 @@ func (e *Engine) Logits(ctx context.Context, tokens []int, t ref.CacheType, chun
 	} else {
 		prefill = len(tokens)
 	}
-	p, err := e.Prefill(ctx, tokens[:prefill], t, chunk, needs, emit)
+	p, err := e.Prefill(ctx, tokens[:prefill], Reading{KV: t, Chunk: chunk, Needs: needs, Logits: emit})
 	if err != nil {
 		return err
 	}

@@ -19,22 +19,48 @@ type Prompt struct {
 	Logits []float32 // (vocab) after the last token
 
 	tokens int
+	pinned []bool // (tokens) slots that no method may touch; nil: none
 	trace  *trace
 	e      *Engine
 }
 
-// Prefill reads tokens into a new cache, chunk tokens at a time or fewer where
-// the device could not do them in a moment, and collects the signals that needs asks for. onLogits, if not nil, is given the logits of
-// every token, chunk by chunk: (n, vocab).
-func (e *Engine) Prefill(ctx context.Context, tokens []int, t ref.CacheType, chunk int,
-	needs compress.Needs, onLogits func([]float32) error) (p *Prompt, err error) {
+// Pin marks the slots from..to-1 as not to be touched by any method. The
+// cache is still the full one, so slots are places in the text.
+func (p *Prompt) Pin(from, to int) error {
+	if from < 0 || to <= from || to > p.tokens {
+		return fmt.Errorf("engine: pin %d:%d, want 0 <= from < to <= %d, the prompt's tokens", from, to, p.tokens)
+	}
+	if p.pinned == nil {
+		p.pinned = make([]bool, p.tokens)
+	}
+	for i := from; i < to; i++ {
+		p.pinned[i] = true
+	}
+	return nil
+}
+
+// Unpin takes all pins back.
+func (p *Prompt) Unpin() { p.pinned = nil }
+
+// Reading says how a prompt is read.
+type Reading struct {
+	KV     ref.CacheType
+	Chunk  int                        // tokens at a time at most; 0: DefaultChunk
+	Needs  compress.Needs             // signals to collect on the way
+	Logits func(rows []float32) error // if not nil, is given the logits of every token: (n, vocab) a chunk
+	Read   func(tokens int) error     // if not nil, is told after each chunk how many tokens are read
+}
+
+// Prefill reads tokens into a new cache, a chunk at a time: fewer than
+// asked for where the device could not do them in a moment.
+func (e *Engine) Prefill(ctx context.Context, tokens []int, o Reading) (p *Prompt, err error) {
 	if len(tokens) == 0 {
 		return nil, fmt.Errorf("engine: prefill of no tokens, want at least one")
 	}
 	if len(tokens) > e.Config.SeqLen {
 		return nil, fmt.Errorf("engine: the prompt has %d tokens, the context %d", len(tokens), e.Config.SeqLen)
 	}
-	cache, err := e.NewCache(t)
+	cache, err := e.NewCache(o.KV)
 	if err != nil {
 		return nil, err
 	}
@@ -45,11 +71,15 @@ func (e *Engine) Prefill(ctx context.Context, tokens []int, t ref.CacheType, chu
 			p = nil
 		}
 	}()
-	if p.trace, err = e.r.newTrace(needs, len(tokens)); err != nil {
+	if p.trace, err = e.r.newTrace(o.Needs, len(tokens)); err != nil {
 		return p, err
 	}
 	if err := cache.reserve(len(tokens)); err != nil {
 		return p, err
+	}
+	chunk := o.Chunk
+	if chunk == 0 {
+		chunk = DefaultChunk
 	}
 	chunk = min(chunk, e.r.tokensAtOnce(len(tokens)))
 	for from := 0; from < len(tokens); from += chunk {
@@ -59,7 +89,7 @@ func (e *Engine) Prefill(ctx context.Context, tokens []int, t ref.CacheType, chu
 		to := min(from+chunk, len(tokens))
 		s := &step{tokens: words(tokens[from:to]), trace: p.trace}
 		switch {
-		case onLogits != nil:
+		case o.Logits != nil:
 			s.logits = allRows
 		case to == len(tokens):
 			s.logits = lastRow
@@ -68,8 +98,13 @@ func (e *Engine) Prefill(ctx context.Context, tokens []int, t ref.CacheType, chu
 		if err != nil {
 			return p, err
 		}
-		if onLogits != nil {
-			if err := onLogits(res.logits); err != nil {
+		if o.Logits != nil {
+			if err := o.Logits(res.logits); err != nil {
+				return p, err
+			}
+		}
+		if o.Read != nil {
+			if err := o.Read(to); err != nil {
 				return p, err
 			}
 		}
@@ -106,7 +141,8 @@ func (p *Prompt) FreeSignals() {
 
 // Signals reads what the prefill collected, and measures the rest of what needs
 // asks for on the prompt's cache as it is now, which must be the full one.
-// Ballots are nil unless needs.Votes is set and the prompt reaches its MinLen.
+// Ballots are nil unless needs.Votes is set and the prompt is longer than what
+// the statistics skip and than MinLen, below which nobody votes.
 func (p *Prompt) Signals(needs compress.Needs) (*compress.Signals, *Ballots, error) {
 	c, r := p.Cache, p.e.r
 	s := &compress.Signals{NLayers: len(c.layers), NKVHeads: p.e.Config.NKVHeads}
@@ -118,6 +154,7 @@ func (p *Prompt) Signals(needs compress.Needs) (*compress.Signals, *Ballots, err
 				head.N = append(head.N, int(slot.N))
 				head.Bias = append(head.Bias, slot.Bias)
 			}
+			head.Pinned = p.pinned
 			s.Heads = append(s.Heads, head)
 		}
 	}
@@ -141,7 +178,7 @@ func (p *Prompt) Signals(needs compress.Needs) (*compress.Signals, *Ballots, err
 		}
 	}
 	var ballots *Ballots
-	if needs.Votes != nil && p.tokens > needs.Votes.NSkip {
+	if needs.Votes != nil && p.tokens > needs.Votes.NSkip && p.tokens >= needs.Votes.MinLen {
 		var err error
 		if ballots, err = r.ballots(c, p.trace, *needs.Votes); err != nil {
 			return nil, nil, err
@@ -167,4 +204,22 @@ func (p *Prompt) Decide(m compress.Method) (*compress.Plan, *compress.Signals, *
 		panic("BUG: " + err.Error())
 	}
 	return plan, signals, ballots, nil
+}
+
+// Feed appends tokens behind what the cache holds, whatever compression did to
+// it, and returns the logits after the last one.
+func (e *Engine) Feed(ctx context.Context, c *Cache, tokens []int) ([]float32, error) {
+	var logits []float32
+	for from := 0; from < len(tokens); {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		to := min(from+min(DefaultChunk, e.r.tokensAtOnce(c.next+len(tokens))), len(tokens))
+		res, err := feed(c, &step{tokens: words(tokens[from:to]), logits: lastRow})
+		if err != nil {
+			return nil, err
+		}
+		logits, from = res.logits, to
+	}
+	return logits, nil
 }

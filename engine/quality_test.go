@@ -47,7 +47,7 @@ func shadowed(t *testing.T, e *Engine, m compress.Method, n int, s Sampler) ([]T
 		}
 	})
 	var out []Token
-	err := e.Generate(context.Background(), c, p.Logits, tokens, n, s, shadow, func(tok Token) error {
+	err := e.Generate(context.Background(), c, p.Logits, tokens, n, s, shadow, nil, func(tok Token) error {
 		out = append(out, tok)
 		return nil
 	})

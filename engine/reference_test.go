@@ -164,7 +164,7 @@ func TestCacheOfStories260K(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
 		r := loadReference(t, "s260k_prompt64")
 		e := open(t, sharedData(t, "stories260K/stories260K.gguf"), kind)
-		p, err := e.Prefill(context.Background(), r.Input, ref.CacheF32, 16, compress.Needs{}, nil)
+		p, err := e.Prefill(context.Background(), r.Input, Reading{KV: ref.CacheF32, Chunk: 16})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -201,14 +201,14 @@ func TestGreedyTextOfStories260K(t *testing.T) {
 		}
 		e := open(t, sharedData(t, "stories260K/stories260K.gguf"), kind)
 		prompt := []int{e.Tokenizer.BOS()}
-		p, err := e.Prefill(context.Background(), prompt, ref.CacheF32, DefaultChunk, compress.Needs{}, nil)
+		p, err := e.Prefill(context.Background(), prompt, Reading{KV: ref.CacheF32, Chunk: DefaultChunk, Needs: compress.Needs{}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer p.Free()
 		var ids []int
 		greedy := Sampler{RepeatPenalty: 1, TopP: 1}
-		err = e.Generate(context.Background(), p.Cache, p.Logits, prompt, 200, greedy, nil, func(tok Token) error {
+		err = e.Generate(context.Background(), p.Cache, p.Logits, prompt, 200, greedy, nil, nil, func(tok Token) error {
 			ids = append(ids, tok.ID)
 			return nil
 		})

@@ -141,7 +141,7 @@ func similarNeighbours(s *compress.Signals) []float64 {
 	return share
 }
 
-// DescribeCache fills in what the cache weighs now.
+// Describe fills in what the cache weighs now.
 func (c *Cache) Describe(r *Report) {
 	r.Cache.BytesFull = len(c.layers) * c.r.config().NKVHeads * c.next * c.RowBytes()
 	r.Cache.BytesOccupied = c.Occupied()

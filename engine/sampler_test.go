@@ -122,7 +122,7 @@ func TestChoiceOnTheDevice(t *testing.T) {
 			filtered := s
 			filtered.TopK = e.Config.VocabSize // keeps everything, but not on the device
 			run := func(s Sampler) (ids []int, logprobs []float64) {
-				err := e.Generate(context.Background(), fork(t, p.Cache), p.Logits, nil, 60, s, nil, func(tok Token) error {
+				err := e.Generate(context.Background(), fork(t, p.Cache), p.Logits, nil, 60, s, nil, nil, func(tok Token) error {
 					ids, logprobs = append(ids, tok.ID), append(logprobs, tok.Logprob)
 					return nil
 				})

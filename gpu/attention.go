@@ -36,8 +36,8 @@ func (p *Pass) Attention(c *Cache, q, out, lse *Buffer, n, stride, nHeads, nBefo
 		id.consts[1] = constant{"BLOCK4", block}
 		blocks = c.HeadDim / 4 / block
 	}
+	p.spend(2 * (1 + blocks) * n * nHeads * c.room() * c.HeadDim)
 	p.dispatch(id, [3]int{groups, blocks, 1}, []uint32{ // struct Params in attention.wgsl and attention_decode.wgsl
 		uint32(n), uint32(stride), uint32(nHeads), uint32(nHeads / c.NKVHeads), uint32(nBefore), math.Float32bits(scale), uint32(c.HeadDim / 4),
 	}, c.K, c.V, c.Slots, c.Heads, q, out, lse)
-	p.spend(4 * n * nHeads * c.room() * c.HeadDim)
 }

@@ -19,9 +19,9 @@ func (p *Pass) AttnMass(c *Cache, q, lse, mass *Buffer, n, qStride, nHeads, nBef
 	if tFirst >= n {
 		return
 	}
+	p.spend(2 * n * nHeads * c.room() * c.HeadDim)
 	p.dispatch(c.kernel("attn_mass", true, false), [3]int{divUp(c.NKVHeads*stride, 32), 1, 1}, []uint32{ // struct Params in attn_mass.wgsl
 		uint32(n), uint32(qStride), uint32(nHeads), uint32(nHeads / c.NKVHeads), uint32(nBefore), math.Float32bits(scale),
 		uint32(tFirst), uint32(stride),
 	}, c.K, c.V, c.Slots, c.Heads, q, lse, mass)
-	p.spend(2 * n * nHeads * c.room() * c.HeadDim)
 }

@@ -47,6 +47,8 @@ type Device struct {
 	submits    uint32  // that were waited for
 	nextID     uint64  // of the next buffer
 	live       int     // bytes of all buffers not yet destroyed
+
+	sabotage func(id kernelID, src string) (string, error) // see Sabotage; else nil
 }
 
 // Open opens the best adapter of this machine: a discrete GPU before an

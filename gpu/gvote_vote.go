@@ -35,7 +35,9 @@ func (p *Pass) GVoteVote(c *Cache, qLast, qSamples, scores, votes, bStep *Buffer
 	if p.d.Software {
 		id.consts[1] = constant{"WG_SIZE", softwareVoteThreads}
 	}
+	perVoter := (2*c.HeadDim + 80) * stride // the scores, and two bisections of up to 32 steps
 	ballot := func(q *Buffer, qStride, first, n int, nucleus uint32) {
+		p.spend(n * nHeads * perVoter)
 		p.dispatch(id, [3]int{n * nHeads, 1, 1}, []uint32{ // struct Params in gvote_vote.wgsl
 			uint32(qStride), uint32(nHeads), uint32(nHeads / c.NKVHeads), uint32(nAfter), math.Float32bits(scale),
 			uint32(stride), uint32(first), nucleus, math.Float32bits(pNuc), boolWord(includeC0),
@@ -43,7 +45,7 @@ func (p *Pass) GVoteVote(c *Cache, qLast, qSamples, scores, votes, bStep *Buffer
 	}
 	p.Zero(votes, c.NKVHeads*stride)
 	ballot(qLast, nHeads*c.HeadDim, 0, 1, 1)
-	atOnce := min(scores.size/4/(nHeads*stride), p.d.Limits.Groups/nHeads)
+	atOnce := min(scores.size/4/(nHeads*stride), p.d.Limits.Groups/nHeads, max(1, p.d.MostWork()/(nHeads*perVoter)))
 	for first := 0; first < samples; first += atOnce {
 		ballot(qSamples, qStride, first, min(atOnce, samples-first), 0)
 	}

@@ -151,6 +151,9 @@ func (d *Device) kernel(id kernelID) (*kernel, error) {
 		return k, nil
 	}
 	src, err := id.source()
+	if err == nil && d.sabotage != nil {
+		src, err = d.sabotage(id, src)
+	}
 	if err != nil {
 		return nil, err
 	}

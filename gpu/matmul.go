@@ -29,10 +29,10 @@ func (p *Pass) MatMul(w *Weights, x, y *Buffer, n, xRow0, yCols, col0 int, add b
 		case n == 1:
 			id.name, groups = "matvec", [3]int{divUp(part.rows, 4), 1, 1}
 		}
+		p.spend(2 * n * part.rows * w.Cols)
 		p.dispatch(id, groups, []uint32{ // struct Params in matmul.wgsl and matvec.wgsl
 			uint32(w.Cols), uint32(part.scales), uint32(part.rows), uint32(n),
 			uint32(xRow0), uint32(yCols), uint32(col0 + part.row0), flag,
 		}, part.buf, x, y)
-		p.spend(2 * n * part.rows * w.Cols)
 	}
 }

@@ -111,7 +111,8 @@ func (p *Pass) Submit() error {
 // seconds and hands out the staging buffer as if the work were done, with what
 // an earlier submit left in it (and frees what the work still uses, so submits
 // are kept far shorter than that: see [Device.MostWork]). Every submit that is
-// waited for copies its own number to the staging buffer as its last act.
+// waited for copies its own number, as its last act, to the front of the staging
+// buffer, where nothing else is ever written.
 func (p *Pass) await(reads []*Read) {
 	if p.err != nil {
 		p.flush()
@@ -130,7 +131,7 @@ func (p *Pass) await(reads []*Read) {
 			p.Fail(err)
 		}
 	}
-	at := 0
+	at := 4
 	for _, r := range reads {
 		if p.err == nil {
 			p.Copy(d.staging, at, r.from, r.offset, len(r.data))
@@ -141,7 +142,7 @@ func (p *Pass) await(reads []*Read) {
 	if p.err == nil {
 		offset := len(p.params)
 		p.params = binary.LittleEndian.AppendUint32(p.params, d.submits)
-		p.Copy(d.staging, at, d.params, offset, 4)
+		p.Copy(d.staging, 0, d.params, offset, 4)
 	}
 	p.flush()
 	p.work = 0
@@ -153,18 +154,18 @@ func (p *Pass) await(reads []*Read) {
 // patience is how long a submit may take before the device is given up.
 const patience = 10 * time.Minute
 
-// fetch maps the staging buffer, waits until it holds the number of the submit
-// behind the reads, and fills the reads from it.
+// fetch maps the staging buffer, waits until it holds the number of the submit,
+// and fills the reads from it.
 func (d *Device) fetch(reads []*Read, number uint32) (err error) {
 	defer catch("read back", &err)
 	for start := time.Now(); ; time.Sleep(5 * time.Millisecond) {
 		done := false
 		err := d.mapped(d.staging, func(data []byte) {
-			at := 0
+			at := 4
 			for _, r := range reads {
 				at += copy(r.data, data[at:at+len(r.data)])
 			}
-			done = binary.LittleEndian.Uint32(data[at:]) == number
+			done = binary.LittleEndian.Uint32(data) == number
 		})
 		if err != nil || done {
 			return err
@@ -280,13 +281,13 @@ func (p *Pass) dispatch(id kernelID, groups [3]int, params []uint32, buffers ...
 	k.warm = true
 }
 
-// spend accounts for the work of a dispatch and waits for the device before
-// more gathers than [Device.MostWork].
+// spend announces a dispatch of about so many floating-point operations. If the
+// device would have more than [Device.MostWork] to do, it is waited for first.
 func (p *Pass) spend(operations int) {
-	p.work += operations
-	if p.work > p.d.MostWork() {
+	if p.work > 0 && p.work+operations > p.d.MostWork() {
 		p.await(nil)
 	}
+	p.work += operations
 }
 
 // want fails the pass if b holds fewer than n elements of 4 bytes.

@@ -294,6 +294,22 @@ func (o *optionFlag) Set(s string) error {
 	return nil
 }
 
+// pinFlag collects FROM:TO ranges.
+type pinFlag [][2]int
+
+func (p *pinFlag) String() string { return "" }
+
+func (p *pinFlag) Set(s string) error {
+	from, to, ok := strings.Cut(s, ":")
+	first, err1 := strconv.Atoi(from)
+	last, err2 := strconv.Atoi(to)
+	if !ok || err1 != nil || err2 != nil || first < 0 || last <= first {
+		return fmt.Errorf("want FROM:TO with 0 <= FROM < TO")
+	}
+	*p = append(*p, [2]int{first, last})
+	return nil
+}
+
 // parseIDs reads comma-separated token ids.
 func parseIDs(flagName, s string) ([]int, error) {
 	if s == "" {

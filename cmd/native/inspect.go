@@ -64,8 +64,8 @@ KV cache takes per token.
 	}
 	for _, kv := range ref.CacheTypes {
 		perHead := 2*4*kv.RowWords(c.HeadDim) + 12
-		row("KV cache "+kv.String(), "%d bytes per token: %d layers x %d KV heads x (2 x %d elements + 12 bytes)",
-			c.NLayers*c.NKVHeads*perHead, c.NLayers, c.NKVHeads, c.HeadDim)
+		row("KV cache "+kv.String(), "%d bytes per token: %d layers x %d KV heads x (2 x %d elements of %d bytes + 12)",
+			c.NLayers*c.NKVHeads*perHead, c.NLayers, c.NKVHeads, c.HeadDim, 4*kv.RowWords(c.HeadDim)/c.HeadDim)
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -92,7 +92,7 @@ does not exist; files of the same names are replaced.
 	}
 	defer e.Close()
 
-	p, err := e.Prefill(ctx, ids, kv, engine.DefaultChunk, method.Needs(), nil)
+	p, err := e.Prefill(ctx, ids, engine.Reading{KV: kv, Chunk: engine.DefaultChunk, Needs: method.Needs()})
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,7 @@ type generation struct {
 	temperature, topP     float64
 	minP, repeatPenalty   float64
 	prompt                string
+	pins                  pinFlag
 	promptGiven, nIsGiven bool
 }
 
@@ -81,11 +82,17 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 	// 2. Read the prompt; decide; compress.
 	report := &engine.Report{PromptTokens: len(prompt), Tokens: []engine.TokenReport{}}
 	start := time.Now()
-	p, err := e.Prefill(ctx, prompt, kv, engine.DefaultChunk, method.Needs(), nil)
+	p, err := e.Prefill(ctx, prompt, engine.Reading{KV: kv, Chunk: engine.DefaultChunk, Needs: method.Needs()})
 	if err != nil {
 		return err
 	}
 	prefillTime := time.Since(start)
+	for _, pin := range g.pins {
+		if err := p.Pin(pin[0], pin[1]); err != nil {
+			p.Free()
+			return fmt.Errorf("-pin: %w", err)
+		}
+	}
 	start = time.Now()
 	plan, signals, _, err := p.Decide(method)
 	if err != nil {
@@ -116,7 +123,7 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 		fmt.Fprint(t.out, stream.Next(id))
 	}
 	start = time.Now()
-	err = e.Generate(ctx, cache, p.Logits, prompt, g.n, g.sampler, shadow, func(token engine.Token) error {
+	err = e.Generate(ctx, cache, p.Logits, prompt, g.n, g.sampler, shadow, nil, func(token engine.Token) error {
 		text := stream.Next(token.ID)
 		report.AddToken(token, text)
 		_, err := fmt.Fprint(t.out, text)
@@ -150,6 +157,7 @@ func parseGeneration(t terminal, args []string) (*generation, error) {
 	fs.Float64Var(&g.minP, "min-p", 0, "draw only tokens with at least `P` times the likeliest one's probability; 0: off")
 	fs.Float64Var(&g.repeatPenalty, "repeat-penalty", 1, "`R` > 1 makes tokens that the text has already less likely; 1: off")
 	fs.StringVar(&g.promptFile, "prompt-file", "", "`PATH` of the prompt; - is standard input")
+	fs.Var(&g.pins, "pin", "slots `FROM:TO` of the prompt that no method may touch, TO not included; may be repeated")
 	fs.BoolVar(&g.shadow, "shadow", false, "also run the full cache and report quality against it")
 	fs.BoolVar(&g.outputError, "output-error", false, "with -shadow: report the attention-output error per layer and head")
 	fs.StringVar(&g.json, "json", "", "`FILE` for the report as JSON; - is standard output")

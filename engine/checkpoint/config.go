@@ -2,7 +2,7 @@ package checkpoint
 
 import "fmt"
 
-// Config holds the sizes of a Llama model. Names are those of style.md 2.5.
+// Config holds the sizes of a Llama model, by the names that the field uses.
 type Config struct {
 	Dim       int // length of the residual vector
 	HiddenDim int // width of the feed-forward network

@@ -38,12 +38,12 @@ var allowed = map[string][]string{
 	"keyfold/engine/checkpoint": {float16},
 	"keyfold/engine/tokenizer":  {float16},
 	"keyfold/models":            {"keyfold/engine/checkpoint", "keyfold/engine/tokenizer"},
+	"keyfold/session":           {"keyfold/engine/...", "keyfold/compress", "keyfold/models", "keyfold/gpu/ref"},
 	"keyfold/cmd/native": {
 		"keyfold/engine/...", "keyfold/compress", "keyfold/models", "keyfold/gpu/ref",
 	},
 	"keyfold/cmd/wasm": {
-		"keyfold/engine/...", "keyfold/compress", "keyfold/models", "keyfold/gpu/ref",
-		"github.com/hack-pad/safejs",
+		"keyfold/session", "keyfold/engine/checkpoint", "keyfold/models", "github.com/hack-pad/safejs",
 	},
 	"keyfold/internal/chromium": {"github.com/chromedp/..."},
 }
@@ -254,8 +254,8 @@ func TestOnlyJSFilesImportSyscallJS(t *testing.T) {
 	}
 }
 
-// heavy are packages that would make the page's download much larger; see
-// "Go on js/wasm" in the design: JSON goes through the browser's own there.
+// heavy are packages that would make the page's download much larger.
+// JSON goes through the browser's own there.
 var heavy = []string{"encoding/json", "net/http", "regexp", "text/template"}
 
 // chain returns how root comes to import one of the packages in want, as

@@ -1,0 +1,112 @@
+//go:build !js
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"keyfold/compress"
+	"keyfold/engine/checkpoint"
+	"keyfold/gpu"
+	"keyfold/gpu/ref"
+)
+
+// sabotaged opens a device one of whose shaders is changed.
+func sabotaged(t *testing.T, file, old, new string) func() (*gpu.Device, error) {
+	return func() (*gpu.Device, error) {
+		d, err := gpu.Open()
+		if errors.Is(err, gpu.ErrNoDevice) && os.Getenv("REQUIRE_GPU") != "1" {
+			t.Skipf("needs a WebGPU adapter: %v", err)
+		}
+		if err == nil {
+			d.Sabotage(file, old, new)
+		}
+		return d, err
+	}
+}
+
+// A device that computes wrong numbers gives way to the CPU, which says the
+// same as without it, and a device that was asked for is refused. Both name the
+// kernel.
+func TestWrongKernelsAreNotUsed(t *testing.T) {
+	for _, tc := range []struct {
+		file, old, new string
+		want           string // in the note
+		failed         int
+	}{
+		{"swiglu", "1.0 + exp", "1.0 - exp", "kernel swiglu failed on ", 1},
+		{"attn_mass", "sum / f32", "sum * f32", "kernels attn_mass f16 and attn_mass f32 failed on ", 2},
+		{"weights_f16", "cell.x)", "cell.y)", "kernels embed f16, matmul f16 (1 row) and 1 more failed on ", 3},
+		{"rope", "let pair = id.x;", "let pair = id.x", "kernel rope failed on ", 1},
+	} {
+		t.Run(tc.file, func(t *testing.T) {
+			f := fixtureFile(t, checkpoint.F16)
+			openDevice := sabotaged(t, tc.file, tc.old, tc.new)
+			e, err := openWith(context.Background(), f, nil, Auto, openDevice)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(e.Close)
+			if e.Device.Kind != "cpu" || !strings.HasPrefix(e.Note, "runs on the CPU: "+tc.want) || strings.Contains(e.Note, "\n") {
+				t.Errorf("took %s, %q, want the CPU and %q", e.Device.Kind, e.Note, tc.want)
+			}
+			t.Log(e.Note)
+			failed := 0
+			for _, c := range e.Checks {
+				if c.Err != nil {
+					failed++
+				}
+			}
+			if failed != tc.failed || len(e.Checks) <= failed {
+				t.Errorf("%d of %d checks failed, want %d", failed, len(e.Checks), tc.failed)
+			}
+			alone := openFixture(t, CPU, checkpoint.F16)
+			tokens := someTokens(30)
+			got, want := prefill(t, e, tokens, ref.CacheF16, compress.Needs{}), prefill(t, alone, tokens, ref.CacheF16, compress.Needs{})
+			for i := range want.Logits {
+				if got.Logits[i] != want.Logits[i] {
+					t.Fatalf("logit %d is %g, on the CPU alone %g", i, got.Logits[i], want.Logits[i])
+				}
+			}
+
+			_, err = openWith(context.Background(), f, nil, GPU, openDevice)
+			if err == nil || !strings.HasPrefix(err.Error(), "engine: "+tc.want) {
+				t.Errorf("-device gpu: %v, want an error with %q", err, tc.want)
+			}
+		})
+	}
+}
+
+// A device without errors passes, and the engine says what was checked.
+func TestChecksAreKept(t *testing.T) {
+	e := openFixture(t, GPU, checkpoint.Q4_0)
+	kernels := map[string]bool{}
+	for _, c := range e.Checks {
+		if c.Err != nil {
+			t.Errorf("%s: %v", c.Kernel, c.Err)
+		}
+		kernels[c.Kernel] = true
+	}
+	for _, kernel := range []string{"embed q4_0", "matmul q4_0 (1 row)", "attention f16 (1 token)", "attention f32 (5 tokens)", "zero"} {
+		if !kernels[kernel] {
+			t.Errorf("%s was not checked", kernel)
+		}
+	}
+	if kernels["embed q8_0"] {
+		t.Error("embed q8_0 was checked, which this model does not use")
+	}
+}
+
+// What the self-test costs once everything is compiled.
+func BenchmarkSelfTest(b *testing.B) {
+	e := openFixture(b, GPU, checkpoint.F16)
+	for b.Loop() {
+		if _, err := e.r.(*gpuRunner).selfTest(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,214 @@
+package gpu
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"keyfold/gpu/ref"
+)
+
+// Check is the verdict of [Device.SelfTest] on one kernel.
+type Check struct {
+	Kernel string // "attention f16 (1 token)": the wrapper, the type it reads or writes, the variant
+	Err    error  // nil: the device computes what the CPU twin does
+}
+
+// SelfTest runs every kernel on a little data on this device and compares it
+// with its CPU twin: in those variants that a model with matrices of these
+// types, caches of these types and heads of headDim uses afterwards, so that
+// nothing is compiled in vain. It returns one check per kernel, in order. A
+// kernel that does not compile or run has failed its check (in a browser, whose
+// device is of no more use then, it is the last one); an error says that the
+// test itself found no memory.
+//
+// An element may be abs + rel*|want| off, ten times what rounding explains or more:
+// this is about drivers that compute something else.
+func (d *Device) SelfTest(weights []ref.WeightType, caches []ref.CacheType, headDim int) ([]Check, error) {
+	s := &selfTest{d: d}
+	for _, t := range weights {
+		s.samples = 0 // each group has the same numbers whatever was tested before
+		s.weightKernels(t)
+	}
+	s.samples = 0
+	s.plainKernels(headDim)
+	for _, t := range caches {
+		s.samples = 0
+		s.cacheKernels(t, headDim)
+	}
+	for _, b := range s.buffers {
+		b.Destroy()
+	}
+	return s.checks, s.err
+}
+
+// weightKernels tests what reads a matrix of type t. The shapes are such that
+// no kernel gets by with one workgroup, one turn of a loop or full tiles.
+func (s *selfTest) weightKernels(t ref.WeightType) {
+	const rows, cols, row0, yCols, col0 = 37, 288, 2, 41, 3
+	w := sampleWeights(t, rows, cols)
+	g := &Weights{Type: t, Rows: rows, Cols: cols}
+	g.parts = []weightPart{{rows: rows, scales: t.QuantWords(rows, cols), buf: s.upload(w.Words)}}
+
+	tokens, x := []uint32{rows - 1, 0, 17}, s.unwritten(3*cols)
+	ids := s.upload(tokens)
+	ref.Embed(w, tokens, x.twin)
+	s.check("embed "+t.String(), func(p *Pass) { p.Embed(g, ids, x.buf, 3) },
+		x.near("x", 1e-9, 2e-7)) // exact but for one rounding of d*q+m
+
+	for _, n := range []int{1, matmulTile + 1} {
+		x, y := s.numbers((row0+n)*cols), s.unwritten(n*yCols)
+		for _, add := range []bool{false, true} {
+			ref.MatMul(w, x.twin, y.twin, n, row0, yCols, col0, add)
+		}
+		s.check(fmt.Sprintf("matmul %v (%s)", t, count(n, "row")), func(p *Pass) {
+			p.MatMul(g, x.buf, y.buf, n, row0, yCols, col0, false)
+			p.MatMul(g, x.buf, y.buf, n, row0, yCols, col0, true)
+		}, y.near("y", 2e-5, 1e-5)) // sums of 288 products of size 0.2
+	}
+}
+
+// plainKernels tests what reads neither weights nor a cache.
+func (s *selfTest) plainKernels(headDim int) {
+	const n, dim, seed = 9, 70, 7
+
+	x, w, y := s.numbers((2+n)*dim), s.numbers(dim), s.unwritten(n*dim)
+	ref.RMSNorm(x.twin, w.twin, y.twin, n, dim, 2, 0.01)
+	s.check("rms_norm", func(p *Pass) { p.RMSNorm(x.buf, w.buf, y.buf, n, dim, 2, 0.01) },
+		y.near("y", 1e-6, 1e-5)) // a sum of 70 squares, a root
+
+	positions, qkv := []uint32{9, 2, 5}, s.numbers(3*3*headDim)
+	at, table := s.upload(positions), s.floats(ref.RoPETable(0, 10, headDim, 10000))
+	ref.RoPE(table.twin, positions, qkv.twin, 3*headDim, 2, headDim)
+	s.check("rope", func(p *Pass) { p.RoPE(table.buf, at, qkv.buf, 3, 3*headDim, 2, headDim) },
+		qkv.near("qkv", 2e-6, 1e-6)) // two products of size 1
+
+	gateUp, h := s.numbers(2*3*dim), s.unwritten(3*dim)
+	ref.SwiGLU(gateUp.twin, h.twin, 3, dim)
+	s.check("swiglu", func(p *Pass) { p.SwiGLU(gateUp.buf, h.buf, 3, dim) },
+		h.near("y", 1e-6, 1e-5)) // an exp and a quotient, which WGSL allows some units in the last place
+
+	const vocab = 150
+	logits := s.floats(s.logits(vocab))
+	for _, temperature := range []float32{0, 0.8} {
+		row, chosen := logits.twin[vocab:], s.unwritten(3)
+		id, lse := ref.Choose(row, seed, 3, temperature)
+		copy(chosen.twin, []float32{math.Float32frombits(uint32(id)), row[id], lse})
+		s.check(fmt.Sprintf("choose (temperature %g)", temperature), func(p *Pass) {
+			p.Choose(logits.buf, chosen.buf, vocab, 1, seed, 3, temperature)
+		}, chosen.part(0, 2).same("chosen"), chosen.part(2, 3).near("lse", 2e-6, 1e-6)) // 150 exps, a log
+	}
+
+	rows, state := s.numbers(n*dim), s.unwritten(2*dim)
+	ref.GVoteStats(rows.twin, state.twin, n, dim, 0, 4)
+	ref.GVoteStats(rows.twin, state.twin, n, dim, n-4, 1)
+	s.check("gvote_stats", func(p *Pass) {
+		p.GVoteStats(rows.buf, state.buf, n, dim, 0, 4)
+		p.GVoteStats(rows.buf, state.buf, n, dim, n-4, 1)
+	}, state.part(0, dim).near("mean", 2e-6, 1e-6), state.part(dim, 2*dim).near("m2", 2e-6, 2e-5)) // 13 terms
+
+	known, draws := s.floats(state.twin), s.unwritten(3*dim)
+	ref.GVoteSample(known.twin, draws.twin, dim, 3, 13, seed, 2)
+	s.check("gvote_sample", func(p *Pass) { p.GVoteSample(known.buf, draws.buf, dim, 3, 13, seed, 2) },
+		draws.near("h", 1e-5, 1e-5)) // two roots, a polynomial
+
+	zeros := s.unwritten(dim)
+	clear(zeros.twin[:dim-3])
+	s.check("zero", func(p *Pass) { p.Zero(zeros.buf, dim-3) }, zeros.same("x"))
+}
+
+// cacheKernels tests what touches a cache of type t: two heads of very different
+// length with four query heads, positions that differ from slots, biases. Behind
+// the slots that Heads tells of, each head has appended ones.
+func (s *selfTest) cacheKernels(t ref.CacheType, headDim int) {
+	const nHeads, appended, stride = 4, 6, 75
+	qDim := nHeads * headDim
+	qStride, scale := qDim+4*headDim, float32(1/math.Sqrt(float64(headDim)))
+	c := s.cache(t, headDim, s.sample)
+	name := func(kernel string) string { return kernel + " " + t.String() }
+	tiny, half := 0.0, 0.0
+	if t == ref.CacheF16 {
+		tiny, half = 6.2e-5, 1.0/1024 // a device may round a half up or down, and a subnormal one to 0
+	}
+
+	values, positions := s.sample(2*qStride), []uint32{1000, 1001}
+	values[qDim] = 1e6 // beyond the largest half
+	qkv, at, to := s.floats(values), s.upload(positions), s.cache(t, headDim, unwritten)
+	ref.CacheWrite(values, to.heads, to.k, to.v, positions, to.slots, qStride, qDim, 3)
+	s.check(name("cache_write"), func(p *Pass) { p.CacheWrite(qkv.buf, to.gpu, at, 2, qStride, qDim, 3) },
+		to.keys(tiny, half), to.values(tiny, half),
+		output{name: "slots", buf: to.gpu.Slots, want: slotBits(to.slots)})
+
+	var q, lse mirror // of several tokens in the end
+	for _, n := range []int{1, 5} {
+		out := s.unwritten(n * qDim)
+		q, lse = s.numbers(n*qStride), s.unwritten(n*nHeads)
+		ref.Attention(c.k, c.v, c.slots, c.heads, q.twin, out.twin, lse.twin, n, qStride, nHeads, 1, scale)
+		s.check(fmt.Sprintf("%s (%s)", name("attention"), count(n, "token")), func(p *Pass) {
+			p.Attention(c.gpu, q.buf, out.buf, lse.buf, n, qStride, nHeads, 1, scale)
+		}, out.near("out", 2e-5, 1e-5), lse.near("lse", 1e-5, 1e-5)) // exp of rounded scores up to 10
+	}
+
+	known, mass := s.floats(lse.twin), s.numbers(2*stride)
+	ref.AttnMass(c.k, c.slots, c.heads, q.twin, lse.twin, mass.twin, 5, qStride, nHeads, 1, scale, 2, stride)
+	s.check(name("attn_mass"), func(p *Pass) {
+		p.AttnMass(c.gpu, q.buf, known.buf, mass.buf, 5, qStride, nHeads, 1, scale, 2, stride)
+	}, mass.near("mass", 1e-5, 1e-5)) // likewise
+
+	cosine := s.unwritten(2 * stride)
+	ref.KeySimilarity(c.k, c.heads, cosine.twin, stride, appended)
+	s.check(name("key_similarity"), func(p *Pass) { p.KeySimilarity(c.gpu, cosine.buf, stride, appended) },
+		cosine.near("cosine", 1e-5, 0)) // three sums of head_dim products, relative to the norms
+
+	pivots, distance := make([]uint32, 2*stride), s.unwritten(2*stride)
+	for i := range pivots {
+		pivots[i] = []uint32{uint32(i * i % 7), ref.NoPivot}[i%3/2]
+	}
+	pivotOf := s.upload(pivots)
+	ref.PivotDistance(c.k, c.heads, pivots, distance.twin, stride, appended)
+	s.check(name("pivot_distance"), func(p *Pass) { p.PivotDistance(c.gpu, pivotOf, distance.buf, stride, appended) },
+		distance.near("distance", 0, 1e-5)) // a sum of head_dim squares, a root
+
+	s.applyKernels(c, name, tiny, half)
+	s.voteKernel(c, name, nHeads, qStride, scale)
+}
+
+// applyKernels tests what moves and blends rows of c into another cache.
+func (s *selfTest) applyKernels(c *sampleCache, name func(string) string, tiny, half float64) {
+	to, moves := s.cache(c.k.Type, c.k.HeadDim, unwritten), []ref.Move{{From: 3, To: 60}, {From: 79, To: 0}, {From: 0, To: 7}}
+	table := s.upload(MoveWords(moves))
+	ref.KVGather(c.k, c.v, to.k, to.v, moves)
+	s.check(name("kv_gather"), func(p *Pass) { p.KVGather(c.gpu, to.gpu, table, len(moves)) },
+		output{name: "k", buf: to.gpu.K, want: to.k.Words}, output{name: "v", buf: to.gpu.V, want: to.v.Words})
+
+	into, sigma := s.cache(c.k.Type, c.k.HeadDim, unwritten), float32(math.Sqrt(float64(c.k.HeadDim)))
+	rows := []ref.MergeRow{
+		{To: 9, Pivot: 4, First: 0, Count: 3, Sigma: sigma, ValueScale: 2},
+		{To: 2, Pivot: 75, First: 3, Count: 2, Sigma: 1.5 * sigma, ValueScale: 1},
+	}
+	members, weights := []uint32{3, 4, 6, 74, 75}, s.unwritten(5)
+	rowBuf, memberBuf := s.upload(MergeRowWords(rows)), s.upload(members)
+	ref.GaussianMerge(c.k, c.v, into.k, into.v, rows, members, c.slots, weights.twin)
+	s.check(name("gaussian_merge"), func(p *Pass) {
+		p.GaussianMerge(c.gpu, into.gpu, rowBuf, memberBuf, weights.buf, len(rows), len(members))
+	}, weights.near("weights", 1e-6, 2e-5), // exp of a rounded distance
+		into.keys(1e-5+tiny, 1e-5+half), into.values(1e-5+tiny, 1e-5+half))
+}
+
+// voteKernel tests GVote's ballot.
+func (s *selfTest) voteKernel(c *sampleCache, name func(string) string, nHeads, qStride int, scale float32) {
+	if slices.ContainsFunc(s.checks, func(c Check) bool { return c.Kernel == "zero" && c.Err != nil }) {
+		return // a ballot begins with zero, and would be blamed for it
+	}
+	const samples, stride, appended, pNuc = 3, 75, 6, 0.9
+	s.samples = ballotSamples
+	qLast, qSamples := s.numbers(nHeads*c.k.HeadDim), s.numbers(samples*qStride)
+	scores, voteBuf, sizeBuf := s.unwritten(2*nHeads*stride).buf, s.unwritten(2*stride).buf, s.unwritten(nHeads).buf
+	votes, sizes := make([]uint32, 2*stride), make([]uint32, nHeads)
+	ref.GVoteVote(c.k, c.slots, c.heads, qLast.twin, qSamples.twin, votes, sizes,
+		samples, qStride, nHeads, stride, appended, scale, pNuc, true)
+	s.check(name("gvote_vote"), func(p *Pass) {
+		p.GVoteVote(c.gpu, qLast.buf, qSamples.buf, scores, voteBuf, sizeBuf,
+			samples, qStride, nHeads, stride, appended, scale, pNuc, true)
+	}, output{name: "b_step", buf: sizeBuf, want: sizes}, output{name: "votes", buf: voteBuf, want: votes}) // no close call
+}

@@ -1,0 +1,258 @@
+package gpu
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"keyfold/gpu/ref"
+)
+
+// selfTest collects the checks, and the buffers to free in the end.
+type selfTest struct {
+	d       *Device
+	checks  []Check
+	buffers []*Buffer
+	samples uint32 // drawn so far, each with other numbers
+	over    bool   // a browser reports errors late and by events: after one, no submit is believed
+	err     error
+}
+
+// check runs a kernel and compares what it leaves in its outputs.
+func (s *selfTest) check(kernel string, record func(p *Pass), outputs ...output) {
+	if s.err != nil || s.over {
+		return
+	}
+	p := s.d.Begin()
+	record(p)
+	var reads []*Read
+	for _, o := range outputs {
+		reads = append(reads, p.Read(o.buf, 4*o.at, 4*len(o.want)))
+	}
+	err := p.Submit()
+	for i, o := range outputs {
+		if err == nil {
+			err = o.compare(reads[i].Words())
+		}
+	}
+	s.checks = append(s.checks, Check{kernel, err})
+	s.over = s.d.lost() != nil
+}
+
+// output is what a kernel should leave in a buffer: words from element at on,
+// the same bit for bit, or numbers that may be abs + rel*|want| off.
+type output struct {
+	name     string
+	buf      *Buffer
+	at       int
+	want     []uint32
+	numbers  func(word uint32) []float32 // in a word; nil: bit for bit
+	abs, rel float64
+}
+
+func (o output) compare(got []uint32) error {
+	bad, first := 0, ""
+	differ := func(i int, got, want any) {
+		if bad++; bad == 1 {
+			first = fmt.Sprintf("%s[%d] = %v, want %v", o.name, i, got, want)
+		}
+	}
+	for i, want := range o.want {
+		if got[i] == want { // as must be what a kernel leaves alone
+			continue
+		}
+		if o.numbers == nil {
+			differ(o.at+i, got[i], want)
+			continue
+		}
+		wants := o.numbers(want)
+		for j, g := range o.numbers(got[i]) {
+			w := float64(wants[j])
+			if !(math.Abs(float64(g)-w) <= o.abs+o.rel*math.Abs(w)) { // a NaN is not
+				differ((o.at+i)*len(wants)+j, g, wants[j])
+			}
+		}
+	}
+	switch bad {
+	case 0:
+		return nil
+	case 1:
+		return errors.New(first)
+	}
+	return fmt.Errorf("%s, and %d more are wrong", first, bad-1)
+}
+
+func oneFloat(word uint32) []float32  { return []float32{math.Float32frombits(word)} }
+func twoHalves(word uint32) []float32 { return []float32{ref.Half(word), ref.Half(word >> 16)} }
+
+// mirror is an array on both sides: what the twin makes of it, and the device.
+type mirror struct {
+	twin []float32
+	buf  *Buffer
+	at   int
+}
+
+func (m mirror) part(from, to int) mirror { return mirror{m.twin[from:to], m.buf, from} }
+
+func (m mirror) same(name string) output {
+	return output{name: name, buf: m.buf, at: m.at, want: floatBits(m.twin)}
+}
+
+func (m mirror) near(name string, abs, rel float64) output {
+	return output{name, m.buf, m.at, floatBits(m.twin), oneFloat, abs, rel}
+}
+
+// upload returns words on the device.
+func (s *selfTest) upload(words []uint32) *Buffer {
+	if s.err != nil {
+		return nil
+	}
+	b, err := s.d.NewBuffer("self-test", 4*len(words))
+	if err == nil {
+		s.buffers = append(s.buffers, b)
+		err = b.UploadWords(0, words)
+	}
+	s.err = err
+	return b
+}
+
+func (s *selfTest) floats(v []float32) mirror { return mirror{v, s.upload(floatBits(v)), 0} }
+func (s *selfTest) numbers(n int) mirror      { return s.floats(s.sample(n)) }
+func (s *selfTest) unwritten(n int) mirror    { return s.floats(unwritten(n)) }
+
+// selfTestSeed is chosen so that no choice of a token and no vote hangs on a
+// rounding error.
+const selfTestSeed = 1
+
+// Where the samples of these choices begin, so that a test can look at them.
+const ballotSamples, logitSamples = 1005, 2000
+
+// sample returns n numbers between -2 and 2.
+func (s *selfTest) sample(n int) []float32 {
+	s.samples++
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = 4*ref.Uniform(ref.Hash(selfTestSeed, s.samples, uint32(i))) - 2
+	}
+	return v
+}
+
+// logits returns two rows of logits. The second has a tie, which the first wins.
+func (s *selfTest) logits(vocab int) []float32 {
+	s.samples = logitSamples
+	v := s.sample(2 * vocab)
+	v[vocab+9], v[vocab+40], v[vocab+73] = 2.5, 2.5, 2.5
+	return v
+}
+
+// unwritten returns n numbers that are not a number, as f32 and as two halves,
+// so that what a kernel does not write is never taken for a result.
+func unwritten(n int) []float32 {
+	return slices.Repeat([]float32{math.Float32frombits(0xfff8fff8)}, n)
+}
+
+func floatBits(v []float32) []uint32 {
+	words := make([]uint32, len(v))
+	for i, f := range v {
+		words[i] = math.Float32bits(f)
+	}
+	return words
+}
+
+// sampleWeights returns a matrix of numbers of size 0.1 to 0.3. Every third word
+// of halves (F16 elements, or scales) is subnormal; a device that takes them for
+// 0 ruins quantised models.
+func sampleWeights(t ref.WeightType, rows, cols int) *ref.Weights {
+	exponent := [...]uint32{ref.F16: 0x3000, ref.Q8_0: 0x1800, ref.Q4_0: 0x2800, ref.Q8M: 0x1400}
+	w := &ref.Weights{Type: t, Rows: rows, Cols: cols}
+	quants := t.QuantWords(rows, cols)
+	w.Words = make([]uint32, quants+t.ScaleWords(rows, cols))
+	for i := range w.Words {
+		h := ref.Hash(selfTestSeed, 0, uint32(i))
+		switch {
+		case t == ref.F32:
+			h = math.Float32bits(ref.Uniform(h)/2 - 0.25)
+		case t == ref.F16 || i >= quants:
+			h &= 0x83ff83ff // signs and mantissas
+			if i%3 > 0 {
+				h |= exponent[t] * 0x10001
+			}
+		}
+		w.Words[i] = h
+	}
+	return w
+}
+
+// sampleCache is one layer's cache on both sides.
+type sampleCache struct {
+	k, v  ref.Rows
+	slots []ref.Slot
+	heads []ref.Head
+	gpu   *Cache
+}
+
+// cache returns a cache of 80 slots, with rows from fill: 66 slots, 6 behind
+// them and a free one, then 1 and 6 behind it.
+func (s *selfTest) cache(t ref.CacheType, headDim int, fill func(n int) []float32) *sampleCache {
+	const slots = 80
+	c := &sampleCache{
+		k: ref.NewRows(t, headDim, slots), v: ref.NewRows(t, headDim, slots),
+		heads: []ref.Head{{Offset: 0, Len: 66}, {Offset: 73, Len: 1}},
+	}
+	for slot := range slots {
+		c.k.Put(slot, fill(headDim))
+		c.v.Put(slot, fill(headDim))
+		n := uint32(1 + slot%3)
+		c.slots = append(c.slots, ref.Slot{Pos: 10 * uint32(slot), N: n, Bias: float32(math.Log(float64(n)))})
+	}
+	c.gpu = &Cache{
+		Type: t, HeadDim: headDim, NKVHeads: len(c.heads), K: s.upload(c.k.Words), V: s.upload(c.v.Words),
+		Slots: s.upload(slotBits(c.slots)), Heads: s.upload([]uint32{0, 66, 73, 1}),
+	}
+	return c
+}
+
+func slotBits(slots []ref.Slot) []uint32 {
+	var words []uint32
+	for _, slot := range slots {
+		words = append(words, slot.Pos, slot.N, math.Float32bits(slot.Bias))
+	}
+	return words
+}
+
+// keys and values are what the rows of a cache should be.
+func (c *sampleCache) keys(abs, rel float64) output   { return rowsOutput("k", c.gpu.K, c.k, abs, rel) }
+func (c *sampleCache) values(abs, rel float64) output { return rowsOutput("v", c.gpu.V, c.v, abs, rel) }
+
+func rowsOutput(name string, buf *Buffer, rows ref.Rows, abs, rel float64) output {
+	numbers := oneFloat
+	if rows.Type == ref.CacheF16 {
+		numbers = twoHalves
+	}
+	return output{name, buf, 0, rows.Words, numbers, abs, rel}
+}
+
+// count returns "1 row" or "9 rows".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Sabotage writes new for old, once, in every kernel that is compiled from now
+// on and has the shader file of this name in it. It stands for a driver that
+// computes wrong numbers, and is there for tests only.
+func (d *Device) Sabotage(file, old, new string) {
+	d.sabotage = func(id kernelID, src string) (string, error) {
+		if id.name != file && !slices.Contains(id.parts[:], file) {
+			return src, nil
+		}
+		if !strings.Contains(src, old) {
+			return "", fmt.Errorf("gpu: sabotage: %v has no %q", id, old)
+		}
+		return strings.Replace(src, old, new, 1), nil
+	}
+}

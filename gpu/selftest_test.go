@@ -1,0 +1,270 @@
+package gpu
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"keyfold/gpu/ref"
+)
+
+// Every kernel passes on this device, for heads of every width, and nothing
+// stays allocated. Every text in use is compiled by it, and nothing else.
+func TestSelfTest(t *testing.T) {
+	compiled := map[kernelID]bool{}
+	variants(t, func(t *testing.T, d *Device) {
+		for _, headDim := range headDims {
+			before, start := d.LiveBytes(), time.Now()
+			checks, err := d.SelfTest(weightTypes, ref.CacheTypes, headDim)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("head_dim %d: %d checks in %v", headDim, len(checks), time.Since(start))
+			for _, c := range checks {
+				if c.Err != nil {
+					t.Errorf("head_dim %d: %s: %v", headDim, c.Kernel, c.Err)
+				}
+			}
+			d.staging.Destroy() // what came back stays for the next submit
+			d.staging = nil
+			if after := d.LiveBytes(); after > before {
+				t.Errorf("head_dim %d: %d bytes are allocated, %d were before", headDim, after, before)
+			}
+		}
+		for id := range d.kernels {
+			compiled[id] = true
+		}
+	})
+	if len(compiled) == 0 {
+		return // skipped
+	}
+	for _, id := range kernelIDs(t) {
+		if !compiled[id] {
+			t.Errorf("%v was not tested", id)
+		}
+		delete(compiled, id)
+	}
+	for id := range compiled {
+		t.Errorf("%v was compiled, and nothing else uses it", id)
+	}
+}
+
+// sabotage is a change to a shader and the checks that it should fail.
+type sabotage struct {
+	file, old, new string
+	want           string
+	gpu            bool // what only adapters use that are no software
+}
+
+var sabotages = []sabotage{
+	{"embed", "token - params.row0, col4", "token - params.row0, col4 ^ 1u", "embed q8_0", false},
+	{"rms_norm_rows", " + params.eps", " - params.eps", "rms_norm", false},
+	{"rms_norm_rows", "(params.row0 + r)", "(params.row0 - r)", "rms_norm", false},
+	{"rms_norm", " + params.eps", "", "rms_norm", true},
+	{"rms_norm", "half = WG_SIZE / 2u", "half = WG_SIZE / 4u", "rms_norm", true},
+	{"matmul", "sum[i] += w", "sum[i] -= w", "matmul q8_0 (1 row), matmul q8_0 (9 rows)", false},
+	{"matmul", "params.x_row0 + ", "", "matmul q8_0 (1 row), matmul q8_0 (9 rows)", false},
+	{"matmul", "y[at] += total", "y[at] = total", "matmul q8_0 (1 row), matmul q8_0 (9 rows)", false},
+	{"matmul", "id.y * TILE", "id.y", "matmul q8_0 (9 rows)", false},
+	{"matvec", "c += WG_SIZE", "c += 2u * WG_SIZE", "matmul q8_0 (1 row)", true},
+	{"matvec", "y[at] += total", "y[at] -= total", "matmul q8_0 (1 row)", true},
+	{"rope", "a * turn.x - b", "a * turn.x + b", "rope", false},
+	{"rope", "table[positions[t] * half", "table[t * half", "rope", false},
+	{"cache_write", "+ params.n_before + t", "+ t", "cache_write f16", false},
+	{"cache_write", "slots[3u * slot + 2u] = 0u", "slots[3u * slot + 2u] = 1u", "cache_write f16", false},
+	{"attention", "+ bitcast<f32>(slots", "- bitcast<f32>(slots", "attention f16 (1 token), attention f16 (5 tokens)", false},
+	{"attention", "sum[i] *= shrink", "sum[i] *= 1.0", "attention f16 (1 token), attention f16 (5 tokens)", false},
+	{"attention", "top + log(total)", "top - log(total)", "attention f16 (1 token), attention f16 (5 tokens)", false},
+	{"attention", "+ t + 1u", "+ 1u", "attention f16 (5 tokens)", false},
+	{"attention_decode", "h / params.group_size", "0u * h", "attention f16 (1 token)", true},
+	{"attention_decode", "chunk += WG_SIZE", "chunk += 2u * WG_SIZE", "attention f16 (1 token)", true},
+	{"attn_mass", "sum / f32(params.group_size)", "sum * f32(params.group_size)", "attn_mass f16", false},
+	{"attn_mass", "max(params.t_first, t_sees)", "t_sees", "attn_mass f16", false},
+	{"attn_mass", "max(j, len) - len", "0u", "attn_mass f16", false},
+	{"swiglu", "1.0 + exp", "1.0 - exp", "swiglu", false},
+	{"choose", "best_id[other] < best_id[t]", "best_id[other] > best_id[t]", "choose (temperature 0)", false},
+	{"choose", "top + log(partial[0])", "log(partial[0])", "choose (temperature 0), choose (temperature 0.8)", false},
+	{"random", "0.6931472", "0.6931", "gvote_sample", false},
+	{"random", "state >> 28u", "state >> 27u", "choose (temperature 0.8), gvote_sample", false},
+	{"key_similarity", "sqrt(square) * sqrt(square_before)", "sqrt(square) * sqrt(square)", "key_similarity f16", false},
+	{"pivot_distance", "k4(pivot, c) - k4", "k4(pivot, c) + k4", "pivot_distance f16", false},
+	{"pivot_distance", "if pivots[id.x] != NO_PIVOT", "if pivots[id.x] != 3u", "pivot_distance f16", false},
+	{"kv_gather", "v_cache[slots.x", "v_cache[slots.y", "kv_gather f16", false},
+	{"gaussian_merge", "exp(-square", "exp(square", "gaussian_merge f16", false},
+	{"gaussian_merge", "f32(slots[3u * slot + 1u])", "1.0", "gaussian_merge f16", false},
+	{"gaussian_merge", "value_scale * v", "v", "gaussian_merge f16", false},
+	{"gvote_stats", "m2 += state[", "m2 -= state[", "gvote_stats", false},
+	{"gvote_stats", "f32(params.n - params.skip)", "f32(params.n)", "gvote_stats", false},
+	{"gvote_sample", "abs(v - 0.5) - 0.25", "abs(v - 0.5) + 0.25", "gvote_sample", false},
+	{"gvote_sample", "params.layer << 16u", "params.layer << 15u", "gvote_sample", false},
+	{"gvote_vote", "var need = params.p_nuc *", "var need = 0.8 *", "gvote_vote f16", false},
+	{"gvote_vote", "params.include_c0 == 1u", "params.include_c0 == 0u", "gvote_vote f16", false},
+	{"gvote_vote", "params.first_sample + group.x", "group.x", "gvote_vote f16", false},
+	{"zero", "x[i] = 0u", "x[i] = 1u", "zero", false},
+	{"zero", "i < params.n", "i <= params.n", "zero", false},
+}
+
+// partSabotages are changes to what is joined to kernels.
+func partSabotages() []sabotage {
+	var list []sabotage
+	add := func(file, old, new string, typ any, kernels ...string) {
+		want := strings.ReplaceAll(strings.Join(kernels, ", "), "TYPE", fmt.Sprint(typ))
+		list = append(list, sabotage{file, old, new, want, false})
+	}
+	const noSubnormals = "select(SCALE, 0.0, abs(SCALE) < 6.1035e-5)" // what some devices make of a half
+	for _, tc := range []struct {
+		t        ref.WeightType
+		old, new string
+	}{
+		{ref.F32, "return weights", "return -weights"},
+		{ref.F16, "cell.x)", "cell.y)"},
+		{ref.F16, "return vec4<f32>(unpack2x16float(cell.x), ", "let first = unpack2x16float(cell.x); " +
+			"return vec4<f32>(select(first, vec2<f32>(), abs(first) < vec2<f32>(6.1035e-5)), "},
+		{ref.Q8_0, "col4 / 8u", "col4 / 4u"}, // another block's scale
+		{ref.Q8_0, "return d", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "d")},
+		{ref.Q8_0, ">> vec4<u32>(24u)", ">> vec4<u32>(25u)"},
+		{ref.Q4_0, "col4 / 8u", "col4 / 4u"},
+		{ref.Q4_0, "return d", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "d")},
+		{ref.Q4_0, "vec4<f32>(q) - 8.0", "vec4<f32>(q) - 7.0"},
+		{ref.Q8M, "col4 / 8u", "col4 / 4u"},
+		{ref.Q8M, "return dm.x", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "dm.x")},
+		{ref.Q8M, " + dm.y", " - dm.y"},
+	} {
+		add("weights_"+tc.t.String(), tc.old, tc.new, tc.t, "embed TYPE", "matmul TYPE (1 row)", "matmul TYPE (9 rows)")
+	}
+	for _, ct := range ref.CacheTypes {
+		reader, writer := "cache_"+ct.String(), "cache_write_"+ct.String()
+		add(reader, "k_cache[slot", "k_cache[slot + 1u", ct, "attention TYPE (1 token)", "attention TYPE (5 tokens)",
+			"attn_mass TYPE", "key_similarity TYPE", "pivot_distance TYPE", "gaussian_merge TYPE", "gvote_vote TYPE")
+		add(reader, "v_cache[slot", "v_cache[slot + 1u", ct, "attention TYPE (1 token)", "attention TYPE (5 tokens)", "gaussian_merge TYPE")
+		for _, side := range []string{"k", "v"} {
+			add(writer, side+"_out[slot * (HEAD_DIM / 4u) + i4]", side+"_out[slot * (HEAD_DIM / 4u) + (i4 ^ 1u)]", ct,
+				"cache_write TYPE", "gaussian_merge TYPE")
+		}
+	}
+	add("cache_write_f16", "clamp(x,", "clamp(x * 0.998,", "f16", "cache_write TYPE", "gaussian_merge TYPE")
+	return list
+}
+
+// A kernel that computes something else is named, and no other.
+func TestSelfTestNamesWhatIsWrong(t *testing.T) {
+	d := openForTest(t)
+	broken, before := map[string]bool{}, ""
+	for _, s := range slices.Concat(sabotages, partSabotages()) {
+		for id, k := range d.kernels {
+			for _, name := range []string{id.name, id.parts[0], id.parts[1]} {
+				if name == s.file || name == before {
+					delete(d.kernels, id)
+					k.release()
+					break
+				}
+			}
+		}
+		broken[s.file], before = true, s.file
+		d.Sabotage(s.file, s.old, s.new)
+		d.Software = !s.gpu
+		weights, caches := []ref.WeightType{ref.Q8_0}, []ref.CacheType{ref.CacheF16}
+		if strings.HasPrefix(s.file, "weights_") {
+			weights, caches = weightTypes, nil
+		} else if strings.HasSuffix(s.file, "_f32") {
+			caches = ref.CacheTypes
+		}
+		checks, err := d.SelfTest(weights, caches, 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var failed []string
+		for _, c := range checks {
+			if c.Err == nil {
+				continue
+			}
+			failed = append(failed, c.Kernel)
+			if len(failed) == 1 {
+				t.Logf("%s: %q for %q: %s: %v", s.file, s.new, s.old, c.Kernel, c.Err)
+			}
+			if !strings.Contains(c.Err.Error(), "] = ") {
+				t.Errorf("%s: %v, want an index and two numbers", c.Kernel, c.Err)
+			}
+		}
+		if got := strings.Join(failed, ", "); got != s.want {
+			t.Errorf("%s.wgsl with %q for %q: failed %q, want %q", s.file, s.new, s.old, got, s.want)
+		}
+	}
+	for file := range shaderFiles(t) {
+		if !broken[file] {
+			t.Errorf("%s.wgsl was not broken", file)
+		}
+	}
+}
+
+// A kernel that does not compile has failed its check, and the others go on.
+func TestSelfTestOfWhatDoesNotCompile(t *testing.T) {
+	d := openForTest(t)
+	d.Sabotage("swiglu", "let i = id.x;", "let i = id.x")
+	checks, err := d.SelfTest([]ref.WeightType{ref.F32}, []ref.CacheType{ref.CacheF32}, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range checks {
+		if failed := c.Err != nil; failed != (c.Kernel == "swiglu") {
+			t.Errorf("%s: %v", c.Kernel, c.Err)
+		}
+	}
+	if last := checks[len(checks)-1].Kernel; last != "gvote_vote f32" {
+		t.Errorf("the last check is of %s, want gvote_vote f32", last)
+	}
+}
+
+// Without memory there is an error and no verdict.
+func TestSelfTestWithoutMemory(t *testing.T) {
+	d := openForTest(t)
+	d.Limits.BindingBytes = 16
+	checks, err := d.SelfTest(weightTypes, ref.CacheTypes, 8)
+	if err == nil || len(checks) > 0 {
+		t.Errorf("%d checks and error %v, want none and an error", len(checks), err)
+	}
+}
+
+// What has to be equal exactly does not hang on a rounding error, whatever the
+// width of heads.
+func TestSelfTestHasNoCloseCalls(t *testing.T) {
+	s := &selfTest{err: errors.New("no device")}
+	for _, ct := range ref.CacheTypes {
+		for headDim := 4; headDim <= 256; headDim += 4 {
+			const nHeads, samples, appended, pNuc = 4, 3, 6, 0.9
+			s.samples = 0
+			c := s.cache(ct, headDim, s.sample)
+			s.samples = ballotSamples
+			qStride, scale := 8*headDim, float32(1/math.Sqrt(float64(headDim)))
+			qLast, qSamples := s.sample(nHeads*headDim), s.sample(samples*qStride)
+			votes, sizes := make([]uint32, 150), make([]uint32, nHeads)
+			ref.GVoteVote(c.k, c.slots, c.heads, qLast, qSamples, votes, sizes, samples, qStride, nHeads, 75, appended, scale, pNuc, true)
+			for a := range nHeads {
+				head := c.heads[a/2]
+				check := func(query []float32, pNuc float32) {
+					scores := ref.Scores(c.k, c.slots, head.Offset, head.Len+appended, query, scale)
+					if closeCall(scores, ref.Descending(scores), int(sizes[a]), pNuc) {
+						t.Errorf("%v, head_dim %d: query head %d's vote is a close call", ct, headDim, a)
+					}
+				}
+				check(qLast[a*headDim:(a+1)*headDim], pNuc)
+				for i := range samples {
+					check(qSamples[i*qStride+a*headDim:i*qStride+(a+1)*headDim], 0)
+				}
+			}
+		}
+	}
+	row := s.logits(150)[150:]
+	var scores []float64
+	for i, logit := range row {
+		scores = append(scores, float64(logit)/0.8+float64(ref.Gumbel(ref.Hash(7, 3, uint32(i)))))
+	}
+	slices.Sort(scores)
+	if gap := scores[149] - scores[148]; gap < 1e-3 {
+		t.Errorf("the best token is %g better than the second best", gap)
+	}
+}

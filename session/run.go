@@ -1,0 +1,401 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"keyfold/compress"
+	"keyfold/engine"
+	"keyfold/gpu/ref"
+)
+
+// run is a prompt that has been read, the plan last applied to it and the text
+// last written behind it.
+type run struct {
+	s        *Session
+	tokens   []int         // of the prompt
+	spans    []PromptToken // likewise
+	question []int         // read behind the compressed prompt
+	reading  compress.Needs
+	prompt   *engine.Prompt // the full cache, never touched
+
+	method  compress.Method
+	plan    *compress.Plan
+	signals *compress.Signals
+	weights [][][]float32 // (heads)(rows)(slots)
+	cache   *engine.Cache // the compressed prompt, forked for each text
+	report  *engine.Report
+	written []int // generated tokens of the last text
+
+	prefillTime, compressTime time.Duration
+}
+
+func newRun(s *Session, req Request) (*run, error) {
+	tok := s.engine.Tokenizer
+	r := &run{s: s}
+	var err error
+	if r.tokens, err = tok.Encode(req.Prompt, tok.AddsBOS() || req.Prompt == ""); err != nil {
+		return nil, wrong("prompt", "%w", err)
+	}
+	if req.Question != "" {
+		if r.question, err = tok.Encode(req.Question, false); err != nil {
+			return nil, wrong("question", "%w", err)
+		}
+	}
+	left := s.engine.Config.SeqLen - len(r.tokens) - len(r.question) + 1
+	if left < 1 {
+		return nil, wrong("prompt", "the prompt and the question have %d tokens, this model's context is %d",
+			len(r.tokens)+len(r.question), s.engine.Config.SeqLen)
+	}
+	if req.N < 0 || req.N > left {
+		return nil, wrong("n", "%d tokens are wanted, the context leaves %d", req.N, left)
+	}
+	stream, at := tok.Stream(), 0
+	for _, id := range r.tokens {
+		text := stream.Next(id)
+		to := min(at+len(text), len(req.Prompt))
+		r.spans = append(r.spans, PromptToken{ID: id, Text: text, From: at, To: to})
+		at = to
+	}
+	return r, nil
+}
+
+func (r *run) free() {
+	if r.cache != nil {
+		r.cache.Free()
+	}
+	if r.prompt != nil {
+		r.prompt.Free()
+	}
+	r.cache, r.prompt = nil, nil
+}
+
+// read prefills the prompt and collects what all methods with their default
+// signals need, so that any of them can be chosen afterwards.
+func (r *run) read(ctx context.Context, kv ref.CacheType, emit func(Event)) error {
+	gvote, err := compress.New(compress.Settings{Name: "gvote"})
+	if err != nil {
+		panic("BUG: session: " + err.Error())
+	}
+	r.reading = compress.Needs{Mass: true, Cosine: true, Votes: gvote.Needs().Votes}
+	o := engine.Reading{KV: kv, Needs: r.reading, Read: func(n int) error {
+		emit(Event{Progress: &Progress{Step: "prompt", Done: n, Total: len(r.tokens), Unit: "tokens"}})
+		return ctx.Err()
+	}}
+	if r.s.engine.Device.Kind == "cpu" {
+		o.Chunk = 32 // the page hears "stop" between chunks
+	}
+	r.prompt, err = r.s.engine.Prefill(ctx, r.tokens, o)
+	return err
+}
+
+// pin marks the tokens that the spans of the prompt touch.
+func (r *run) pin(spans []Span) error {
+	r.prompt.Unpin()
+	for _, span := range spans {
+		for i, t := range r.spans {
+			if t.From < span.To && t.To > span.From {
+				if err := r.prompt.Pin(i, i+1); err != nil {
+					return wrong("pins", "%w", err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// compress decides and applies a plan to a copy of the full cache.
+func (r *run) compress(req Request, emit func(Event)) error {
+	m, err := newMethod(req)
+	if err != nil {
+		return err
+	}
+	needs := m.Needs()
+	if needs.MassLast != 0 {
+		return wrong("options", "mass=last:W needs a reading of its own; the page reads a prompt once, for exact mass")
+	}
+	if needs.Votes != nil && needs.Votes.NSkip != r.reading.Votes.NSkip {
+		return wrong("options", "n_s is %d; the page reads a prompt once, with n_s = %d", needs.Votes.NSkip, r.reading.Votes.NSkip)
+	}
+	if req.Pins != nil {
+		if err := r.pin(req.Pins); err != nil {
+			return err
+		}
+	}
+	start := time.Now()
+	plan, signals, _, err := r.prompt.Decide(m)
+	if err != nil {
+		return err
+	}
+	cache, err := r.prompt.Cache.Fork()
+	if err != nil {
+		return err
+	}
+	weights, err := cache.ApplyWeights(plan)
+	if err != nil {
+		return err
+	}
+	if r.cache != nil {
+		r.cache.Free()
+	}
+	r.method, r.plan, r.signals, r.cache, r.weights = m, plan, signals, cache, weights
+	r.compressTime = time.Since(start)
+
+	r.report = &engine.Report{PromptTokens: len(r.tokens), Tokens: []engine.TokenReport{}}
+	r.report.Model, r.report.Device = r.s.loaded.Model, r.s.loaded.Device
+	engine.DescribeMethod(r.report, m, plan, signals)
+	cache.Describe(r.report)
+	r.report.SetTiming(r.prefillTime, r.compressTime, 0)
+	emit(Event{Plan: r.describePlan()})
+	return nil
+}
+
+// generate writes a text behind the compressed prompt and `behind`, and beside
+// it what the full cache would have written.
+func (r *run) generate(ctx context.Context, req Request, behind []int, emit func(Event)) error {
+	e := r.s.engine
+	sampler, err := newSampler(req)
+	if err != nil {
+		return err
+	}
+	n := req.N
+	if left := e.Config.SeqLen - len(r.tokens) - len(behind) + 1; n == 0 || n > left {
+		n = min(64, left)
+	}
+	cache, err := r.cache.Fork()
+	if err != nil {
+		return err
+	}
+	defer cache.Free()
+	full, err := r.prompt.Cache.Fork()
+	if err != nil {
+		return err
+	}
+	logits, fullLogits := r.prompt.Logits, r.prompt.Logits
+	if len(behind) > 0 {
+		if logits, err = e.Feed(ctx, cache, behind); err == nil {
+			fullLogits, err = e.Feed(ctx, full, behind)
+		}
+		if err != nil {
+			full.Free()
+			return err
+		}
+	}
+	text := slices.Concat(r.tokens, behind)
+	shadow := e.NewShadow(full, fullLogits, text, false)
+	defer shadow.Free()
+	watch, err := e.Watch(len(text) + n)
+	if err != nil {
+		return err
+	}
+	defer watch.Free()
+
+	r.report.Tokens, r.written = []engine.TokenReport{}, nil
+	stream, fullStream := e.Tokenizer.Stream(), e.Tokenizer.Stream()
+	for _, id := range text {
+		stream.Next(id)
+		fullStream.Next(id)
+	}
+	start, fullWritten := time.Now(), 0
+	err = e.Generate(ctx, cache, logits, text, n, sampler, shadow, watch, func(t engine.Token) error {
+		piece, fullPiece := stream.Next(t.ID), ""
+		if own := shadow.Text(); len(own) > fullWritten {
+			fullPiece = fullStream.Next(own[fullWritten])
+			fullWritten++
+		}
+		r.report.AddToken(t, piece)
+		cache.Describe(r.report)
+		r.written = append(r.written, t.ID)
+		emit(Event{Token: &Token{
+			Index: len(r.written) - 1, ID: t.ID, Text: piece, Logprob: t.Logprob,
+			MS: float64(t.Time.Microseconds()) / 1e3,
+			KL: t.Quality.KL, DeltaNLL: t.Quality.DeltaNLL, Top1: t.Quality.Top1,
+			Top: r.likeliest(t.Logits), TopFull: r.likeliest(t.FullLogits), FullText: fullPiece,
+			BytesOccupied: r.report.Cache.BytesOccupied, BytesAllocated: r.report.Cache.BytesAllocated,
+			BytesPeak: r.report.Cache.BytesPeak, BytesFull: r.report.Cache.BytesFull,
+			Attended: r.attended(t.Attention),
+		}})
+		if req.StepByStep {
+			select {
+			case <-r.s.step:
+			case <-ctx.Done():
+			}
+		}
+		return ctx.Err()
+	})
+	r.report.SetTiming(r.prefillTime, r.compressTime, time.Since(start))
+	if err != nil {
+		return err
+	}
+	fullText, err := e.Tokenizer.Decode(shadow.Text())
+	if err != nil {
+		return err
+	}
+	shadow.Summarise(r.report, fullText)
+	emit(Event{Done: r.report})
+	return nil
+}
+
+// branch continues from another token: the text before it is read again behind
+// the compressed prompt, and both columns go on from there.
+func (r *run) branch(ctx context.Context, req Request, emit func(Event)) error {
+	if req.Token < 0 || req.Token >= len(r.written) {
+		return wrong("token", "token %d, want 0 to %d", req.Token, len(r.written)-1)
+	}
+	if req.Choice < 0 || req.Choice >= r.s.engine.Config.VocabSize {
+		return wrong("choice", "the model has no token %d", req.Choice)
+	}
+	behind := slices.Concat(r.question, r.written[:req.Token], []int{req.Choice})
+	return r.generate(ctx, req, behind, emit)
+}
+
+// likeliest returns the ten likeliest tokens.
+func (r *run) likeliest(logits []float32) []Candidate {
+	const n = 10
+	ids := make([]int, len(logits))
+	wide := make([]float64, len(logits))
+	for i, v := range logits {
+		ids[i], wide[i] = i, float64(v)
+	}
+	slices.SortFunc(ids, func(a, b int) int { return cmp.Compare(logits[b], logits[a]) })
+	norm := ref.LogSumExp(wide)
+	var out []Candidate
+	for _, id := range ids[:min(n, len(ids))] {
+		text, err := r.s.engine.Tokenizer.Decode([]int{id})
+		if err != nil || text == "" {
+			text = r.s.engine.Tokenizer.Piece(id)
+		}
+		out = append(out, Candidate{ID: id, Text: text, Logprob: wide[id] - norm})
+	}
+	return out
+}
+
+// attended spreads the attention paid to rows over the prompt's tokens: the
+// mean over layers and heads; a merged row's share goes to its tokens by their
+// weights. (prompt tokens)
+func (r *run) attended(attention [][]float32) []float32 {
+	if attention == nil {
+		return []float32{}
+	}
+	out := make([]float32, len(r.tokens))
+	for h, rows := range r.plan.Heads {
+		for j, row := range rows {
+			for i, slot := range row.Slots {
+				out[slot] += attention[h][j] * r.weights[h][j][i] / float32(len(r.plan.Heads))
+			}
+		}
+	}
+	return out
+}
+
+// describePlan says what became of every slot.
+func (r *run) describePlan() *Plan {
+	p := &Plan{
+		Method: r.plan.Method, Options: r.plan.Options, Differs: r.report.Method.Differs,
+		Layers: r.signals.NLayers, KVHeads: r.signals.NKVHeads, Slots: len(r.tokens), Ratio: r.report.Cache.Ratio,
+		MS:        float64(r.compressTime.Microseconds()) / 1e3,
+		BytesFull: r.report.Cache.BytesFull, BytesOccupied: r.report.Cache.BytesOccupied,
+		BytesAllocated: r.report.Cache.BytesAllocated, BytesPeak: r.report.Cache.BytesPeak,
+	}
+	for i, rows := range r.plan.Heads {
+		signals := &r.signals.Heads[i]
+		head := PlanHead{Row: make([]int, signals.Slots()), Mass: signals.Mass, Cosine: signals.Cosine, BStep: signals.BStep}
+		for slot := range head.Row {
+			head.Row[slot] = -1
+		}
+		for j, row := range rows {
+			head.Pivot, head.N = append(head.Pivot, row.Pivot), append(head.N, row.N)
+			for _, slot := range row.Slots {
+				head.Row[slot] = j
+			}
+		}
+		for _, v := range signals.Votes {
+			head.Votes = append(head.Votes, int(v))
+		}
+		p.Heads = append(p.Heads, head)
+	}
+	return p
+}
+
+// headOf returns the index of the head that a request names.
+func (r *run) headOf(req Request) (int, error) {
+	if req.Layer < 0 || req.Layer >= r.signals.NLayers || req.Head < 0 || req.Head >= r.signals.NKVHeads {
+		return 0, wrong("head", "layer %d head %d, want 0 to %d and 0 to %d",
+			req.Layer, req.Head, r.signals.NLayers-1, r.signals.NKVHeads-1)
+	}
+	return req.Layer*r.signals.NKVHeads + req.Head, nil
+}
+
+// cell takes a row of the compressed cache apart.
+func (r *run) cell(req Request, emit func(Event)) error {
+	h, err := r.headOf(req)
+	if err != nil {
+		return err
+	}
+	if req.Row < 0 || req.Row >= len(r.plan.Heads[h]) {
+		return wrong("row", "row %d, this head has 0 to %d", req.Row, len(r.plan.Heads[h])-1)
+	}
+	row := r.plan.Heads[h][req.Row]
+	emit(Event{Cell: &Cell{
+		Layer: req.Layer, Head: req.Head, Row: req.Row, Pivot: row.Pivot, N: row.N, Bias: float64(row.Bias),
+		Sigma: float64(row.Sigma), Slots: row.Slots, Weights: r.weights[h][req.Row],
+	}})
+	emit(Event{Done: r.report})
+	return nil
+}
+
+// ballots replays GVote's votes of a head: the draws are nested, so the votes
+// of s samples without those of s-1 are the ballot of sample s.
+func (r *run) ballots(req Request, emit func(Event)) error {
+	h, err := r.headOf(req)
+	if err != nil {
+		return err
+	}
+	needs := r.method.Needs()
+	if needs.Votes == nil {
+		return wrong("method", "%s has no ballots; choose gvote", r.method.Name())
+	}
+	out := &Ballots{Layer: req.Layer, Head: req.Head, Rounds: [][]int{}}
+	before := make([]uint32, len(r.tokens))
+	options := *needs.Votes
+	all := options.Samples
+	for samples := 1; samples <= all; samples++ {
+		options.Samples = samples
+		signals, _, err := r.prompt.Signals(compress.Needs{Votes: &options})
+		if err != nil {
+			return err
+		}
+		if signals.Heads[h].Votes == nil {
+			return fmt.Errorf("the prompt has %d tokens, too few for a vote", len(r.tokens))
+		}
+		round := []int{}
+		for slot, votes := range signals.Heads[h].Votes {
+			if votes > before[slot] {
+				round = append(round, slot)
+			}
+		}
+		copy(before, signals.Heads[h].Votes)
+		out.Rounds, out.BStep = append(out.Rounds, round), signals.Heads[h].BStep
+	}
+	emit(Event{Ballots: out})
+	emit(Event{Done: r.report})
+	return nil
+}
+
+// similarity computes the cosine of all pairs of a head's keys.
+func (r *run) similarity(req Request, emit func(Event)) error {
+	h, err := r.headOf(req)
+	if err != nil {
+		return err
+	}
+	cosine, err := r.prompt.Cache.Similarity(req.Layer, req.Head)
+	if err != nil {
+		return err
+	}
+	emit(Event{Map: &Map{Layer: req.Layer, Head: req.Head, Slots: r.signals.Heads[h].Slots(), Cosine: cosine}})
+	emit(Event{Done: r.report})
+	return nil
+}
