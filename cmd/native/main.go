@@ -35,6 +35,7 @@ commands:
     tokens    the token ids of a text, or the text of ids
     logits    teacher-forced logits, as a file
     plan      what a compression method decides, and what it decides from
+    serve     the page, in a browser
 
 "keyfold COMMAND -help" lists a command's flags.
 
@@ -70,6 +71,7 @@ var commands = map[string]command{
 	"tokens":  tokensCommand,
 	"logits":  logitsCommand,
 	"plan":    planCommand,
+	"serve":   serveCommand,
 }
 
 func main() {
@@ -97,7 +99,7 @@ func run(ctx context.Context, t terminal, args []string) int {
 	}
 	do, ok := commands[name]
 	if !ok {
-		fmt.Fprintf(t.err, "keyfold: unknown command %q; want run, inspect, tokens, logits or plan\n", name)
+		fmt.Fprintf(t.err, "keyfold: unknown command %q; want run, inspect, tokens, logits, plan or serve\n", name)
 		return 2
 	}
 	err := do(ctx, t, args[1:])
