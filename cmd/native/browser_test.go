@@ -1,0 +1,211 @@
+//go:build !js
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"keyfold/engine"
+	"keyfold/internal/chromium"
+	"keyfold/session"
+)
+
+// site returns the folder that "make site" builds. Without it the test is
+// skipped, unless REQUIRE_BROWSER=1 makes that a failure.
+func site(t testing.TB) string {
+	t.Helper()
+	folder := filepath.Join("..", "..", "build", "site")
+	if _, err := os.Stat(filepath.Join(folder, "keyfold.wasm")); err != nil {
+		if os.Getenv("REQUIRE_BROWSER") == "1" {
+			t.Fatal("build/site is missing: make site builds it")
+		}
+		t.Skip("needs build/site, which make site builds")
+	}
+	return folder
+}
+
+// worker is the engine in a Web Worker of a headless Chromium.
+type worker struct {
+	t   testing.TB
+	ctx context.Context
+	id  int
+}
+
+// workerPage starts the worker and collects its events by request; a request
+// is over with done or failed.
+const workerPage = `<!doctype html><title>test</title><script>
+const events = {}, over = {};
+const worker = new Worker("worker.js");
+worker.onmessage = ({data}) => {
+    (events[data.id] ??= []).push(data);
+    if (data.done || data.failed) over[data.id]?.();
+};
+async function ask(request, path) {
+    const file = path ? await (await fetch(path)).blob() : undefined;
+    const end = new Promise((resolve) => { over[request.id] = resolve; });
+    worker.postMessage({request, file});
+    await end;
+    return JSON.stringify(events[request.id]);
+}
+</script>`
+
+func startWorker(t testing.TB, models map[string]string) *worker {
+	t.Helper()
+	folder := site(t)
+	mux := http.NewServeMux()
+	mux.Handle("/", siteHandler(folder))
+	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, workerPage)
+	})
+	for name, path := range models {
+		mux.HandleFunc("/"+name, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, path) })
+	}
+	return &worker{t: t, ctx: chromium.Open(t, mux, 4*time.Minute)}
+}
+
+// ask sends a request and returns its events. model is the path of a file to
+// hand over, or empty.
+func (w *worker) ask(req session.Request, model string) []session.Event {
+	w.t.Helper()
+	w.id++
+	req.ID = w.id
+	request, err := json.Marshal(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	text, err := chromedp.Run(w.ctx, chromedp.Evaluate[string](fmt.Sprintf("ask(%s, %q)", request, model), chromedp.EvalAwaitPromise))
+	if err != nil {
+		w.t.Fatalf("%s: %v", req.Do, err)
+	}
+	var events []session.Event
+	if err := json.Unmarshal([]byte(text), &events); err != nil {
+		w.t.Fatal(err)
+	}
+	return events
+}
+
+// must is ask for a request that has to succeed; it returns the last event too.
+func (w *worker) must(req session.Request, model string) ([]session.Event, *engine.Report) {
+	w.t.Helper()
+	events := w.ask(req, model)
+	last := events[len(events)-1]
+	if last.Failed != nil {
+		w.t.Fatalf("%s: %s", req.Do, last.Failed.Message)
+	}
+	return events, last.Done
+}
+
+// loaded returns what a load request answered.
+func loaded(t testing.TB, events []session.Event) *session.Loaded {
+	t.Helper()
+	for _, e := range events {
+		if e.Loaded != nil {
+			return e.Loaded
+		}
+	}
+	t.Fatal("the model was not loaded")
+	return nil
+}
+
+// The browser writes the tokens that the native engine writes, keeps the same
+// slots and draws the same ballots: on its GPU path and on its CPU path.
+func TestBrowserEqualsNative(t *testing.T) {
+	prompt := strings.Repeat("Once upon a time there was a little girl named Lily. She saw a red ball. ", 4)
+	models := map[string]string{"fixture.gguf": ""}
+	if path := filepath.Join("..", "..", "..", "shared", "data", "stories260K", "stories260K.gguf"); fileExists(path) {
+		models["stories260K.gguf"] = path
+	}
+	w := startWorker(t, models)
+	for model, path := range models {
+		for _, device := range []string{"gpu", "cpu"} {
+			name := model
+			if path == "" {
+				name = "" // the fixture, which both make
+			}
+			events, _ := w.must(session.Request{Do: "load", Name: name, Device: device}, name)
+			info := loaded(t, events)
+			if info.Device.Kind != device {
+				t.Fatalf("%s runs on %s, want %s", model, info.Device.Kind, device)
+			}
+			for _, check := range info.Checks {
+				if check.Fault != "" {
+					t.Errorf("self-test of %s: %s", check.Kernel, check.Fault)
+				}
+			}
+			for _, method := range []string{"full", "kvmerger", "gvote"} {
+				for _, temperature := range []float64{0, 0.8} {
+					what := fmt.Sprintf("%s on the %s, %s, temperature %g", model, device, method, temperature)
+					compareWithNative(t, w, what, path, device, method, prompt, temperature)
+				}
+			}
+		}
+	}
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func compareWithNative(t *testing.T, w *worker, what, path, device, method, prompt string, temperature float64) {
+	t.Helper()
+	const n = 24
+	file := filepath.Join(t.TempDir(), "report.json")
+	args := []string{"run", "-device", device, "-kv", "f32", "-method", method, "-n", fmt.Sprint(n), "-seed", "5",
+		"-temperature", fmt.Sprint(temperature), "-top-p", "0.9", "-shadow", "-json", file}
+	if path != "" {
+		args = append(args, "-model", path)
+	}
+	mustRun(t, append(args, prompt)...)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want engine.Report
+	if err := json.Unmarshal(data, &want); err != nil {
+		t.Fatal(err)
+	}
+	_, got := w.must(session.Request{Do: "run", Prompt: prompt, Method: method, KV: "f32", Seed: 5, N: n,
+		Sampler: &session.Sampler{Temperature: temperature, TopP: 0.9, RepeatPenalty: 1}}, "")
+
+	// Slots: equal, except where a decision stands closer to its threshold than f32 can tell.
+	differ, heads := 0, 0
+	for l, layer := range want.Cache.PerLayerHead {
+		for h, slots := range layer {
+			heads++
+			if got.Cache.PerLayerHead[l][h] != slots {
+				differ++
+			}
+		}
+	}
+	if differ > heads/10 {
+		t.Errorf("%s: %d of %d heads keep another number of slots: %v, want %v", what, differ, heads, got.Cache.PerLayerHead, want.Cache.PerLayerHead)
+	}
+	// Tokens: equal up to the first place where the two likeliest draws are nearly tied.
+	for i := range min(len(want.Tokens), len(got.Tokens)) {
+		a, b := got.Tokens[i], want.Tokens[i]
+		if a.ID != b.ID {
+			if differ == 0 {
+				t.Errorf("%s: token %d is %d (%q), want %d (%q)", what, i, a.ID, a.Text, b.ID, b.Text)
+			}
+			return
+		}
+		if d := a.Logprob - b.Logprob; differ == 0 && (d > 2e-3 || d < -2e-3) {
+			t.Errorf("%s: token %d has log probability %g, want %g", what, i, a.Logprob, b.Logprob)
+		}
+	}
+	if len(got.Tokens) != len(want.Tokens) {
+		t.Errorf("%s: %d tokens, want %d", what, len(got.Tokens), len(want.Tokens))
+	}
+}
