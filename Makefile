@@ -30,6 +30,9 @@ setup:
 		compgen -G '/usr/share/vulkan/icd.d/*.json' >/dev/null || compgen -G '/etc/vulkan/icd.d/*.json' >/dev/null || \
 			missing+=(mesa-vulkan-drivers); \
 	fi; \
+	if [ -n "$(filter site demo test check,$(MAKECMDGOALS))" ]; then \
+		[ -n "$$(type -P npm)" ] || missing+=(npm); \
+	fi; \
 	if [ -n "$(filter test,$(MAKECMDGOALS))" ]; then \
 		[ -n "$$(type -P chromium chromium-browser google-chrome google-chrome-stable)" ] || missing+=(chromium); \
 	fi; \
@@ -49,9 +52,7 @@ build: setup
 
 # Build the page as build/site: a folder that any static host can serve, under any path, without special
 # headers. Inlining is off in the wasm: it makes the module 6 % larger.
-site: setup
-	@type -P npm >/dev/null || { echo "keyfold's page needs npm (Debian: npm) for its chart library" >&2; exit 1; }
-	@[ -d node_modules/uplot ] || npm ci --ignore-scripts --no-audit --no-fund --silent
+site: node_modules
 	@rm -rf build/site && mkdir -p build/site/vendor
 	@cp -r web/. build/site/ && rm -f build/site/*.d.ts
 	@cp node_modules/uplot/dist/uPlot.esm.js node_modules/uplot/dist/uPlot.min.css build/site/vendor/
@@ -60,25 +61,30 @@ site: setup
 	@gzip -9 -k -n build/site/keyfold.wasm
 	@echo "build/site: keyfold.wasm is $$(stat -c %s build/site/keyfold.wasm.gz) bytes gzipped"
 
+# The page's chart library and the checker of its types, at the versions of package-lock.json.
+node_modules: package-lock.json | setup
+	@npm ci --ignore-scripts --no-audit --no-fund --silent && touch node_modules
+
 # Build the page and serve it at http://127.0.0.1:8080, from this machine alone.
 demo: site build
 	@build/keyfold serve
 
 # Run all tests, none skipped for want of a GPU (Mesa's software one will do) or of Chromium. Lists at its
 # end what was skipped and why; with CI=true only tests that need shared/data may be.
-test: setup
+test: setup site
 	@mkdir -p build && go build -buildvcs=false -o build/testreport ./internal/testreport
 	@set -o pipefail; export REQUIRE_GPU=1 REQUIRE_BROWSER=1 XDG_RUNTIME_DIR=$${XDG_RUNTIME_DIR:-/tmp}; \
 	go test -json -shuffle=on ./... | build/testreport
 
-# Check form and common mistakes, for both targets.
-check: setup
+# Check form and common mistakes, for both targets, and the types of the page's JavaScript.
+check: setup node_modules
 	@bad=$$(find . -name node_modules -prune -o -name '*.go' -print0 | xargs -0 gofmt -l); \
 	if [ -n "$$bad" ]; then echo "gofmt would change:" $$bad >&2; exit 1; fi
 	go vet ./...
 	GOOS=js GOARCH=wasm go vet ./...
 	go run $(STATICCHECK) ./...
 	go run -exec "env GOOS=js GOARCH=wasm" $(STATICCHECK) ./...
+	npm run --silent check
 
 # Run every fuzz target for a while: make fuzz FUZZTIME=5m.
 fuzz: setup
