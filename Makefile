@@ -51,13 +51,14 @@ build: setup
 	@go build -buildvcs=false -o build/keyfold ./cmd/native
 
 # Build the page as build/site: a folder that any static host can serve, under any path, without special
-# headers. Inlining is off in the wasm: it makes the module 6 % larger.
+# headers. The wasm is built small: without inlining (5 % smaller), and with the older garbage collector (1 %).
 site: node_modules
 	@rm -rf build/site && mkdir -p build/site/vendor
 	@cp -r web/. build/site/ && rm -f build/site/*.d.ts
 	@cp node_modules/uplot/dist/uPlot.esm.js node_modules/uplot/dist/uPlot.min.css build/site/vendor/
 	@cp "$$(go env GOROOT)/lib/wasm/wasm_exec.js" build/site/
-	@GOOS=js GOARCH=wasm go build -buildvcs=false $(WASMFLAGS) -o build/site/keyfold.wasm ./cmd/wasm
+	@go run ./internal/fixture >build/site/fixture.gguf
+	@GOEXPERIMENT=nogreenteagc GOOS=js GOARCH=wasm go build -buildvcs=false $(WASMFLAGS) -o build/site/keyfold.wasm ./cmd/wasm
 	@gzip -9 -k -n build/site/keyfold.wasm
 	@echo "build/site: keyfold.wasm is $$(stat -c %s build/site/keyfold.wasm.gz) bytes gzipped"
 

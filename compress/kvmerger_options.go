@@ -1,6 +1,7 @@
 package compress
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -84,7 +85,7 @@ func (m *kvMerger) readSkip(r *reader) {
 			}
 			m.skip = append(m.skip, layer)
 		}
-		slices.Sort(m.skip)
+		slices.SortStableFunc(m.skip, cmp.Compare[int])
 		m.skip = slices.Compact(m.skip)
 	}
 }

@@ -1,12 +1,12 @@
 package engine
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"time"
 
 	"keyfold/compress"
+	"keyfold/gpu/ref"
 )
 
 // Report is what a run tells about itself: one shape for the terminal, -json
@@ -183,8 +183,7 @@ func (s *Shadow) Summarise(r *Report, fullText string) {
 	}
 	if n := float64(len(kls)); n > 0 {
 		q.KLMean, q.DeltaNLL, q.Top1 = q.KLMean/n, q.DeltaNLL/n, q.Top1/n
-		slices.SortFunc(kls, cmp.Compare[float64])
-		q.KLP95 = kls[int(math.Ceil(0.95*n))-1]
+		q.KLP95 = kls[ref.Descending(kls)[len(kls)-int(math.Ceil(0.95*n))]]
 	}
 	q.PPLRatio = math.Exp(q.DeltaNLL)
 	if errors := s.HeadErrors(); errors != nil {

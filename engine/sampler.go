@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -90,11 +89,11 @@ func (s Sampler) penalise(logits []float32, text []int) []float32 {
 
 // filter returns the ids that may be drawn, likeliest first, ties by lower id.
 func (s Sampler) filter(logits []float32) []int {
-	ids := make([]int, len(logits))
-	for i := range ids {
-		ids[i] = i
+	wide := make([]float64, len(logits))
+	for i, v := range logits {
+		wide[i] = float64(v)
 	}
-	slices.SortStableFunc(ids, func(a, b int) int { return cmp.Compare(logits[b], logits[a]) })
+	ids := ref.Descending(wide)
 	if s.TopK > 0 {
 		ids = ids[:min(s.TopK, len(ids))]
 	}

@@ -208,5 +208,5 @@ func TestChromiumRejectsBadShaders(t *testing.T) {
 		t.Logf("the native compiler rejects a non-uniform barrier too: %v", err)
 		return
 	}
-	k.release()
+	k.pipeline.free()
 }

@@ -4,14 +4,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-
-	"github.com/cogentcore/webgpu/wgpu"
 )
 
 // Buffer is memory on a device. Sizes and offsets are in bytes and multiples of 4.
 type Buffer struct {
 	d     *Device
-	buf   *wgpu.Buffer
+	m     memory
 	id    uint64 // never used again, so that it can name the buffer in a bind group's key
 	label string
 	size  int
@@ -24,11 +22,10 @@ func (d *Device) NewBuffer(label string, bytes int) (*Buffer, error) {
 		return nil, fmt.Errorf("gpu: %s needs %d bytes in one binding, this device allows %d",
 			label, bytes, d.Limits.BindingBytes)
 	}
-	return d.newBuffer(label, bytes,
-		wgpu.BufferUsageStorage|wgpu.BufferUsageCopyDst|wgpu.BufferUsageCopySrc)
+	return d.newBuffer(label, bytes, storage|copyDst|copySrc)
 }
 
-func (d *Device) newBuffer(label string, bytes int, usage wgpu.BufferUsage) (b *Buffer, err error) {
+func (d *Device) newBuffer(label string, bytes int, u usage) (b *Buffer, err error) {
 	defer catch("allocate "+label, &err)
 	if bytes <= 0 || bytes%4 != 0 {
 		return nil, fmt.Errorf("gpu: buffer %s of %d bytes, want a positive multiple of 4", label, bytes)
@@ -36,13 +33,13 @@ func (d *Device) newBuffer(label string, bytes int, usage wgpu.BufferUsage) (b *
 	if bytes > d.Limits.BufferBytes {
 		return nil, fmt.Errorf("gpu: buffer %s of %d bytes, this device allows %d", label, bytes, d.Limits.BufferBytes)
 	}
-	buf, err := d.dev.CreateBuffer(&wgpu.BufferDescriptor{Label: label, Size: uint64(bytes), Usage: usage})
+	m, err := d.driver.allocate(label, bytes, u)
 	if err != nil {
 		return nil, fmt.Errorf("gpu: allocate %s of %d bytes: %w", label, bytes, err)
 	}
 	d.nextID++
 	d.live += bytes
-	return &Buffer{d: d, buf: buf, id: d.nextID, label: label, size: bytes}, nil
+	return &Buffer{d: d, m: m, id: d.nextID, label: label, size: bytes}, nil
 }
 
 // Size returns the size in bytes.
@@ -58,7 +55,7 @@ func (b *Buffer) Upload(offset int, data []byte) (err error) {
 		return fmt.Errorf("gpu: upload of %d bytes at %d to %s of %d bytes, want multiples of 4 inside it",
 			len(data), offset, b.label, b.size)
 	}
-	return b.d.write(b, offset, data)
+	return b.d.driver.write(b.m, offset, data)
 }
 
 // UploadWords writes 32-bit words at offset.
@@ -78,19 +75,18 @@ func (b *Buffer) UploadFloats(offset int, v []float32) error {
 // Destroy frees the memory. Work already submitted still finishes. Destroying
 // twice, or a nil buffer, does nothing.
 func (b *Buffer) Destroy() {
-	if b == nil || b.buf == nil {
+	if b == nil || b.size == 0 {
 		return
 	}
 	for key, group := range b.d.bindGroups {
 		if key.uses(b.id) {
-			group.Release()
+			group.free()
 			delete(b.d.bindGroups, key)
 		}
 	}
-	b.buf.Destroy()
-	b.buf.Release()
-	b.buf = nil
+	b.m.free()
 	b.d.live -= b.size
+	b.size = 0
 }
 
 // wordBytes returns words as little-endian bytes.

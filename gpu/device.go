@@ -12,8 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-
-	"github.com/cogentcore/webgpu/wgpu"
 )
 
 // ErrNoDevice is what [Open] wraps when there is nothing to run shaders on.
@@ -34,14 +32,9 @@ type Device struct {
 	Software bool   // the adapter is a CPU: kernels without barriers are faster there
 	Limits   Limits
 
-	dev     *wgpu.Device
-	queue   *wgpu.Queue
-	write   func(b *Buffer, offset int, data []byte) error // hands data to the queue
-	lost    func() error                                   // why the device no longer works, if that is known
-	release func()
-
+	driver     *driver
 	kernels    map[kernelID]*kernel
-	bindGroups map[bindKey]*wgpu.BindGroup
+	bindGroups map[bindKey]bindGroup
 	params     *Buffer // uniform blocks of one submit, paramStride bytes apart, and its number
 	staging    *Buffer // what a submit reads back
 	submits    uint32  // that were waited for
@@ -53,16 +46,23 @@ type Device struct {
 
 // Open opens the best adapter of this machine: a discrete GPU before an
 // integrated one before a software adapter.
-func Open() (*Device, error) {
-	d, err := openDevice()
+func Open() (d *Device, err error) {
+	defer catch("open", &err)
+	driver, info, err := openDriver()
 	if err != nil {
 		return nil, err
 	}
-	d.kernels = map[kernelID]*kernel{}
-	d.bindGroups = map[bindKey]*wgpu.BindGroup{}
-	d.queue = d.dev.GetQueue()
-	d.params, err = d.newBuffer("params", paramStride*(maxDispatches+1),
-		wgpu.BufferUsageUniform|wgpu.BufferUsageCopyDst|wgpu.BufferUsageCopySrc)
+	d = &Device{
+		Name: info.name, Backend: info.backend, Software: info.software, driver: driver,
+		Limits: Limits{
+			BindingBytes: int(min(info.bindingBytes, math.MaxInt32*64)),
+			BufferBytes:  int(min(info.bufferBytes, math.MaxInt32*64)),
+			Groups:       65535, // WebGPU's default, which is not raised
+		},
+		kernels:    map[kernelID]*kernel{},
+		bindGroups: map[bindKey]bindGroup{},
+	}
+	d.params, err = d.newBuffer("params", paramStride*(maxDispatches+1), uniform|copyDst|copySrc)
 	if err != nil {
 		d.Close()
 		return nil, err
@@ -87,10 +87,10 @@ func (d *Device) LiveBytes() int { return d.live }
 // Close frees everything that belongs to the device.
 func (d *Device) Close() {
 	for _, g := range d.bindGroups {
-		g.Release()
+		g.free()
 	}
 	for _, k := range d.kernels {
-		k.release()
+		k.pipeline.free()
 	}
 	for _, b := range []*Buffer{d.params, d.staging} {
 		if b != nil {
@@ -98,17 +98,7 @@ func (d *Device) Close() {
 		}
 	}
 	d.bindGroups, d.kernels, d.params, d.staging = nil, nil, nil, nil
-	d.release()
-}
-
-// setLimits remembers the limits that were granted.
-func (d *Device) setLimits(l wgpu.Limits) {
-	clampInt := func(v uint64) int { return int(min(v, math.MaxInt32*64)) }
-	d.Limits = Limits{
-		BindingBytes: clampInt(l.MaxStorageBufferBindingSize),
-		BufferBytes:  clampInt(l.MaxBufferSize),
-		Groups:       65535, // WebGPU's default, which is not raised
-	}
+	d.driver.close()
 }
 
 // catch turns a panic of the binding into an error.

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/cogentcore/webgpu/wgpu"
 )
 
 //go:embed shaders/*.wgsl
@@ -139,9 +137,7 @@ func storageBindings(src string) []binding {
 type kernel struct {
 	id       kernelID
 	bindings []binding
-	layout   *wgpu.BindGroupLayout
-	pipeline *wgpu.ComputePipeline
-	release  func()
+	pipeline pipeline
 	warm     bool // has been dispatched before
 }
 
@@ -168,52 +164,8 @@ func (d *Device) kernel(id kernelID) (*kernel, error) {
 func (d *Device) compile(id kernelID, src string) (k *kernel, err error) {
 	defer catch("compile "+id.name, &err)
 	k = &kernel{id: id, bindings: storageBindings(src)}
-	entries := []wgpu.BindGroupLayoutEntry{{
-		Binding:    0,
-		Visibility: wgpu.ShaderStageCompute,
-		Buffer:     wgpu.BufferBindingLayout{Type: wgpu.BufferBindingTypeUniform, HasDynamicOffset: true},
-	}}
-	for _, b := range k.bindings {
-		kind := wgpu.BufferBindingTypeStorage
-		if b.readOnly {
-			kind = wgpu.BufferBindingTypeReadOnlyStorage
-		}
-		entries = append(entries, wgpu.BindGroupLayoutEntry{
-			Binding:    b.number,
-			Visibility: wgpu.ShaderStageCompute,
-			Buffer:     wgpu.BufferBindingLayout{Type: kind},
-		})
-	}
-	module, err := d.dev.CreateShaderModule(&wgpu.ShaderModuleDescriptor{
-		Label:          id.String(),
-		WGSLDescriptor: &wgpu.ShaderModuleWGSLDescriptor{Code: src},
-	})
-	if err != nil {
-		return nil, err
-	}
-	defer module.Release()
-	k.layout, err = d.dev.CreateBindGroupLayout(&wgpu.BindGroupLayoutDescriptor{Entries: entries})
-	if err != nil {
-		return nil, err
-	}
-	layout, err := d.dev.CreatePipelineLayout(&wgpu.PipelineLayoutDescriptor{
-		BindGroupLayouts: []*wgpu.BindGroupLayout{k.layout},
-	})
-	if err != nil {
-		k.layout.Release()
-		return nil, err
-	}
-	defer layout.Release()
-	k.pipeline, err = d.dev.CreateComputePipeline(&wgpu.ComputePipelineDescriptor{
-		Layout:  layout,
-		Compute: wgpu.ProgrammableStageDescriptor{Module: module, EntryPoint: "main"},
-	})
-	if err != nil {
-		k.layout.Release()
-		return nil, err
-	}
-	k.release = func() { k.pipeline.Release(); k.layout.Release() }
-	return k, nil
+	k.pipeline, err = d.driver.compile(id.String(), src, k.bindings)
+	return k, err
 }
 
 // bindKey names a bind group: a kernel and the buffers bound to it.
@@ -233,7 +185,7 @@ func (key bindKey) uses(id uint64) bool {
 
 // bindGroup returns the bind group of these buffers, making it on first use:
 // making one costs more than a small dispatch.
-func (d *Device) bindGroup(k *kernel, buffers []*Buffer) (group *wgpu.BindGroup, err error) {
+func (d *Device) bindGroup(k *kernel, buffers []*Buffer) (group bindGroup, err error) {
 	defer catch("bind "+k.id.name, &err)
 	key := bindKey{kernel: k.id}
 	for i, b := range buffers {
@@ -242,15 +194,12 @@ func (d *Device) bindGroup(k *kernel, buffers []*Buffer) (group *wgpu.BindGroup,
 	if group, ok := d.bindGroups[key]; ok {
 		return group, nil
 	}
-	entries := []wgpu.BindGroupEntry{{Binding: 0, Buffer: d.params.buf, Size: paramStride}}
+	memories := []bound{{0, d.params.m, paramStride}}
 	for i, b := range buffers {
-		entries = append(entries, wgpu.BindGroupEntry{
-			Binding: k.bindings[i].number, Buffer: b.buf, Size: uint64(b.size),
-		})
+		memories = append(memories, bound{k.bindings[i].number, b.m, b.size})
 	}
-	group, err = d.dev.CreateBindGroup(&wgpu.BindGroupDescriptor{Layout: k.layout, Entries: entries})
-	if err != nil {
-		return nil, fmt.Errorf("gpu: bind %v: %w", k.id, err)
+	if group, err = d.driver.bind(k.pipeline, memories); err != nil {
+		return group, fmt.Errorf("gpu: bind %v: %w", k.id, err)
 	}
 	d.bindGroups[key] = group
 	return group, nil

@@ -5,22 +5,19 @@ import (
 	"fmt"
 	"math"
 	"time"
-
-	"github.com/cogentcore/webgpu/wgpu"
 )
 
 // Pass records kernels and copies, in order, and submits them together. Like a
 // bufio.Writer it keeps its first error and ignores what comes after it, so
 // that a forward pass is a list of steps with one check at the end.
 type Pass struct {
-	d       *Device
-	err     error
-	encoder *wgpu.CommandEncoder
-	compute *wgpu.ComputePassEncoder // nil while no compute pass is open
-	params  []byte                   // uniform blocks of the dispatches since the last submit
-	reads   []*Read
-	count   int // dispatches so far, over all submits
-	work    int // floating-point operations since the device was last waited for
+	d      *Device
+	err    error
+	rec    *recorder // nil while nothing is recorded
+	params []byte    // uniform blocks of the dispatches since the last submit
+	reads  []*Read
+	count  int // dispatches so far, over all submits
+	work   int // floating-point operations since the device was last waited for
 }
 
 // Read is data on its way back from the device.
@@ -56,8 +53,7 @@ func (p *Pass) Copy(dst *Buffer, dstOffset int, src *Buffer, srcOffset, n int) {
 	if !p.open() {
 		return
 	}
-	p.endCompute()
-	if err := p.encoder.CopyBufferToBuffer(src.buf, uint64(srcOffset), dst.buf, uint64(dstOffset), uint64(n)); err != nil {
+	if err := p.rec.copy(dst.m, dstOffset, src.m, srcOffset, n); err != nil {
 		p.Fail(fmt.Errorf("gpu: copy to %s: %w", dst.label, err))
 	}
 }
@@ -126,7 +122,7 @@ func (p *Pass) await(reads []*Read) {
 	if d.staging == nil || d.staging.size < total {
 		d.staging.Destroy()
 		var err error
-		d.staging, err = d.newBuffer("staging", total, wgpu.BufferUsageMapRead|wgpu.BufferUsageCopyDst)
+		d.staging, err = d.newBuffer("staging", total, mapRead|copyDst)
 		if err != nil {
 			p.Fail(err)
 		}
@@ -160,15 +156,18 @@ func (d *Device) fetch(reads []*Read, number uint32) (err error) {
 	defer catch("read back", &err)
 	for start := time.Now(); ; time.Sleep(5 * time.Millisecond) {
 		done := false
-		err := d.mapped(d.staging, func(data []byte) {
+		err := d.driver.read(d.staging.m, d.staging.size, func(data []byte) {
 			at := 4
 			for _, r := range reads {
 				at += copy(r.data, data[at:at+len(r.data)])
 			}
 			done = binary.LittleEndian.Uint32(data) == number
 		})
-		if err != nil || done {
-			return err
+		if err != nil {
+			return fmt.Errorf("gpu: read back: %w", err)
+		}
+		if done {
+			return nil
 		}
 		if time.Since(start) > patience {
 			return fmt.Errorf("gpu: %s did not finish a submit within %v", d.Name, patience)
@@ -176,56 +175,38 @@ func (d *Device) fetch(reads []*Read, number uint32) (err error) {
 	}
 }
 
-// open makes sure that there is an encoder.
+// open makes sure that there is a recorder.
 func (p *Pass) open() bool {
-	if p.encoder == nil {
-		encoder, err := p.d.dev.CreateCommandEncoder(nil)
+	if p.rec == nil {
+		rec, err := p.d.driver.record()
 		if err != nil {
 			p.Fail(fmt.Errorf("gpu: %w", err))
 			return false
 		}
-		p.encoder = encoder
+		p.rec = rec
 	}
 	return true
 }
 
-func (p *Pass) endCompute() {
-	if p.compute != nil {
-		p.compute.End()
-		p.compute.Release() // before the encoder finishes, or wgpu-native complains
-		p.compute = nil
-	}
-}
-
-// flush submits what was recorded so far.
+// flush submits what was recorded so far, unless the pass has failed.
 func (p *Pass) flush() {
-	if p.encoder == nil {
+	if p.rec == nil {
 		return
 	}
-	defer func() {
-		p.encoder.Release()
-		p.encoder, p.params = nil, p.params[:0]
-	}()
+	defer func() { p.rec, p.params = nil, p.params[:0] }()
 	defer catch("submit", &p.err)
-	p.endCompute()
-	commands, err := p.encoder.Finish(nil)
-	if err != nil {
-		p.Fail(fmt.Errorf("gpu: submit: %w", err))
-		return
+	err := p.rec.finish(func() error {
+		if p.err != nil {
+			return p.err
+		}
+		if err := p.d.driver.lost(); err != nil {
+			return err
+		}
+		return p.d.params.Upload(0, p.params)
+	})
+	if err != nil && p.err == nil {
+		p.err = fmt.Errorf("gpu: submit: %w", err)
 	}
-	defer commands.Release()
-	if p.err != nil {
-		return
-	}
-	if err := p.d.lost(); err != nil {
-		p.Fail(err)
-		return
-	}
-	if err := p.d.params.Upload(0, p.params); err != nil {
-		p.Fail(err)
-		return
-	}
-	p.d.queue.Submit(commands)
 }
 
 // dispatch records one kernel.
@@ -266,13 +247,8 @@ func (p *Pass) dispatch(id kernelID, groups [3]int, params []uint32, buffers ...
 	if !p.open() {
 		return
 	}
-	if p.compute == nil {
-		p.compute = p.encoder.BeginComputePass(nil)
-	}
 	p.count++
-	p.compute.SetPipeline(k.pipeline)
-	p.compute.SetBindGroup(0, group, []uint32{uint32(offset)})
-	p.compute.DispatchWorkgroups(uint32(groups[0]), uint32(groups[1]), uint32(groups[2]))
+	p.rec.dispatch(k.pipeline, group, offset, groups)
 	if p.d.Software && !k.warm {
 		// A software adapter compiles at the first dispatch, for seconds where
 		// heads are wide: one kernel per submit, or the wait gets too long.

@@ -38,7 +38,7 @@ func (s *selfTest) check(kernel string, record func(p *Pass), outputs ...output)
 		}
 	}
 	s.checks = append(s.checks, Check{kernel, err})
-	s.over = s.d.lost() != nil
+	s.over = s.d.driver.lost() != nil
 }
 
 // output is what a kernel should leave in a buffer: words from element at on,

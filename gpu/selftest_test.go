@@ -159,7 +159,7 @@ func TestSelfTestNamesWhatIsWrong(t *testing.T) {
 			for _, name := range []string{id.name, id.parts[0], id.parts[1]} {
 				if name == s.file || name == before {
 					delete(d.kernels, id)
-					k.release()
+					k.pipeline.free()
 					break
 				}
 			}

@@ -196,7 +196,7 @@ func TestCompileRejectsBadShaders(t *testing.T) {
 			t.Fatalf("%s: there is no %q to change", tc.why, tc.old)
 		}
 		if k, err := d.compile(id, bad); err == nil {
-			k.release()
+			k.pipeline.free()
 			t.Errorf("%s: compiled", tc.why)
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -46,15 +46,18 @@ func appendValue(b []byte, v reflect.Value) []byte {
 		}
 		return append(b, ']')
 	case reflect.Map:
-		keys := v.MapKeys()
-		sort.Slice(keys, func(i, j int) bool { return keys[i].String() < keys[j].String() })
+		var keys []string
+		for _, key := range v.MapKeys() {
+			keys = append(keys, key.String())
+		}
+		slices.Sort(keys)
 		b = append(b, '{')
 		for i, key := range keys {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = append(appendString(b, key.String()), ':')
-			b = appendValue(b, v.MapIndex(key))
+			b = append(appendString(b, key), ':')
+			b = appendValue(b, v.MapIndex(reflect.ValueOf(key)))
 		}
 		return append(b, '}')
 	case reflect.Struct:

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -255,12 +254,11 @@ func (r *run) branch(ctx context.Context, req Request, emit func(Event)) error {
 // likeliest returns the ten likeliest tokens.
 func (r *run) likeliest(logits []float32) []Candidate {
 	const n = 10
-	ids := make([]int, len(logits))
 	wide := make([]float64, len(logits))
 	for i, v := range logits {
-		ids[i], wide[i] = i, float64(v)
+		wide[i] = float64(v)
 	}
-	slices.SortFunc(ids, func(a, b int) int { return cmp.Compare(logits[b], logits[a]) })
+	ids := ref.Descending(wide)
 	norm := ref.LogSumExp(wide)
 	var out []Candidate
 	for _, id := range ids[:min(n, len(ids))] {

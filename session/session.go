@@ -17,7 +17,7 @@ import (
 // was made of it. Requests are handled one after the other; only Stop and Step
 // may be called meanwhile.
 type Session struct {
-	// Open opens the model of a "load" request.
+	// Open opens the model of a "load" request; without a name, the fixture.
 	Open func(req Request) (*checkpoint.File, error)
 	// Hash returns the sha256 of the model last opened, in hex, or "".
 	Hash func() string

@@ -209,3 +209,15 @@ func compareWithNative(t *testing.T, w *worker, what, path, device, method, prom
 		t.Errorf("%s: %d tokens, want %d", what, len(got.Tokens), len(want.Tokens))
 	}
 }
+
+// The module a visitor downloads stays small.
+func TestSizeOfTheModule(t *testing.T) {
+	const most = 1_200_000
+	info, err := os.Stat(filepath.Join(site(t), "keyfold.wasm.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() > most {
+		t.Errorf("keyfold.wasm is %d bytes after gzip -9, want at most %d", info.Size(), most)
+	}
+}

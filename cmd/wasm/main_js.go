@@ -13,13 +13,11 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/hack-pad/safejs"
 
 	"keyfold/engine/checkpoint"
-	"keyfold/models"
 	"keyfold/session"
 )
 
@@ -109,25 +107,26 @@ func serve() error {
 	}
 	for j := range jobs {
 		s.Open = func(req session.Request) (*checkpoint.File, error) {
-			if req.Name == "" {
-				file = nil
-				return models.OpenFixture()
+			blob, name, err := j.blob, req.Name, error(nil)
+			switch {
+			case name == "":
+				name = "fixture.gguf"
+				blob, err = fetchBlob(name)
+			case blob.IsNull() || blob.IsUndefined():
+				err = fmt.Errorf("%s was not handed over", name)
 			}
-			if j.blob.IsNull() || j.blob.IsUndefined() {
-				return nil, fmt.Errorf("%s was not handed over", req.Name)
+			if err != nil {
+				return nil, err
 			}
-			var err error
-			if file, err = newBlobReader(j.blob); err != nil {
+			if file, err = newBlobReader(blob); err != nil {
 				return nil, err
 			}
 			file.progress = func(done, total int64) {
 				send(session.Event{ID: req.ID, Progress: &session.Progress{Step: "weights", Done: int(done), Total: int(total), Unit: "bytes"}})
 			}
-			return checkpoint.OpenGGUF(file, file.size, req.Name)
+			return checkpoint.OpenGGUF(file, file.size, name)
 		}
 		s.Handle(j.request, send)
 	}
 	return nil
 }
-
-var _ io.ReaderAt = (*blobReader)(nil)

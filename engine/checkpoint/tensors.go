@@ -133,12 +133,18 @@ type extent struct {
 // byte start. With dense it also refuses gaps: the tensors must fill the source from start to its
 // end. It sorts tensors.
 func checkExtents(src source, tensors []extent, start int64, dense bool) error {
-	slices.SortFunc(tensors, func(a, b extent) int {
+	order := make([]int, len(tensors))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		a, b := &tensors[i], &tensors[j]
 		return cmp.Or(
 			cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end), cmp.Compare(a.name, b.name))
 	})
 	end, before := start, "the header"
-	for _, t := range tensors {
+	for _, i := range order {
+		t := &tensors[i]
 		if t.begin < end {
 			return src.errorf("tensor %s begins at byte %d, inside %s, which ends at byte %d",
 				plain(t.name), t.begin, before, end)

@@ -38,13 +38,14 @@ var allowed = map[string][]string{
 	"keyfold/engine/checkpoint": {float16},
 	"keyfold/engine/tokenizer":  {float16},
 	"keyfold/models":            {"keyfold/engine/checkpoint", "keyfold/engine/tokenizer"},
-	"keyfold/session":           {"keyfold/engine/...", "keyfold/compress", "keyfold/models", "keyfold/gpu/ref"},
+	"keyfold/session":           {"keyfold/engine/...", "keyfold/compress", "keyfold/gpu/ref"},
 	"keyfold/cmd/native": {
 		"keyfold/engine/...", "keyfold/compress", "keyfold/models", "keyfold/gpu/ref",
 	},
 	"keyfold/cmd/wasm": {
-		"keyfold/session", "keyfold/engine/checkpoint", "keyfold/models", "github.com/hack-pad/safejs",
+		"keyfold/session", "keyfold/engine/checkpoint", "github.com/hack-pad/safejs",
 	},
+	"keyfold/internal/fixture":  {"keyfold/engine/checkpoint", "keyfold/models"},
 	"keyfold/internal/chromium": {"github.com/chromedp/..."},
 }
 
@@ -54,6 +55,7 @@ var allowedInTests = map[string][]string{
 	"keyfold/cmd/native": {"keyfold/internal/chromium", "keyfold/session", "github.com/chromedp/..."},
 	"keyfold/gpu":        {"keyfold/internal/chromium", "github.com/chromedp/..."},
 	"keyfold/engine":     {"keyfold/models"},
+	"keyfold/session":    {"keyfold/models"},
 }
 
 // target is a pair of GOOS and GOARCH.

@@ -1,0 +1,227 @@
+//go:build js
+
+package gpu
+
+import (
+	"fmt"
+	"strings"
+	"syscall/js"
+)
+
+// driver is a GPUDevice of the browser. Like every function that waits for the
+// browser, openDriver and read must not be called on the event loop, that is,
+// directly inside a js.Func.
+type driver struct {
+	device, queue js.Value
+	bytes         js.Value // the Uint8Array constructor
+	first         error    // the first error that came as an event
+}
+
+type (
+	memory struct{ buf js.Value }
+
+	pipeline struct{ compute, layout js.Value }
+
+	bindGroup struct{ group js.Value }
+
+	recorder struct {
+		d       *driver
+		encoder js.Value
+		pass    js.Value // undefined while no compute pass is open
+	}
+)
+
+func openDriver() (*driver, adapterInfo, error) {
+	api := js.Global().Get("navigator").Get("gpu")
+	if !api.Truthy() {
+		return nil, adapterInfo{}, fmt.Errorf("gpu: %w: navigator.gpu is missing; WebGPU needs https or localhost "+
+			"and a recent Chrome, Edge, Firefox or Safari", ErrNoDevice)
+	}
+	adapter, err := await(api.Call("requestAdapter", map[string]any{"powerPreference": "high-performance"}))
+	if err != nil {
+		return nil, adapterInfo{}, fmt.Errorf("gpu: %w: requestAdapter: %w", ErrNoDevice, err)
+	}
+	if !adapter.Truthy() {
+		return nil, adapterInfo{}, fmt.Errorf("gpu: %w: requestAdapter returned null; "+
+			"this browser or machine has WebGPU switched off", ErrNoDevice)
+	}
+	info := adapter.Get("info")
+	name := strings.TrimSpace(info.Get("vendor").String() + " " + info.Get("architecture").String() +
+		" " + info.Get("description").String())
+	limits := map[string]any{}
+	for _, key := range []string{"maxStorageBufferBindingSize", "maxBufferSize"} {
+		limits[key] = adapter.Get("limits").Get(key)
+	}
+	device, err := await(adapter.Call("requestDevice", map[string]any{"requiredLimits": limits}))
+	if err != nil {
+		return nil, adapterInfo{}, fmt.Errorf("gpu: open %s: %w", name, err)
+	}
+	d := &driver{device: device, queue: device.Get("queue"), bytes: js.Global().Get("Uint8Array")}
+	d.listen()
+	granted := device.Get("limits")
+	return d, adapterInfo{
+		name:         name,
+		backend:      "WebGPU",
+		software:     info.Get("isFallbackAdapter").Truthy() || strings.Contains(strings.ToLower(name), "swiftshader"),
+		bindingBytes: uint64(granted.Get("maxStorageBufferBindingSize").Float()),
+		bufferBytes:  uint64(granted.Get("maxBufferSize").Float()),
+	}, nil
+}
+
+// listen notes what the browser reports by events, some time after the call
+// that caused it.
+func (d *driver) listen() {
+	note := func(message string) {
+		if d.first == nil {
+			d.first = fmt.Errorf("gpu: %s", message)
+		}
+	}
+	d.device.Call("addEventListener", "uncapturederror", js.FuncOf(func(_ js.Value, args []js.Value) any {
+		note(args[0].Get("error").Get("message").String())
+		return nil
+	}))
+	d.device.Get("lost").Call("then", js.FuncOf(func(_ js.Value, args []js.Value) any {
+		note("the device was lost: " + args[0].Get("message").String())
+		return nil
+	}))
+}
+
+// lost returns why the device no longer works, if that is known.
+func (d *driver) lost() error { return d.first }
+
+func (d *driver) close() { d.device.Call("destroy") }
+
+func (d *driver) allocate(label string, bytes int, u usage) (memory, error) {
+	return memory{d.device.Call("createBuffer", map[string]any{"label": label, "size": bytes, "usage": uint32(u)})}, nil
+}
+
+func (m memory) free() { m.buf.Call("destroy") }
+
+// write hands over a copy: a view of Go's memory would be lost when that grows.
+func (d *driver) write(m memory, offset int, data []byte) error {
+	array := d.bytes.New(len(data))
+	js.CopyBytesToJS(array, data)
+	d.queue.Call("writeBuffer", m.buf, offset, array)
+	return nil
+}
+
+// read waits for what was submitted and calls use with the contents of memory
+// that can be mapped.
+func (d *driver) read(m memory, bytes int, use func(data []byte)) error {
+	const mapModeRead = 1
+	if _, err := await(m.buf.Call("mapAsync", mapModeRead, 0, bytes)); err != nil {
+		if d.first != nil {
+			return d.first
+		}
+		return err
+	}
+	data := make([]byte, bytes)
+	js.CopyBytesToGo(data, d.bytes.New(m.buf.Call("getMappedRange", 0, bytes)))
+	m.buf.Call("unmap")
+	use(data)
+	return d.first
+}
+
+// compile compiles a shader. Binding 0 is a uniform block at a dynamic offset.
+// Errors arrive as events.
+func (d *driver) compile(label, src string, bindings []binding) (pipeline, error) {
+	const compute = 4 // GPUShaderStage.COMPUTE
+	entries := []any{map[string]any{
+		"binding": 0, "visibility": compute,
+		"buffer": map[string]any{"type": "uniform", "hasDynamicOffset": true},
+	}}
+	for _, b := range bindings {
+		kind := "storage"
+		if b.readOnly {
+			kind = "read-only-storage"
+		}
+		entries = append(entries, map[string]any{
+			"binding": b.number, "visibility": compute, "buffer": map[string]any{"type": kind},
+		})
+	}
+	layout := d.device.Call("createBindGroupLayout", map[string]any{"entries": entries})
+	return pipeline{
+		layout: layout,
+		compute: d.device.Call("createComputePipeline", map[string]any{
+			"label":  label,
+			"layout": d.device.Call("createPipelineLayout", map[string]any{"bindGroupLayouts": []any{layout}}),
+			"compute": map[string]any{
+				"module":     d.device.Call("createShaderModule", map[string]any{"label": label, "code": src}),
+				"entryPoint": "main",
+			},
+		}),
+	}, nil
+}
+
+func (pipeline) free() {} // the browser collects it
+
+func (d *driver) bind(p pipeline, memories []bound) (bindGroup, error) {
+	var entries []any
+	for _, b := range memories {
+		entries = append(entries, map[string]any{
+			"binding": b.number, "resource": map[string]any{"buffer": b.m.buf, "size": b.bytes},
+		})
+	}
+	return bindGroup{d.device.Call("createBindGroup", map[string]any{"layout": p.layout, "entries": entries})}, nil
+}
+
+func (bindGroup) free() {} // the browser collects it
+
+func (d *driver) record() (*recorder, error) {
+	return &recorder{d: d, encoder: d.device.Call("createCommandEncoder")}, nil
+}
+
+func (r *recorder) copy(dst memory, dstOffset int, src memory, srcOffset, n int) error {
+	r.endPass()
+	r.encoder.Call("copyBufferToBuffer", src.buf, srcOffset, dst.buf, dstOffset, n)
+	return nil
+}
+
+func (r *recorder) dispatch(p pipeline, g bindGroup, offset int, groups [3]int) {
+	if r.pass.IsUndefined() {
+		r.pass = r.encoder.Call("beginComputePass")
+	}
+	r.pass.Call("setPipeline", p.compute)
+	r.pass.Call("setBindGroup", 0, g.group, []any{offset})
+	r.pass.Call("dispatchWorkgroups", groups[0], groups[1], groups[2])
+}
+
+func (r *recorder) endPass() {
+	if !r.pass.IsUndefined() {
+		r.pass.Call("end")
+		r.pass = js.Undefined()
+	}
+}
+
+// finish ends the recording and, unless before says no, hands it to the queue.
+func (r *recorder) finish(before func() error) error {
+	r.endPass()
+	commands := r.encoder.Call("finish")
+	if err := before(); err != nil {
+		return err
+	}
+	r.d.queue.Call("submit", []any{commands})
+	return nil
+}
+
+// await parks this goroutine until the promise settles.
+func await(promise js.Value) (js.Value, error) {
+	type settled struct {
+		value js.Value
+		err   error
+	}
+	done := make(chan settled, 1)
+	resolve := js.FuncOf(func(_ js.Value, args []js.Value) any {
+		done <- settled{value: args[0]}
+		return nil
+	})
+	reject := js.FuncOf(func(_ js.Value, args []js.Value) any {
+		done <- settled{err: fmt.Errorf("%s", args[0].Call("toString").String())}
+		return nil
+	})
+	defer resolve.Release()
+	defer reject.Release()
+	promise.Call("then", resolve, reject)
+	s := <-done
+	return s.value, s.err
+}

@@ -1,0 +1,346 @@
+//go:build !js
+
+package session
+
+import (
+	"encoding/json"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"keyfold/engine"
+	"keyfold/engine/checkpoint"
+	"keyfold/models"
+)
+
+// Encode writes what encoding/json writes.
+func TestEncode(t *testing.T) {
+	kl := 0.25
+	events := []Event{
+		{},
+		{ID: 3, Failed: &Failed{Message: "a \"quote\", a \\ and a \n newline, ü, 世界, \x00, <tag>, \u2028"}},
+		{ID: 4, Plan: &Plan{Method: "gvote", Options: map[string]any{"b": 1, "a": 0.5, "l": []int{}, "s": "x", "t": true},
+			Heads: []PlanHead{{Row: []int{0, -1}, Mass: []float32{1e-9, 3.25}}}}},
+		{ID: 5, Done: &engine.Report{Tokens: []engine.TokenReport{{ID: 1, KL: &kl}}, Quality: &engine.QualityReport{KLMean: 1e-30}}},
+		{ID: 6, Ballots: &Ballots{Rounds: [][]int{{1, 2}, {}}, BStep: []int{3}}},
+	}
+	for _, e := range events {
+		want, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var a, b any
+		if err := json.Unmarshal([]byte(Encode(e)), &a); err != nil {
+			t.Fatalf("%s: %v", Encode(e), err)
+		}
+		if err := json.Unmarshal(want, &b); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(a, b) && !reflect.DeepEqual(withoutNull(a), withoutNull(b)) {
+			t.Errorf("got  %s\nwant %s", Encode(e), want)
+		}
+	}
+	if got := Encode([]float64{math.NaN(), math.Inf(1), 1}); got != "[null,null,1]" {
+		t.Errorf("numbers that JSON does not have become %s", got)
+	}
+}
+
+// withoutNull makes null, which encoding/json writes for nil slices and maps,
+// and empty lists and objects, which a page prefers, the same.
+func withoutNull(v any) any {
+	const nothing = "nothing"
+	switch v := v.(type) {
+	case nil:
+		return nothing
+	case map[string]any:
+		for k, x := range v {
+			v[k] = withoutNull(x)
+		}
+		if len(v) == 0 {
+			return nothing
+		}
+	case []any:
+		for i, x := range v {
+			v[i] = withoutNull(x)
+		}
+		if len(v) == 0 {
+			return nothing
+		}
+	}
+	return v
+}
+
+// page is the other side of a session in these tests.
+type page struct {
+	t *testing.T
+	s *Session
+}
+
+func newPage(t *testing.T) *page {
+	p := &page{t: t, s: &Session{Open: func(req Request) (*checkpoint.File, error) { return models.OpenFixture() }}}
+	p.must(Request{Do: "load", Device: "cpu"})
+	return p
+}
+
+func (p *page) ask(req Request) (events []Event) {
+	p.t.Helper()
+	p.s.Handle(req, func(e Event) { events = append(events, e) })
+	return events
+}
+
+// must asks for something that has to succeed.
+func (p *page) must(req Request) []Event {
+	p.t.Helper()
+	events := p.ask(req)
+	if f := events[len(events)-1].Failed; f != nil {
+		p.t.Fatalf("%s: %s", req.Do, f.Message)
+	}
+	return events
+}
+
+// refused asks for something that has to be refused for a field.
+func (p *page) refused(req Request, field, message string) {
+	p.t.Helper()
+	events := p.ask(req)
+	f := events[len(events)-1].Failed
+	if f == nil || !f.Usage || f.Field != field || !strings.Contains(f.Message, message) {
+		p.t.Errorf("%+v: answered %+v, want a refusal of %q with %q", req, f, field, message)
+	}
+}
+
+func tokensOf(events []Event) (ids []int) {
+	for _, e := range events {
+		if e.Token != nil {
+			ids = append(ids, e.Token.ID)
+		}
+	}
+	return ids
+}
+
+func planOf(t *testing.T, events []Event) *Plan {
+	t.Helper()
+	for _, e := range events {
+		if e.Plan != nil {
+			return e.Plan
+		}
+	}
+	t.Fatal("no plan among the events")
+	return nil
+}
+
+var prompt = strings.Repeat("the key lies under the old stone. ", 6)
+
+// sampling is wild enough for the fixture not to end its text at once.
+var sampling = &Sampler{Temperature: 0.9, TopP: 1, RepeatPenalty: 1}
+
+func TestRunAndReplan(t *testing.T) {
+	p := newPage(t)
+	first := p.must(Request{ID: 7, Do: "run", Prompt: prompt, Method: "window", Budget: 0.5, N: 12, Seed: 3, Sampler: sampling})
+	for _, e := range first {
+		if e.ID != 7 {
+			t.Fatalf("event %+v answers request %d, want 7", e, e.ID)
+		}
+	}
+	plan := planOf(t, first)
+	if plan.Ratio > 0.5 || len(plan.Heads) != plan.Layers*plan.KVHeads || plan.BytesOccupied >= plan.BytesFull {
+		t.Errorf("plan: ratio %g, %d heads, %d of %d bytes", plan.Ratio, len(plan.Heads), plan.BytesOccupied, plan.BytesFull)
+	}
+	for _, e := range first {
+		if e.Token == nil {
+			continue
+		}
+		if len(e.Token.Top) != 10 || len(e.Token.TopFull) != 10 || e.Token.BytesFull <= e.Token.BytesOccupied {
+			t.Errorf("token %+v", e.Token)
+		}
+		if e.Token.Index > 0 {
+			var sum float32
+			for _, v := range e.Token.Attended {
+				sum += v
+			}
+			if sum <= 0.2 || sum > 1.001 {
+				t.Errorf("token %d attends to the prompt with weight %g, want most of 1", e.Token.Index, sum)
+			}
+		}
+	}
+	// Another plan on the same reading, and back: the same text.
+	other := p.must(Request{Do: "replan", Method: "window", Budget: 0.1, N: 12, Seed: 3, Sampler: sampling})
+	if planOf(t, other).Ratio > 0.11 {
+		t.Errorf("re-planned ratio %g, want at most 0.11", planOf(t, other).Ratio)
+	}
+	again := p.must(Request{Do: "replan", Method: "window", Budget: 0.5, N: 12, Seed: 3, Sampler: sampling})
+	if !slices.Equal(tokensOf(first), tokensOf(again)) {
+		t.Errorf("the same plan wrote %v and then %v", tokensOf(first), tokensOf(again))
+	}
+}
+
+// A branch at what was written anyway changes nothing.
+func TestBranch(t *testing.T) {
+	p := newPage(t)
+	run := Request{Do: "run", Prompt: prompt, Question: " where is it", Method: "gvote", KV: "f32", N: 14, Seed: 9, Sampler: sampling}
+	ids := tokensOf(p.must(run))
+	if len(ids) < 8 {
+		t.Fatalf("only %d tokens: this test needs more", len(ids))
+	}
+	branch := run
+	branch.Do, branch.Token, branch.Choice, branch.N = "branch", 3, ids[3], len(ids)-4
+	if got := tokensOf(p.must(branch)); !slices.Equal(got, ids[4:]) {
+		t.Errorf("continuing as written gives %v, want %v", got, ids[4:])
+	}
+	p.must(run)
+	branch.Token = len(ids)
+	p.refused(branch, "token", "want 0 to")
+	branch.Token, branch.Choice = 0, 320
+	p.refused(branch, "choice", "no token 320")
+}
+
+func TestPinsAndCells(t *testing.T) {
+	p := newPage(t)
+	at := strings.Index(prompt, "stone")
+	pins := []Span{{at, at + 5}}
+	events := p.must(Request{Do: "run", Prompt: prompt, Method: "window", Budget: 0.2, N: 2, Pins: pins})
+	plan := planOf(t, events)
+	var spans []PromptToken
+	for _, e := range events {
+		if e.Prompt != nil {
+			spans = e.Prompt.Tokens
+		}
+	}
+	pinned := 0
+	for slot, span := range spans {
+		if span.From < at+5 && span.To > at {
+			pinned++
+			for h, head := range plan.Heads {
+				if head.Row[slot] < 0 {
+					t.Errorf("head %d dropped the pinned slot %d", h, slot)
+				}
+			}
+		}
+	}
+	if pinned == 0 {
+		t.Error("no token was pinned")
+	}
+	// Without the pins they go.
+	plan = planOf(t, p.must(Request{Do: "plan", Method: "window", Budget: 0.2, Pins: []Span{}}))
+	if plan.Heads[0].Row[slices.IndexFunc(spans, func(s PromptToken) bool { return s.From >= at })] >= 0 {
+		t.Error("an unpinned slot in the middle stayed in a window of a fifth")
+	}
+
+	plan = planOf(t, p.must(Request{Do: "plan", Method: "kvmerger", Options: map[string]string{"eps": "0"}}))
+	for row, n := range plan.Heads[1].N {
+		if n == 1 {
+			continue
+		}
+		events := p.must(Request{Do: "cell", Layer: 0, Head: 1, Row: row})
+		cell := events[0].Cell
+		var sum float32
+		for _, w := range cell.Weights {
+			sum += w
+		}
+		if cell.N != n || len(cell.Slots) != n || cell.Pivot != plan.Heads[1].Pivot[row] || sum < 0.999 || sum > 1.001 {
+			t.Errorf("row %d of n %d is %+v", row, n, cell)
+		}
+		return
+	}
+	t.Error("nothing was merged")
+}
+
+func TestBallotsAndMap(t *testing.T) {
+	p := newPage(t)
+	plan := planOf(t, p.must(Request{Do: "run", Prompt: prompt, Method: "gvote", N: 1, Seed: 4}))
+	ballots := p.must(Request{Do: "ballots", Layer: 1, Head: 0})[0].Ballots
+	if len(ballots.Rounds) != 8 {
+		t.Fatalf("%d rounds, want 8", len(ballots.Rounds))
+	}
+	landed := map[int]bool{}
+	for _, round := range ballots.Rounds {
+		for _, slot := range round {
+			landed[slot] = true
+		}
+	}
+	for slot, votes := range plan.Heads[1*plan.KVHeads].Votes {
+		if landed[slot] != (votes > 0) {
+			t.Errorf("slot %d: %d votes, landed %v", slot, votes, landed[slot])
+		}
+	}
+	m := p.must(Request{Do: "map", Layer: 1, Head: 1})[0].Map
+	if len(m.Cosine) != m.Slots*m.Slots {
+		t.Fatalf("%d cosines of %d slots", len(m.Cosine), m.Slots)
+	}
+	p.must(Request{Do: "plan", Method: "kvmerger"})
+	cosine := planOf(t, p.must(Request{Do: "plan", Method: "kvmerger"})).Heads[1*plan.KVHeads+1].Cosine
+	for i := 1; i < m.Slots; i++ {
+		if d := m.Cosine[i*m.Slots+i-1] - cosine[i]; d > 1e-5 || d < -1e-5 {
+			t.Errorf("slot %d: the map says %g, the signal %g", i, m.Cosine[i*m.Slots+i-1], cosine[i])
+		}
+	}
+	p.refused(Request{Do: "ballots", Layer: 1}, "method", "no ballots")
+	p.refused(Request{Do: "map", Layer: 3}, "head", "want 0 to 2")
+}
+
+func TestStopAndStep(t *testing.T) {
+	p := newPage(t)
+	var tokens int
+	run := Request{Do: "run", Prompt: prompt, Method: "full", N: 40, Seed: 3, Sampler: sampling}
+	var last Event
+	p.s.Handle(run, func(e Event) {
+		last = e
+		if e.Token != nil {
+			if tokens++; tokens == 3 {
+				p.s.Stop()
+			}
+		}
+	})
+	if tokens != 3 || last.Failed == nil || last.Failed.Message != "stopped" {
+		t.Errorf("stopped after %d tokens with %+v", tokens, last)
+	}
+	// A stopped run can be planned again, and a new one made.
+	p.must(Request{Do: "replan", Method: "window", N: 2})
+	run.StepByStep, tokens = true, 0
+	p.s.Handle(run, func(e Event) {
+		if e.Token != nil {
+			if tokens++; tokens == 4 {
+				p.s.Stop()
+				return
+			}
+			p.s.Step()
+		}
+	})
+	if tokens != 4 {
+		t.Errorf("%d steps, want 4", tokens)
+	}
+}
+
+func TestBadRequests(t *testing.T) {
+	empty := &page{t, &Session{}}
+	if f := empty.ask(Request{Do: "run"})[0].Failed; f == nil || f.Message != "no model is loaded yet" {
+		t.Errorf("a run without a model: %+v", f)
+	}
+	p := newPage(t)
+	if f := p.ask(Request{Do: "replan"})[0].Failed; f == nil || f.Message != "nothing has been run yet" {
+		t.Errorf("a re-plan of nothing: %+v", f)
+	}
+	good := Request{Do: "run", Prompt: prompt, Method: "window", N: 3, Seed: 1}
+	p.must(good)
+	for _, tc := range []struct {
+		field, message string
+		change         func(*Request)
+	}{
+		{"prompt", "context is 1024", func(r *Request) { r.Prompt = strings.Repeat(prompt, 40) }},
+		{"n", "5000 tokens are wanted", func(r *Request) { r.N = 5000 }},
+		{"kv", `"q8_0", want f16 or f32`, func(r *Request) { r.KV = "q8_0" }},
+		{"seed", "want 0 to", func(r *Request) { r.Seed = -1 }},
+		{"budget", "want 0 < R <= 1", func(r *Request) { r.Budget = 2 }},
+		{"method", `unknown method "h2o"`, func(r *Request) { r.Method = "h2o" }},
+		{"method", "unknown option", func(r *Request) { r.Options = map[string]string{"x": "1"} }},
+		{"sampler", "top-p is 3", func(r *Request) { r.Sampler = &Sampler{TopP: 3, RepeatPenalty: 1} }},
+		{"do", "unknown request", func(r *Request) { r.Do = "dance" }},
+	} {
+		bad := good
+		tc.change(&bad)
+		p.refused(bad, tc.field, tc.message)
+	}
+	// The run before them is still there.
+	p.must(Request{Do: "replan", Method: "window", N: 2})
+}
