@@ -1,0 +1,167 @@
+// form.js: what the reader chose, as typed; from and to the URL; and into a
+// request. Whatever a person can type, or find in a link, is checked here and
+// refused with one sentence that names the control.
+
+/** @typedef {import("./protocol.js").Request} Request */
+/** @typedef {import("./protocol.js").Method} Method */
+/** @typedef {import("./protocol.js").Span} Span */
+
+/**
+ * Everything in the controls. Numbers stay as they were typed.
+ * @typedef {object} Form
+ * @property {string} model     file name; "" is the built-in model
+ * @property {string} device
+ * @property {string} preset
+ * @property {string} prompt
+ * @property {string} question
+ * @property {string} fact      the sentence that was hidden
+ * @property {string} answer    what shows that it was found
+ * @property {string} length    of the story that it is hidden in: short or long
+ * @property {string} depth     where it was hidden, in percent
+ * @property {string} method
+ * @property {string} budget    "" where none is given
+ * @property {Object<string, string>} options  only what was given
+ * @property {string} kv
+ * @property {string} seed
+ * @property {string} n
+ * @property {string} temperature
+ * @property {string} top_k
+ * @property {string} top_p
+ * @property {string} min_p
+ * @property {string} repeat_penalty
+ * @property {Span[]} pins
+ */
+
+/** Control -> one sentence about it. @typedef {Object<string, string>} Faults */
+
+/** @type {Form} */
+export const defaults = {
+    model: "", device: "auto", preset: "free", prompt: "", question: "", fact: "", answer: "", length: "short", depth: "25",
+    method: "kvmerger", budget: "0.35", options: {}, kv: "f16", seed: "1", n: "60",
+    temperature: "0", top_k: "0", top_p: "0.9", min_p: "0", repeat_penalty: "1", pins: [],
+};
+
+/** @type {Object<string, {label: string, low: number, high: number, above?: boolean, whole?: boolean, want: string}>} */
+const numbers = {
+    seed: { label: "The seed", low: 0, high: 4294967295, whole: true, want: "a whole number from 0 to 4294967295" },
+    n: { label: "The length", low: 1, high: 65536, whole: true, want: "a whole number of tokens from 1 to 65536" },
+    budget: { label: "The budget", low: 0, high: 1, above: true, want: "kept / total, more than 0 and at most 1, or nothing" },
+    depth: { label: "The depth", low: 0, high: 100, want: "a number from 0 to 100 percent" },
+    temperature: { label: "The temperature", low: 0, high: 100, want: "a number from 0 to 100" },
+    top_k: { label: "Top-k", low: 0, high: 1000000, whole: true, want: "a whole number, 0 for off" },
+    top_p: { label: "Top-p", low: 0, high: 1, above: true, want: "more than 0 and at most 1" },
+    min_p: { label: "Min-p", low: 0, high: 1, want: "a number from 0 to 1" },
+    repeat_penalty: { label: "The repeat penalty", low: 0, high: 100, above: true, want: "a number above 0, at most 100" },
+};
+
+/** @type {Object<string, string[]>} */
+const choices = { device: ["auto", "gpu", "cpu"], kv: ["f16", "f32"] };
+
+/**
+ * Checks a form against what the engine can do.
+ * @param {Form} form
+ * @param {Method[]} methods
+ * @returns {Faults}
+ */
+export function check(form, methods) {
+    /** @type {Faults} */
+    const faults = {};
+    for (const [key, spec] of Object.entries(numbers)) {
+        const text = String(form[/** @type {keyof Form} */ (key)]).trim();
+        if (key === "budget" && text === "") continue;
+        const value = Number(text);
+        const ok = text !== "" && Number.isFinite(value) && value <= spec.high && (spec.above ? value > spec.low : value >= spec.low)
+            && (!spec.whole || Number.isInteger(value));
+        if (!ok) faults[key] = `${spec.label} is ${text === "" ? "empty" : brief(text)}, want ${spec.want}.`;
+    }
+    for (const [key, allowed] of Object.entries(choices)) {
+        const value = String(form[/** @type {keyof Form} */ (key)]);
+        if (!allowed.includes(value)) faults[key] = `${brief(value)} is not one of ${allowed.join(", ")}.`;
+    }
+    const method = methods.find((m) => m.name === form.method);
+    if (!method) {
+        faults.method = `There is no method ${brief(form.method)}; there are ${methods.map((m) => m.name).join(", ")}.`;
+    } else {
+        for (const key of Object.keys(form.options)) {
+            if (!method.options.some((o) => o.key === key)) {
+                faults.method = `${method.name} has no option ${brief(key)}.`;
+            }
+        }
+        if (!method.takes_budget && form.budget.trim() !== "") {
+            faults.budget = `${method.name} takes no budget: leave it empty.`;
+        }
+    }
+    const length = new TextEncoder().encode(form.prompt).length;
+    if (form.pins.some((p) => !(p.from >= 0 && p.from < p.to && p.to <= length))) {
+        faults.pins = "A pin lies outside the prompt; remove it.";
+    }
+    return faults;
+}
+
+/** @param {string} text */
+function brief(text) {
+    return text.length > 40 ? `${text.slice(0, 40)}\u2026` : text;
+}
+
+/**
+ * The request that a checked form stands for.
+ * @param {Form} form
+ * @param {Method | undefined} method
+ * @returns {Request}
+ */
+export function toRequest(form, method) {
+    /** @type {Request} */
+    const request = {
+        do: "run", prompt: form.prompt, question: form.question, method: form.method, options: { ...form.options },
+        kv: form.kv, seed: Number(form.seed), n: Number(form.n), pins: form.pins,
+        sampler: {
+            temperature: Number(form.temperature), top_k: Number(form.top_k), top_p: Number(form.top_p),
+            min_p: Number(form.min_p), repeat_penalty: Number(form.repeat_penalty),
+        },
+    };
+    if (method?.takes_budget && form.budget.trim() !== "") request.budget = Number(form.budget);
+    return request;
+}
+
+const inLink = ["model", "device", "method", "budget", "prompt", "question", "fact", "answer", "seed", "n", "kv",
+    "temperature", "top_k", "top_p", "min_p", "repeat_penalty"];
+
+/**
+ * The part of a URL behind "#" that reproduces a run.
+ * @param {Form} form
+ */
+export function toHash(form) {
+    const query = new URLSearchParams();
+    for (const key of inLink) {
+        const value = /** @type {string} */ (form[/** @type {keyof Form} */ (key)]);
+        if (value !== "" || key === "question") query.set(key, value);
+    }
+    for (const [key, value] of Object.entries(form.options)) query.set(`opt.${key}`, value);
+    for (const pin of form.pins) query.append("pin", `${pin.from}:${pin.to}`);
+    return `#${query}`;
+}
+
+/**
+ * Reads a link. A link with a prompt asks for a run; what it does not mention
+ * has its default.
+ * @param {string} hash
+ * @returns {{form: Form, faults: Faults} | null}  null: not a link to a run
+ */
+export function fromHash(hash) {
+    const query = new URLSearchParams(hash.replace(/^#/, ""));
+    if (!query.has("prompt") && !query.has("method")) return null;
+    /** @type {Form} */
+    const form = { ...defaults, budget: "", options: {}, pins: [] };
+    /** @type {Faults} */
+    const faults = {};
+    for (const [key, value] of query) {
+        const pin = key === "pin" ? /^(\d{1,9}):(\d{1,9})$/.exec(value) : null;
+        if (inLink.includes(key)) /** @type {any} */ (form)[key] = value;
+        else if (key.startsWith("opt.")) form.options[key.slice(4)] = value;
+        else if (pin) form.pins.push({ from: Number(pin[1]), to: Number(pin[2]) });
+        else if (key === "pin") faults.pins = `The link's pin ${brief(value)} is not FROM:TO in bytes.`;
+        else faults.link = `The link speaks of ${brief(key)}, which this page does not know.`;
+    }
+    if (form.fact !== "") form.preset = "fact";
+    return { form, faults };
+}

@@ -1,0 +1,79 @@
+// worker.js: the engine's side of the page. It loads Go's glue and the engine
+// from its own folder and passes messages on, unread:
+//
+//     page   postMessage({request, file})  ->  keyfold.handle(JSON, Blob or null)
+//     page   postMessage({interrupt})      ->  keyfold.interrupt("stop" or "step"), for the request being answered
+//     engine keyfoldEmit(JSON)             ->  postMessage(event)
+//
+// Until the engine runs, requests wait. Events about the engine itself have id
+// 0; the one that ends it has the field "engine".
+
+const self_ = /** @type {any} */ (globalThis);
+
+/** @typedef {{request?: object, file?: Blob, interrupt?: string}} Message */
+
+/** @type {Message[] | null} */
+let waiting = [];
+
+self_.keyfoldEmit = (/** @type {string} */ json) => postMessage(JSON.parse(json));
+
+addEventListener("message", ({ data }) => {
+    if (waiting) waiting.push(data);
+    else handle(data);
+});
+
+/** @param {Message} message */
+function handle({ request, file, interrupt }) {
+    if (interrupt) self_.keyfold.interrupt(interrupt);
+    else self_.keyfold.handle(JSON.stringify(request), file ?? null);
+}
+
+/** @param {string} message */
+function fail(message) {
+    postMessage({ id: 0, failed: { message, usage: false, field: "engine" } });
+}
+
+/**
+ * Fetches the engine and says how far it is. The body is handed on as a stream
+ * of the right type, whatever type the server gave it.
+ */
+async function fetchEngine() {
+    const answer = await fetch("keyfold.wasm");
+    if (!answer.ok || !answer.body) throw new Error(`keyfold.wasm: the server says ${answer.status}`);
+    // The length is that of the compressed body where there is one: then it is no total.
+    const total = answer.headers.get("Content-Encoding") ? 0 : Number(answer.headers.get("Content-Length"));
+    let done = 0;
+    const counter = new TransformStream({
+        transform(chunk, controller) {
+            done += chunk.byteLength;
+            postMessage({ id: 0, progress: { step: "engine", done, total, unit: "bytes" } });
+            controller.enqueue(chunk);
+        },
+    });
+    return new Response(answer.body.pipeThrough(counter), { headers: { "Content-Type": "application/wasm" } });
+}
+
+async function start() {
+    self_.importScripts("wasm_exec.js");
+    const go = new self_.Go();
+    let result;
+    try {
+        result = await WebAssembly.instantiateStreaming(fetchEngine(), go.importObject);
+    } catch {
+        const body = await (await fetchEngine()).arrayBuffer();
+        result = await WebAssembly.instantiate(body, go.importObject);
+    }
+    self_.wasm = result; // the WebGPU binding looks for the memory here, so before go.run
+    const ended = go.run(result.instance);
+    for (let i = 0; !self_.keyfold; i++) {
+        if (i === 1000) throw new Error("it did not announce itself");
+        await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const early = waiting ?? [];
+    waiting = null;
+    early.forEach(handle);
+    await ended;
+    throw new Error("its program ended");
+}
+
+start().catch((error) => fail(`The engine stopped: ${error instanceof Error ? error.message : error}.`));
