@@ -40,6 +40,7 @@ func newCPURunner(f *checkpoint.File) (*cpuRunner, error) {
 func (r *cpuRunner) device() Device            { return Device{Kind: "cpu", Backend: "Go"} }
 func (r *cpuRunner) config() checkpoint.Config { return r.cfg }
 func (r *cpuRunner) tokensAtOnce(int) int      { return math.MaxInt }
+func (r *cpuRunner) lost() error               { return nil }
 func (r *cpuRunner) close()                    {}
 
 func (r *cpuRunner) allocate(l *cacheLayer, t ref.CacheType) error {

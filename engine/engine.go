@@ -145,6 +145,10 @@ func race(ctx context.Context, r runner) (float64, error) {
 	return float64(n-min(warmup, n-1)) / time.Since(start).Seconds(), nil
 }
 
+// Lost returns why the device no longer works, or nil. A lost engine can only be
+// closed; the model has to be opened again.
+func (e *Engine) Lost() error { return e.r.lost() }
+
 // Close frees everything on the device. Caches made by the engine must be freed before.
 func (e *Engine) Close() { e.r.close() }
 

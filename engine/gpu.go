@@ -91,6 +91,8 @@ func (r *gpuRunner) device() Device {
 	return Device{Kind: "gpu", Adapter: r.d.Name, Backend: r.d.Backend, Software: r.d.Software}
 }
 
+func (r *gpuRunner) lost() error { return r.d.Lost() }
+
 func (r *gpuRunner) config() checkpoint.Config { return r.cfg }
 
 // tokensAtOnce keeps the largest kernel below the device's limit: the widest

@@ -16,6 +16,7 @@ type runner interface {
 	device() Device
 	tokensAtOnce(slots int) int // that one submit can take in a cache of that many slots per head
 	config() checkpoint.Config
+	lost() error // why the device no longer works; nil while it does
 	close()
 
 	// forward feeds tokens behind what the cache holds; the cache has room.

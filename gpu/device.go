@@ -81,6 +81,10 @@ func (d *Device) MostWork() int {
 	return 40_000_000_000
 }
 
+// Lost returns why the device no longer works, or nil. Natively the call that
+// fails says so itself.
+func (d *Device) Lost() error { return d.driver.lost() }
+
 // LiveBytes returns the bytes of all buffers that exist now.
 func (d *Device) LiveBytes() int { return d.live }
 

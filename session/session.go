@@ -19,13 +19,15 @@ import (
 type Session struct {
 	// Open opens the model of a "load" request; without a name, the fixture.
 	Open func(req Request) (*checkpoint.File, error)
-	// Hash returns the sha256 of the model last opened, in hex, or "".
-	Hash func() string
+	// InUse is told that the model last opened is the one in use now, and returns
+	// its sha256 in hex, or "". May be nil.
+	InUse func() string
 	// Yield is called between pieces of work, so that a page with one thread can
 	// hear "stop". May be nil.
 	Yield func()
 
 	engine *engine.Engine
+	opened Request // the "load" request behind engine
 	loaded *Loaded
 	run    *run
 
@@ -92,12 +94,21 @@ func (s *Session) Handle(req Request, emit func(Event)) {
 
 func (s *Session) handle(ctx context.Context, req Request, emit func(Event)) error {
 	if req.Do == "load" {
-		return s.load(ctx, req, emit)
+		if err := s.load(ctx, req, emit); err != nil {
+			return err
+		}
+		emit(Event{Done: &engine.Report{Model: s.loaded.Model, Device: s.loaded.Device}})
+		return nil
 	}
 	if s.engine == nil {
 		return errors.New("no model is loaded yet")
 	}
 	if req.Do == "run" {
+		if s.engine.Lost() != nil {
+			if err := s.load(ctx, s.opened, emit); err != nil {
+				return err
+			}
+		}
 		return s.start(ctx, req, emit)
 	}
 	if s.run == nil {
@@ -156,11 +167,11 @@ func (s *Session) load(ctx context.Context, req Request, emit func(Event)) error
 	if s.engine != nil {
 		s.engine.Close()
 	}
-	s.engine = e
+	s.engine, s.opened = e, req
 	report := &engine.Report{}
 	sum := ""
-	if s.Hash != nil {
-		sum = s.Hash()
+	if s.InUse != nil {
+		sum = s.InUse()
 	}
 	e.DescribeModel(report, f.Model, sum)
 	s.loaded = &Loaded{
@@ -176,7 +187,6 @@ func (s *Session) load(ctx context.Context, req Request, emit func(Event)) error
 		s.loaded.Checks = append(s.loaded.Checks, check)
 	}
 	emit(Event{Loaded: s.loaded})
-	emit(Event{Done: report})
 	return nil
 }
 

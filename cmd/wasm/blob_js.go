@@ -13,6 +13,7 @@ import (
 // blobReader reads a Blob, such as a dropped file or a fetched one, piece by
 // piece: what has not been asked for stays with the browser.
 type blobReader struct {
+	name     string
 	blob     safejs.Value
 	size     int64
 	read     int64
@@ -27,7 +28,7 @@ type blobReader struct {
 // pieceBytes is what is taken from a blob at least.
 const pieceBytes = 1 << 20
 
-func newBlobReader(blob safejs.Value) (*blobReader, error) {
+func newBlobReader(name string, blob safejs.Value) (*blobReader, error) {
 	size, err := blob.Get("size")
 	if err != nil {
 		return nil, err
@@ -36,7 +37,7 @@ func newBlobReader(blob safejs.Value) (*blobReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &blobReader{blob: blob, size: int64(n)}, nil
+	return &blobReader{name: name, blob: blob, size: int64(n)}, nil
 }
 
 // fetchBlob fetches a file of the page's own folder.

@@ -45,15 +45,13 @@ func serve() error {
 		}
 	}
 	jobs := make(chan job, 64)
-	var file *blobReader
+	var opened, inUse *blobReader // the model file last opened, and that of the engine
 	s := &session.Session{
 		// A timer is what lets this one thread hear the page.
 		Yield: func() { time.Sleep(time.Microsecond) },
-		Hash: func() string {
-			if file == nil {
-				return ""
-			}
-			sum, err := file.sha256()
+		InUse: func() string {
+			inUse = opened
+			sum, err := inUse.sha256()
 			if err != nil {
 				return ""
 			}
@@ -112,19 +110,22 @@ func serve() error {
 			case name == "":
 				name = "fixture.gguf"
 				blob, err = fetchBlob(name)
-			case blob.IsNull() || blob.IsUndefined():
+			case !blob.IsNull() && !blob.IsUndefined():
+			case inUse != nil && inUse.name == name: // its device was lost
+				blob = inUse.blob
+			default:
 				err = fmt.Errorf("%s was not handed over", name)
 			}
 			if err != nil {
 				return nil, err
 			}
-			if file, err = newBlobReader(blob); err != nil {
+			if opened, err = newBlobReader(name, blob); err != nil {
 				return nil, err
 			}
-			file.progress = func(done, total int64) {
+			opened.progress = func(done, total int64) {
 				send(session.Event{ID: req.ID, Progress: &session.Progress{Step: "weights", Done: int(done), Total: int(total), Unit: "bytes"}})
 			}
-			return checkpoint.OpenGGUF(file, file.size, name)
+			return checkpoint.OpenGGUF(opened, opened.size, name)
 		}
 		s.Handle(j.request, send)
 	}
