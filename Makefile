@@ -54,7 +54,7 @@ build: setup
 # headers. The wasm is built small: without inlining (5 % smaller), and with the older garbage collector (1 %).
 site: node_modules
 	@rm -rf build/site && mkdir -p build/site/vendor
-	@cp -r web/. build/site/ && rm -f build/site/*.d.ts
+	@cp -r web/. build/site/ && rm -f build/site/*.d.ts build/site/record.mjs
 	@cp node_modules/uplot/dist/uPlot.esm.js node_modules/uplot/dist/uPlot.min.css build/site/vendor/
 	@cp "$$(go env GOROOT)/lib/wasm/wasm_exec.js" build/site/
 	@go run ./internal/fixture >build/site/fixture.gguf

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"syscall/js"
+	"time"
 )
 
 // driver is a GPUDevice of the browser. Like every function that waits for the
@@ -110,6 +111,7 @@ func (d *driver) write(m memory, offset int, data []byte) error {
 func (d *driver) read(m memory, bytes int, use func(data []byte)) error {
 	const mapModeRead = 1
 	if _, err := await(m.buf.Call("mapAsync", mapModeRead, 0, bytes)); err != nil {
+		time.Sleep(20 * time.Millisecond) // that the device was lost is told after this
 		if d.first != nil {
 			return d.first
 		}

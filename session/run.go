@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -17,6 +18,7 @@ type run struct {
 	s        *Session
 	tokens   []int         // of the prompt
 	spans    []PromptToken // likewise
+	anchor   int           // a token with text: the first of a text loses its space; -1: none
 	question []int         // read behind the compressed prompt
 	reading  compress.Needs
 	prompt   *engine.Prompt // the full cache, never touched
@@ -34,7 +36,7 @@ type run struct {
 
 func newRun(s *Session, req Request) (*run, error) {
 	tok := s.engine.Tokenizer
-	r := &run{s: s}
+	r := &run{s: s, anchor: -1}
 	var err error
 	if r.tokens, err = tok.Encode(req.Prompt, tok.AddsBOS() || req.Prompt == ""); err != nil {
 		return nil, wrong("prompt", "%w", err)
@@ -55,6 +57,9 @@ func newRun(s *Session, req Request) (*run, error) {
 	stream, at := tok.Stream(), 0
 	for _, id := range r.tokens {
 		text := stream.Next(id)
+		if r.anchor < 0 && text != "" {
+			r.anchor = id
+		}
 		to := min(at+len(text), len(req.Prompt))
 		r.spans = append(r.spans, PromptToken{ID: id, Text: text, From: at, To: to})
 		at = to
@@ -106,8 +111,9 @@ func (r *run) pin(spans []Span) error {
 	return nil
 }
 
-// compress decides and applies a plan to a copy of the full cache.
-func (r *run) compress(req Request, emit func(Event)) error {
+// compress decides and applies a plan to a copy of the full cache. If that
+// fails, the plan before it stays in force.
+func (r *run) compress(req Request) error {
 	m, err := newMethod(req)
 	if err != nil {
 		return err
@@ -126,6 +132,9 @@ func (r *run) compress(req Request, emit func(Event)) error {
 	}
 	start := time.Now()
 	plan, signals, _, err := r.prompt.Decide(m)
+	if err != nil && req.Budget > 0 { // the budget is out of this cache's reach
+		return wrong("budget", "%w", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -148,14 +157,14 @@ func (r *run) compress(req Request, emit func(Event)) error {
 	engine.DescribeMethod(r.report, m, plan, signals)
 	cache.Describe(r.report)
 	r.report.SetTiming(r.prefillTime, r.compressTime, 0)
-	emit(Event{Plan: r.describePlan()})
 	return nil
 }
 
-// generate writes a text behind the compressed prompt and `behind`, and beside
-// it what the full cache would have written.
-func (r *run) generate(ctx context.Context, req Request, behind []int, emit func(Event)) error {
+// generate writes a text behind the compressed prompt, the question and what is
+// written of it already, and beside it what the full cache would have written.
+func (r *run) generate(ctx context.Context, req Request, written []int, emit func(Event)) error {
 	e := r.s.engine
+	behind := slices.Concat(r.question, written)
 	sampler, err := newSampler(req)
 	if err != nil {
 		return err
@@ -192,7 +201,7 @@ func (r *run) generate(ctx context.Context, req Request, behind []int, emit func
 	}
 	defer watch.Free()
 
-	r.report.Tokens, r.written = []engine.TokenReport{}, nil
+	r.report.Tokens, r.written = []engine.TokenReport{}, slices.Clone(written)
 	stream, fullStream := e.Tokenizer.Stream(), e.Tokenizer.Stream()
 	for _, id := range text {
 		stream.Next(id)
@@ -206,7 +215,7 @@ func (r *run) generate(ctx context.Context, req Request, behind []int, emit func
 			fullWritten++
 		}
 		r.report.AddToken(t, piece)
-		cache.Describe(r.report)
+		r.describeCache(cache)
 		r.written = append(r.written, t.ID)
 		emit(Event{Token: &Token{
 			Index: len(r.written) - 1, ID: t.ID, Text: piece, Logprob: t.Logprob,
@@ -226,7 +235,7 @@ func (r *run) generate(ctx context.Context, req Request, behind []int, emit func
 		return ctx.Err()
 	})
 	r.report.SetTiming(r.prefillTime, r.compressTime, time.Since(start))
-	if err != nil {
+	if err != nil && !errors.Is(err, context.Canceled) { // a stopped text has its report too
 		return err
 	}
 	fullText, err := e.Tokenizer.Decode(shadow.Text())
@@ -238,6 +247,13 @@ func (r *run) generate(ctx context.Context, req Request, behind []int, emit func
 	return nil
 }
 
+// describeCache reports what a text's cache weighs, and the peak since the
+// prompt was compressed.
+func (r *run) describeCache(cache *engine.Cache) {
+	cache.Describe(r.report)
+	r.report.Cache.BytesPeak = max(cache.Peak(), r.cache.Peak())
+}
+
 // branch continues from another token: the text before it is read again behind
 // the compressed prompt, and both columns go on from there.
 func (r *run) branch(ctx context.Context, req Request, emit func(Event)) error {
@@ -247,8 +263,8 @@ func (r *run) branch(ctx context.Context, req Request, emit func(Event)) error {
 	if req.Choice < 0 || req.Choice >= r.s.engine.Config.VocabSize {
 		return wrong("choice", "the model has no token %d", req.Choice)
 	}
-	behind := slices.Concat(r.question, r.written[:req.Token], []int{req.Choice})
-	return r.generate(ctx, req, behind, emit)
+	written := slices.Concat(r.written[:req.Token], []int{req.Choice})
+	return r.generate(ctx, req, written, emit)
 }
 
 // likeliest returns the ten likeliest tokens.
@@ -262,8 +278,12 @@ func (r *run) likeliest(logits []float32) []Candidate {
 	norm := ref.LogSumExp(wide)
 	var out []Candidate
 	for _, id := range ids[:min(n, len(ids))] {
-		text, err := r.s.engine.Tokenizer.Decode([]int{id})
-		if err != nil || text == "" {
+		after := r.s.engine.Tokenizer.Stream()
+		if r.anchor >= 0 {
+			after.Next(r.anchor)
+		}
+		text := after.Next(id)
+		if text == "" { // a special token, or a part of a character
 			text = r.s.engine.Tokenizer.Piece(id)
 		}
 		out = append(out, Candidate{ID: id, Text: text, Logprob: wide[id] - norm})

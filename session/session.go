@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"keyfold/compress"
@@ -85,7 +86,7 @@ func (s *Session) Handle(req Request, emit func(Event)) {
 	case errors.As(err, &usage):
 		failed.Usage, failed.Field = true, usage.field
 	case errors.Is(err, compress.ErrUsage):
-		failed.Usage, failed.Field = true, "method"
+		failed.Usage, failed.Field = true, "options"
 	case errors.Is(err, context.Canceled):
 		failed.Message = "stopped"
 	}
@@ -116,16 +117,18 @@ func (s *Session) handle(ctx context.Context, req Request, emit func(Event)) err
 	}
 	switch req.Do {
 	case "plan":
-		if err := s.run.compress(req, emit); err != nil {
+		if err := s.run.compress(req); err != nil {
 			return err
 		}
+		emit(Event{Plan: s.run.describePlan()})
 		emit(Event{Done: s.run.report})
 		return nil
 	case "replan":
-		if err := s.run.compress(req, emit); err != nil {
+		if err := s.run.compress(req); err != nil {
 			return err
 		}
-		return s.run.generate(ctx, req, s.run.question, emit)
+		emit(Event{Plan: s.run.describePlan()})
+		return s.run.generate(ctx, req, nil, emit)
 	case "branch":
 		return s.run.branch(ctx, req, emit)
 	case "cell":
@@ -227,25 +230,25 @@ func (s *Session) start(ctx context.Context, req Request, emit func(Event)) erro
 	if err != nil {
 		return err
 	}
-	if s.run != nil {
-		s.run.free()
-	}
-	s.run = nil
-	emit(Event{Prompt: &Prompt{Tokens: next.spans}})
 	start := time.Now()
 	if err := next.read(ctx, kv, emit); err != nil {
 		return err
 	}
 	next.prefillTime = time.Since(start)
-	if err := next.pin(req.Pins); err != nil {
+	if err = next.pin(req.Pins); err == nil {
+		err = next.compress(req)
+	}
+	if err != nil { // the run before it is still there
 		next.free()
 		return err
 	}
-	s.run = next
-	if err := next.compress(req, emit); err != nil {
-		return err
+	if s.run != nil {
+		s.run.free()
 	}
-	return next.generate(ctx, req, next.question, emit)
+	s.run = next
+	emit(Event{Prompt: &Prompt{Tokens: next.spans}})
+	emit(Event{Plan: next.describePlan()})
+	return next.generate(ctx, req, nil, emit)
 }
 
 func newMethod(req Request) (compress.Method, error) {
@@ -259,7 +262,16 @@ func newMethod(req Request) (compress.Method, error) {
 	if name == "" {
 		name = "full"
 	}
-	return compress.New(compress.Settings{Name: name, Budget: req.Budget, Options: req.Options, Seed: uint32(req.Seed)})
+	m, err := compress.New(compress.Settings{Name: name, Budget: req.Budget, Options: req.Options, Seed: uint32(req.Seed)})
+	switch {
+	case err == nil:
+		return m, nil
+	case !slices.Contains(compress.Names(), name):
+		return nil, wrong("method", "%w", err)
+	case req.Budget != 0 && !compress.TakesBudget(name):
+		return nil, wrong("budget", "%w", err)
+	}
+	return nil, wrong("options", "%w", err)
 }
 
 func newSampler(req Request) (engine.Sampler, error) {

@@ -188,6 +188,12 @@ func TestBranch(t *testing.T) {
 	if got := tokensOf(p.must(branch)); !slices.Equal(got, ids[4:]) {
 		t.Errorf("continuing as written gives %v, want %v", got, ids[4:])
 	}
+	// A branch of a branch keeps what was written before both.
+	second := branch
+	second.Token, second.Choice, second.N = 6, ids[6], len(ids)-7
+	if got := tokensOf(p.must(second)); !slices.Equal(got, ids[7:]) {
+		t.Errorf("continuing the branch as written gives %v, want %v", got, ids[7:])
+	}
 	p.must(run)
 	branch.Token = len(ids)
 	p.refused(branch, "token", "want 0 to")
@@ -292,8 +298,8 @@ func TestStopAndStep(t *testing.T) {
 			}
 		}
 	})
-	if tokens != 3 || last.Failed == nil || last.Failed.Message != "stopped" {
-		t.Errorf("stopped after %d tokens with %+v", tokens, last)
+	if tokens != 3 || last.Done == nil || len(last.Done.Tokens) != 3 {
+		t.Errorf("stopped after %d tokens with %+v, want a report of 3", tokens, last)
 	}
 	// A stopped run can be planned again, and a new one made.
 	p.must(Request{Do: "replan", Method: "window", N: 2})
@@ -333,7 +339,9 @@ func TestBadRequests(t *testing.T) {
 		{"seed", "want 0 to", func(r *Request) { r.Seed = -1 }},
 		{"budget", "want 0 < R <= 1", func(r *Request) { r.Budget = 2 }},
 		{"method", `unknown method "h2o"`, func(r *Request) { r.Method = "h2o" }},
-		{"method", "unknown option", func(r *Request) { r.Options = map[string]string{"x": "1"} }},
+		{"options", "unknown option", func(r *Request) { r.Options = map[string]string{"x": "1"} }},
+		{"budget", "want none", func(r *Request) { r.Method, r.Budget = "gvote", 0.5 }},
+		{"budget", "out of reach", func(r *Request) { r.Method, r.Budget = "kvmerger", 0.01 }},
 		{"sampler", "top-p is 3", func(r *Request) { r.Sampler = &Sampler{TopP: 3, RepeatPenalty: 1} }},
 		{"do", "unknown request", func(r *Request) { r.Do = "dance" }},
 	} {

@@ -46,7 +46,10 @@ export function watch() {
     /** @type {any[] | null} */
     let last = null;
     return (...inputs) => {
-        const same = last !== null && last.length === inputs.length && inputs.every((v, i) => Object.is(v, /** @type {any[]} */ (last)[i]));
+        const same =
+            last !== null &&
+            last.length === inputs.length &&
+            inputs.every((v, i) => Object.is(v, /** @type {any[]} */ (last)[i]));
         last = inputs;
         return !same;
     };
@@ -58,7 +61,12 @@ export function watch() {
  * @param {...string} paragraphs
  */
 export function explain(summary, ...paragraphs) {
-    return h("details", { class: "how" }, h("summary", { text: summary }), ...paragraphs.map((text) => h("p", { text })));
+    return h(
+        "details",
+        { class: "how" },
+        h("summary", { text: summary }),
+        ...paragraphs.map((text) => h("p", { text })),
+    );
 }
 
 /** Whether the reader asked for little movement. */

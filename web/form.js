@@ -36,22 +36,52 @@
 
 /** @type {Form} */
 export const defaults = {
-    model: "", device: "auto", preset: "free", prompt: "", question: "", fact: "", answer: "", length: "short", depth: "25",
-    method: "kvmerger", budget: "0.35", options: {}, kv: "f16", seed: "1", n: "60",
-    temperature: "0", top_k: "0", top_p: "0.9", min_p: "0", repeat_penalty: "1", pins: [],
+    model: "",
+    device: "auto",
+    preset: "free",
+    prompt: "",
+    question: "",
+    fact: "",
+    answer: "",
+    length: "short",
+    depth: "25",
+    method: "kvmerger",
+    budget: "0.35",
+    options: {},
+    kv: "f16",
+    seed: "1",
+    n: "60",
+    temperature: "0",
+    top_k: "0",
+    top_p: "0.9",
+    min_p: "0",
+    repeat_penalty: "1",
+    pins: [],
 };
 
 /** @type {Object<string, {label: string, low: number, high: number, above?: boolean, whole?: boolean, want: string}>} */
 const numbers = {
     seed: { label: "The seed", low: 0, high: 4294967295, whole: true, want: "a whole number from 0 to 4294967295" },
     n: { label: "The length", low: 1, high: 65536, whole: true, want: "a whole number of tokens from 1 to 65536" },
-    budget: { label: "The budget", low: 0, high: 1, above: true, want: "kept / total, more than 0 and at most 1, or nothing" },
+    budget: {
+        label: "The budget",
+        low: 0,
+        high: 1,
+        above: true,
+        want: "kept / total, more than 0 and at most 1, or nothing",
+    },
     depth: { label: "The depth", low: 0, high: 100, want: "a number from 0 to 100 percent" },
     temperature: { label: "The temperature", low: 0, high: 100, want: "a number from 0 to 100" },
     top_k: { label: "Top-k", low: 0, high: 1000000, whole: true, want: "a whole number, 0 for off" },
     top_p: { label: "Top-p", low: 0, high: 1, above: true, want: "more than 0 and at most 1" },
     min_p: { label: "Min-p", low: 0, high: 1, want: "a number from 0 to 1" },
-    repeat_penalty: { label: "The repeat penalty", low: 0, high: 100, above: true, want: "a number above 0, at most 100" },
+    repeat_penalty: {
+        label: "The repeat penalty",
+        low: 0,
+        high: 100,
+        above: true,
+        want: "a number above 0, at most 100",
+    },
 };
 
 /** @type {Object<string, string[]>} */
@@ -70,8 +100,12 @@ export function check(form, methods) {
         const text = String(form[/** @type {keyof Form} */ (key)]).trim();
         if (key === "budget" && text === "") continue;
         const value = Number(text);
-        const ok = text !== "" && Number.isFinite(value) && value <= spec.high && (spec.above ? value > spec.low : value >= spec.low)
-            && (!spec.whole || Number.isInteger(value));
+        const ok =
+            text !== "" &&
+            Number.isFinite(value) &&
+            value <= spec.high &&
+            (spec.above ? value > spec.low : value >= spec.low) &&
+            (!spec.whole || Number.isInteger(value));
         if (!ok) faults[key] = `${spec.label} is ${text === "" ? "empty" : brief(text)}, want ${spec.want}.`;
     }
     for (const [key, allowed] of Object.entries(choices)) {
@@ -112,19 +146,45 @@ function brief(text) {
 export function toRequest(form, method) {
     /** @type {Request} */
     const request = {
-        do: "run", prompt: form.prompt, question: form.question, method: form.method, options: { ...form.options },
-        kv: form.kv, seed: Number(form.seed), n: Number(form.n), pins: form.pins,
+        do: "run",
+        prompt: form.prompt,
+        question: form.question,
+        method: form.method,
+        options: { ...form.options },
+        kv: form.kv,
+        seed: Number(form.seed),
+        n: Number(form.n),
+        pins: form.pins,
         sampler: {
-            temperature: Number(form.temperature), top_k: Number(form.top_k), top_p: Number(form.top_p),
-            min_p: Number(form.min_p), repeat_penalty: Number(form.repeat_penalty),
+            temperature: Number(form.temperature),
+            top_k: Number(form.top_k),
+            top_p: Number(form.top_p),
+            min_p: Number(form.min_p),
+            repeat_penalty: Number(form.repeat_penalty),
         },
     };
     if (method?.takes_budget && form.budget.trim() !== "") request.budget = Number(form.budget);
     return request;
 }
 
-const inLink = ["model", "device", "method", "budget", "prompt", "question", "fact", "answer", "seed", "n", "kv",
-    "temperature", "top_k", "top_p", "min_p", "repeat_penalty"];
+const inLink = [
+    "model",
+    "device",
+    "method",
+    "budget",
+    "prompt",
+    "question",
+    "fact",
+    "answer",
+    "seed",
+    "n",
+    "kv",
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "repeat_penalty",
+];
 
 /**
  * The part of a URL behind "#" that reproduces a run.

@@ -137,11 +137,21 @@ export function openRecording(recording) {
     function find(request) {
         const same = recording.exchanges.filter(({ request: r }) => {
             switch (request.do) {
-                case "plan": case "replan": case "run":
+                case "plan":
+                case "replan":
+                case "run":
                     return (r.do === "run" || r.do === "replan" || r.do === "plan") && r.method === request.method;
-                case "cell": case "map": case "ballots":
-                    return r.do === request.do && r.layer === request.layer && r.head === request.head
-                        && (request.do !== "cell" || r.row === request.row) && r.budget === shown.budget && r.method === shown.method;
+                case "cell":
+                case "map":
+                case "ballots":
+                    return (
+                        r.do === request.do &&
+                        r.layer === request.layer &&
+                        r.head === request.head &&
+                        (request.do !== "cell" || r.row === request.row) &&
+                        r.budget === shown.budget &&
+                        r.method === shown.method
+                    );
                 default:
                     return false;
             }
@@ -162,7 +172,8 @@ export function openRecording(recording) {
                 return event;
             }
             if (exchange.request.method) shown = exchange.request;
-            const events = request.do === "plan" ? exchange.events.filter((e) => e.prompt || e.plan || e.done) : exchange.events;
+            const events =
+                request.do === "plan" ? exchange.events.filter((e) => e.prompt || e.plan || e.done) : exchange.events;
             events.forEach(onEvent);
             return events[events.length - 1];
         },

@@ -49,7 +49,8 @@ export const presets = [
     { key: "fact", label: "Hide a fact", prompt: "", question: " Tim was hungry. He wanted to eat his" },
     { key: "story", label: "A story", prompt: story.slice(0, 8).join(" "), question: "" },
     {
-        key: "sums", label: "Arithmetic",
+        key: "sums",
+        label: "Arithmetic",
         prompt: "2 + 2 = 4. 3 + 1 = 4. 4 + 5 = 9. 1 + 1 = 2. 6 + 2 = 8. 5 + 2 = 7. 3 + 3 = 6. 7 + 2 = 9. 4 + 4 = 8. 1 + 6 = 7.",
         question: " 5 + 3 =",
     },

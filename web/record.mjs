@@ -12,8 +12,9 @@ import { basename } from "node:path";
 import vm from "node:vm";
 
 const [wasm, glue, model] = process.argv.slice(2);
-const prompt = "Once upon a time, there was a little boy named Tim. Tim liked to eat cake. One day, a girl named Sue came to the park. "
-    + "She saw a bird in a tall tree. The bird was sad because it could not find its nest.";
+const prompt =
+    "Once upon a time, there was a little boy named Tim. Tim liked to eat cake. One day, a girl named Sue came to the park. " +
+    "She saw a bird in a tall tree. The bird was sad because it could not find its nest.";
 const fact = "Tim liked to eat cake.";
 const answer = "cake";
 const question = " Tim was hungry. He wanted to eat his";
@@ -61,7 +62,10 @@ const events = await record(main);
 if (events[0].prompt.tokens.length > 250) throw new Error("slots do not fit in a byte: shorten the prompt");
 const plan = events.find((e) => e.plan).plan;
 /** @param {any} p */
-const merged = (p) => p.n.map((/** @type {number} */ n, /** @type {number} */ row) => ({ n, row })).filter((/** @type {any} */ r) => r.n > 1);
+const merged = (p) =>
+    p.n
+        .map((/** @type {number} */ n, /** @type {number} */ row) => ({ n, row }))
+        .filter((/** @type {any} */ r) => r.n > 1);
 /** @type {number[]} */
 const setsPerHead = plan.heads.map((/** @type {any} */ p) => merged(p).length);
 const most = setsPerHead.indexOf(Math.max(...setsPerHead)); // the head with the most to show
@@ -69,7 +73,8 @@ const head = { layer: Math.floor(most / plan.kv_heads), head: most % plan.kv_hea
 const rows = merged(plan.heads[most]);
 const deepest = rows.toSorted((/** @type {any} */ a, /** @type {any} */ b) => a.n - b.n)[rows.length - 1];
 const mine = { method: main.method, budget: main.budget };
-for (const { row } of rows.filter((/** @type {any} */ r) => r !== deepest)) await record({ do: "cell", ...head, row }, mine);
+for (const { row } of rows.filter((/** @type {any} */ r) => r !== deepest))
+    await record({ do: "cell", ...head, row }, mine);
 await record({ do: "cell", ...head, row: deepest.row }, mine);
 await record({ do: "map", ...head }, mine);
 for (const budget of [1, 0.7, 0.5, 0.2, 0.1, 0.05]) await record({ ...main, do: "replan", budget });
@@ -80,7 +85,13 @@ await record({ do: "ballots", ...head }, { method: "gvote" });
 // 3. Make it small.
 const digits = (/** @type {number} */ x, /** @type {number} */ n) => Number(x.toFixed(n));
 /** As one byte per number, (number + plus) * times. link.js unpacks it. @param {number[]} list @param {number} plus @param {number} times */
-const pack = (list, plus, times) => ({ packed: [Buffer.from(list.map((x) => Math.max(0, Math.min(255, Math.round((x + plus) * times))))).toString("base64"), plus, digits(times, 3)] });
+const pack = (list, plus, times) => ({
+    packed: [
+        Buffer.from(list.map((x) => Math.max(0, Math.min(255, Math.round((x + plus) * times))))).toString("base64"),
+        plus,
+        digits(times, 3),
+    ],
+});
 const short = (/** @type {number[]} */ list, /** @type {number} */ n) => list.map((x) => digits(x, n));
 exchanges.forEach(({ request, events: list }, which) => {
     for (const event of list) {
@@ -99,7 +110,8 @@ exchanges.forEach(({ request, events: list }, which) => {
             event.plan.ms = digits(event.plan.ms, 2);
         }
         if (event.token) {
-            const t = event.token, n = which === 0 ? 10 : 0;
+            const t = event.token,
+                n = which === 0 ? 10 : 0;
             for (const key of ["kl", "delta_nll", "logprob"]) t[key] = digits(t[key], 4);
             t.ms = digits(t.ms, 1);
             for (const key of ["top", "top_full"]) {
@@ -117,7 +129,11 @@ exchanges.forEach(({ request, events: list }, which) => {
 });
 const recording = {
     note: `${basename(model, ".gguf")} on the CPU in WebAssembly.`,
-    loaded, request: main, fact, answer, exchanges,
+    loaded,
+    request: main,
+    fact,
+    answer,
+    exchanges,
 };
 delete loaded.id;
 process.stdout.write(`${JSON.stringify(recording)}\n`);

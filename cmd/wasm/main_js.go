@@ -62,7 +62,7 @@ func serve() error {
 		// Nothing here may wait: this is the event loop.
 		j := job{}
 		if err := decode(args[0], &j.request); err != nil {
-			send(session.Event{Failed: &session.Failed{Message: err.Error(), Usage: true}})
+			send(session.Event{ID: j.request.ID, Failed: &session.Failed{Message: err.Error(), Usage: true}})
 			return nil
 		}
 		j.blob = args[1]

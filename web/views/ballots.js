@@ -6,22 +6,44 @@ import { count } from "../format.js";
 
 /**
  * @param {HTMLElement} root
- * @param {import("../app.js").Actions} actions
+ * @param {import("../actions.js").Actions} actions
  */
 export function createBallots(root, actions) {
-    const fetchButton = h("button", { type: "button", text: "Fetch the ballots", onclick: () => actions.fetchBallots() });
+    const fetchButton = h("button", {
+        type: "button",
+        text: "Fetch the ballots",
+        onclick: () => actions.fetchBallots(),
+    });
     const play = h("button", { type: "button", text: "Play", onclick: () => toggle() });
-    const next = h("button", { type: "button", text: "Next round", onclick: () => show(Math.min(rounds(), shown + 1)) });
-    const canvas = h("canvas", { class: "ballots", width: "1", height: "1", role: "img", "aria-label": "Ballots; none fetched yet" });
+    const next = h("button", {
+        type: "button",
+        text: "Next round",
+        onclick: () => show(Math.min(rounds(), shown + 1)),
+    });
+    const canvas = h("canvas", {
+        class: "ballots",
+        width: "1",
+        height: "1",
+        role: "img",
+        "aria-label": "Ballots; none fetched yet",
+    });
     const about = h("p", { class: "facts", "aria-live": "polite" });
     const perHead = h("p", { class: "small quiet" });
-    root.append(h("p", { class: "row" }, fetchButton, play, next), canvas, about, perHead,
-        explain("How is this computed?",
+    root.append(
+        h("p", { class: "row" }, fetchButton, play, next),
+        canvas,
+        about,
+        perHead,
+        explain(
+            "How is this computed?",
             "B_step is how many keys hold p_nuc of the last prompt query’s attention. The samples are hidden states drawn from a Gaussian fitted to the prompt’s own, projected to queries and rotated to the next positions. Each votes for the B_step keys with its largest logits. The last query’s own keys vote first (include_c0).",
-            "Each line is a round, each mark a slot that got a vote in it, from the first slot on the left to the last on the right; the bottom line is the union so far: one vote is enough to stay. Nobody sets the size, it falls out of the votes (compress/gvote.go)."));
+            "Each line is a round, each mark a slot that got a vote in it, from the first slot on the left to the last on the right; the bottom line is the union so far: one vote is enough to stay. Nobody sets the size, it falls out of the votes (compress/gvote.go).",
+        ),
+    );
     /** @type {import("../protocol.js").Ballots | null} */
     let ballots = null;
-    let slots = 1, shown = 0;
+    let slots = 1,
+        shown = 0;
     /** @type {ReturnType<typeof setInterval> | undefined} */
     let timer;
     const rounds = () => ballots?.rounds.length ?? 0;
@@ -53,10 +75,12 @@ export function createBallots(root, actions) {
             about.textContent = "";
             return;
         }
-        const line = 22, width = 720;
+        const line = 22,
+            width = 720;
         canvas.width = width;
         canvas.height = line * (rounds() + 1) + 8;
-        const step = width / slots, mark = Math.max(1, step - (step > 3 ? 1 : 0));
+        const step = width / slots,
+            mark = Math.max(1, step - (step > 3 ? 1 : 0));
         /** @type {Set<number>} */
         const union = new Set();
         ballots.rounds.slice(0, n).forEach((votes, round) => {
@@ -73,8 +97,9 @@ export function createBallots(root, actions) {
     }
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show(shown));
 
-    const changed = watch(), labelled = watch();
-    return (/** @type {import("../app.js").State} */ s) => {
+    const changed = watch(),
+        labelled = watch();
+    return (/** @type {import("../store.js").State} */ s) => {
         const plan = s.run?.plan;
         if (changed(s.ballots)) {
             stop();
@@ -88,9 +113,21 @@ export function createBallots(root, actions) {
             const votes = plan?.method === "gvote";
             fetchButton.disabled = !votes;
             fetchButton.textContent = `Fetch the ballots of layer ${s.selected.layer}, KV head ${s.selected.head}`;
-            if (!s.ballots) about.textContent = votes ? "Not fetched yet." : "Only GVote votes. Choose gvote and run, or compress again.";
-            perHead.textContent = votes && plan ? `The budgets that fell out, in slots per KV head, layer by layer: ${Array.from({ length: plan.layers }, (_, l) =>
-                plan.heads.slice(l * plan.kv_heads, (l + 1) * plan.kv_heads).map((p) => p.pivot.length).join(" ")).join(" \u00B7 ")}; of ${plan.slots}.` : "";
+            if (!s.ballots)
+                about.textContent = votes
+                    ? "Not fetched yet."
+                    : "Only GVote votes. Choose gvote and run, or compress again.";
+            perHead.textContent =
+                votes && plan
+                    ? `The budgets that fell out, in slots per KV head, layer by layer: ${Array.from(
+                          { length: plan.layers },
+                          (_, l) =>
+                              plan.heads
+                                  .slice(l * plan.kv_heads, (l + 1) * plan.kv_heads)
+                                  .map((p) => p.pivot.length)
+                                  .join(" "),
+                      ).join(" \u00B7 ")}; of ${plan.slots}.`
+                    : "";
         }
     };
 }

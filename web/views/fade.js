@@ -9,27 +9,46 @@ import { shownToken } from "./token.js";
 
 /**
  * @param {HTMLElement} root
- * @param {import("../app.js").Actions} actions
+ * @param {import("../actions.js").Actions} actions
  */
 export function createFade(root, actions) {
-    const strip = h("p", { class: "strip fade", tabindex: "0", "aria-label": "The prompt, token by token; select words to pin them" });
+    const strip = h("p", {
+        class: "strip fade",
+        tabindex: "0",
+        "aria-label": "The prompt, token by token; select words to pin them",
+    });
     const about = h("p", { class: "facts small", "aria-live": "off" });
     const pin = h("button", { type: "button", disabled: true, text: "Never forget the selection" });
     const verdict = h("p", { class: "verdict" });
     const attention = h("p", { class: "small quiet" });
-    root.append(verdict, strip, about, attention, h("p", { class: "row" }, pin),
-        explain("How is this drawn?",
+    root.append(
+        verdict,
+        strip,
+        about,
+        attention,
+        h("p", { class: "row" }, pin),
+        explain(
+            "How is this drawn?",
             "Every KV head of every layer decides for itself. A token is as dark as its share of a slot, mean over all heads: 1 where it has one of its own, 1/n where n tokens are folded into one, 0 where it was dropped. The mean over all tokens is kept / total. The hidden fact is underlined, pinned words have a line above them.",
-            "The tint is the attention that the token looked at above paid to each prompt token: mean over all layers and heads of the compressed cache, a folded slot’s share divided among its tokens by their Gaussian weights; the strongest is fully tinted."));
+            "The tint is the attention that the token looked at above paid to each prompt token: mean over all layers and heads of the compressed cache, a folded slot’s share divided among its tokens by their Gaussian weights; the strongest is fully tinted.",
+        ),
+    );
 
     /** @returns {import("../protocol.js").Span | null} */
     function selected() {
         const selection = getSelection();
         if (!selection || selection.isCollapsed || selection.rangeCount === 0) return null;
         const range = selection.getRangeAt(0);
-        const inside = spans.filter((span) => range.intersectsNode(span) && (span.firstChild ? range.comparePoint(span.firstChild, 0) <= 0 || range.comparePoint(span.firstChild, 0) === 0 : true));
+        const inside = spans.filter(
+            (span) =>
+                range.intersectsNode(span) &&
+                (span.firstChild
+                    ? range.comparePoint(span.firstChild, 0) <= 0 || range.comparePoint(span.firstChild, 0) === 0
+                    : true),
+        );
         if (!strip.contains(range.commonAncestorContainer) || inside.length === 0) return null;
-        const first = prompt[spans.indexOf(inside[0])], last = prompt[spans.indexOf(inside[inside.length - 1])];
+        const first = prompt[spans.indexOf(inside[0])],
+            last = prompt[spans.indexOf(inside[inside.length - 1])];
         return first && last && first.from < last.to ? { from: first.from, to: last.to } : null;
     }
     document.addEventListener("selectionchange", () => {
@@ -45,7 +64,8 @@ export function createFade(root, actions) {
         actions.word(token instanceof HTMLElement ? Number(token.dataset.slot) : -1);
     });
     strip.addEventListener("mouseleave", () => actions.word(-1));
-    strip.addEventListener("keydown", (event) => { // the arrow keys walk through the tokens
+    strip.addEventListener("keydown", (event) => {
+        // the arrow keys walk through the tokens
         const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
         if (!step || event.shiftKey || prompt.length === 0) return;
         event.preventDefault();
@@ -57,9 +77,14 @@ export function createFade(root, actions) {
     /** @type {import("../protocol.js").PromptToken[]} */
     let prompt = [];
     let word = -1;
-    const textChanged = watch(), planChanged = watch(), tintChanged = watch(), wordChanged = watch(), pinsChanged = watch();
-    return (/** @type {import("../app.js").State} */ s) => {
-        const r = s.run, plan = r?.plan ?? null;
+    const textChanged = watch(),
+        planChanged = watch(),
+        tintChanged = watch(),
+        wordChanged = watch(),
+        pinsChanged = watch();
+    return (/** @type {import("../store.js").State} */ s) => {
+        const r = s.run,
+            plan = r?.plan ?? null;
         prompt = r?.prompt ?? [];
         const whole = plan !== null && prompt.length === plan.slots;
         if (textChanged(prompt)) {
@@ -77,15 +102,21 @@ export function createFade(root, actions) {
             verdict.textContent = sayFact(plan, fact);
         }
         if (pinsChanged(s.form.pins, prompt, r?.request.pins)) {
-            const pinned = new Set((s.form.pins).flatMap((p) => slotsOf(prompt, p)));
+            const pinned = new Set(s.form.pins.flatMap((p) => slotsOf(prompt, p)));
             spans.forEach((span, i) => span.classList.toggle("pinned", pinned.has(i)));
         }
-        const index = shownToken(s), token = r?.tokens[index];
-        if (tintChanged(token?.attended, prompt)) {
+        const index = shownToken(s),
+            token = r?.tokens[index];
+        if (tintChanged(token, prompt)) {
             const attended = token && token.attended.length === prompt.length ? token.attended : [];
             const most = Math.max(1e-9, ...attended);
             spans.forEach((span, i) => span.style.setProperty("--tint", String((attended[i] ?? 0) / most)));
-            attention.textContent = attended.length > 0 && token ? `Tinted: what token ${index + 1}, ${quoted(token.text)}, attended to; at most ${percent(most, 1)} on one token.` : "";
+            attention.textContent =
+                attended.length > 0 && token
+                    ? `Tinted: what token ${index + 1}, ${quoted(token.text)}, attended to; at most ${percent(most, 1)} on one token.`
+                    : token
+                      ? `What token ${index + 1} attended to was not measured: it was drawn from what reading had left.`
+                      : "";
         }
         if (wordChanged(s.word, plan, prompt)) {
             word = s.word;
@@ -115,5 +146,5 @@ function sayFact(plan, fact) {
         sum.dropped += f.dropped;
     }
     const all = fact.length * plan.heads.length;
-    return `Your fact is ${fact.length} tokens in ${plan.heads.length} heads: ${percent(sum.kept / all)} kept as they were, ${percent((sum.pivot + sum.folded) / all)} folded, ${percent(sum.dropped / all)} dropped.`;
+    return `Your fact is ${fact.length} tokens in ${plan.heads.length} heads: ${percent(sum.kept / all, 1)} kept as they were, ${percent((sum.pivot + sum.folded) / all, 1)} folded, ${percent(sum.dropped / all, 1)} dropped.`;
 }

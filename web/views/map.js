@@ -6,34 +6,52 @@ import { headOf, sets } from "../plan.js";
 
 /**
  * @param {HTMLElement} root
- * @param {import("../app.js").Actions} actions
+ * @param {import("../actions.js").Actions} actions
  */
 export function createMap(root, actions) {
     const button = h("button", { type: "button", text: "Draw this head’s map", onclick: () => actions.drawMap() });
-    const canvas = h("canvas", { class: "map", width: "1", height: "1", role: "img", "aria-label": "Map of key similarities; none drawn yet" });
+    const canvas = h("canvas", {
+        class: "map",
+        width: "1",
+        height: "1",
+        role: "img",
+        "aria-label": "Map of key similarities; none drawn yet",
+    });
     const about = h("p", { class: "facts small" });
-    root.append(h("p", { class: "row" }, button), canvas, about,
-        explain("How is this computed?",
-            "Pixel (i, j) is the cosine of the keys in slots i and j, after rotation, before compression, from no colour at 0 or less to full colour at 1. The frames on the diagonal are the merging sets of the plan in force: KVMerger only ever folds neighbours, and only where the band along the diagonal is strong."));
-    /** @type {import("../app.js").State | null} */
+    root.append(
+        h("p", { class: "row" }, button),
+        canvas,
+        about,
+        explain(
+            "How is this computed?",
+            "Pixel (i, j) is the cosine of the keys in slots i and j, after rotation, before compression, from no colour at 0 or less to full colour at 1. The frames on the diagonal are the merging sets of the plan in force: KVMerger only ever folds neighbours, and only where the band along the diagonal is strong.",
+        ),
+    );
+    /** @type {import("../store.js").State | null} */
     let latest = null;
     canvas.addEventListener("mousemove", (event) => {
-        const map = latest?.map, prompt = latest?.run?.prompt ?? [];
+        const map = latest?.map,
+            prompt = latest?.run?.prompt ?? [];
         if (!map) return;
         const box = canvas.getBoundingClientRect();
-        const i = Math.floor((event.clientY - box.top) / box.height * map.slots), j = Math.floor((event.clientX - box.left) / box.width * map.slots);
+        const i = Math.floor(((event.clientY - box.top) / box.height) * map.slots),
+            j = Math.floor(((event.clientX - box.left) / box.width) * map.slots);
         const cosine = map.cosine[i * map.slots + j];
-        if (cosine !== undefined) about.textContent = `slots ${i} ${quoted(prompt[i]?.text ?? "")} and ${j} ${quoted(prompt[j]?.text ?? "")}: cos ${cosine.toFixed(3)}`;
+        if (cosine !== undefined)
+            about.textContent = `slots ${i} ${quoted(prompt[i]?.text ?? "")} and ${j} ${quoted(prompt[j]?.text ?? "")}: cos ${cosine.toFixed(3)}`;
     });
 
     function draw() {
-        const s = latest, map = s?.map, context = canvas.getContext("2d");
+        const s = latest,
+            map = s?.map,
+            context = canvas.getContext("2d");
         canvas.hidden = !map;
         if (!s || !map || !context) return;
         const scale = Math.max(1, Math.floor(720 / map.slots));
         const size = map.slots * scale;
         canvas.width = canvas.height = size;
-        const [r, g, b] = rgb(cssVariable("--accent")), [pr, pg, pb] = rgb(cssVariable("--paper"));
+        const [r, g, b] = rgb(cssVariable("--accent")),
+            [pr, pg, pb] = rgb(cssVariable("--paper"));
         const image = context.createImageData(map.slots, map.slots);
         map.cosine.forEach((cosine, i) => {
             const v = Math.max(0, Math.min(1, cosine));
@@ -48,13 +66,18 @@ export function createMap(root, actions) {
         const runs = head ? sets(head) : [];
         context.strokeStyle = cssVariable("--ink");
         context.lineWidth = 2;
-        for (const { from, to } of runs) context.strokeRect(from * scale, from * scale, (to - from) * scale, (to - from) * scale);
-        canvas.setAttribute("aria-label", `Cosine of all pairs of ${map.slots} keys of layer ${map.layer}, KV head ${map.head}, with ${runs.length} merging sets framed on the diagonal`);
+        for (const { from, to } of runs)
+            context.strokeRect(from * scale, from * scale, (to - from) * scale, (to - from) * scale);
+        canvas.setAttribute(
+            "aria-label",
+            `Cosine of all pairs of ${map.slots} keys of layer ${map.layer}, KV head ${map.head}, with ${runs.length} merging sets framed on the diagonal`,
+        );
         about.textContent = `Layer ${map.layer}, KV head ${map.head}: ${map.slots} slots, ${runs.length} merging sets. Point at it for a pair.`;
     }
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-    const changed = watch(), labelled = watch();
-    return (/** @type {import("../app.js").State} */ s) => {
+    const changed = watch(),
+        labelled = watch();
+    return (/** @type {import("../store.js").State} */ s) => {
         latest = s;
         if (changed(s.map, s.run?.plan)) draw();
         if (labelled(s.selected, !s.run?.plan, s.map)) {

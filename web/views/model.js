@@ -5,7 +5,7 @@ import { bytes, count, sentence } from "../format.js";
 
 /**
  * @param {HTMLElement} root
- * @param {import("../app.js").Actions} actions
+ * @param {import("../actions.js").Actions} actions
  */
 export function createModel(root, actions) {
     const name = h("p", { class: "model-name" });
@@ -19,41 +19,72 @@ export function createModel(root, actions) {
     const checksList = h("ul", { class: "checks" });
     const checks = h("details", { class: "checks-box" }, checksSummary, checksList);
     const input = h("input", {
-        type: "file", id: "file", accept: ".gguf", class: "visually-hidden", "data-control": "model", "aria-describedby": "fault-model",
+        type: "file",
+        id: "file",
+        accept: ".gguf",
+        class: "visually-hidden",
+        "data-control": "model",
+        "aria-describedby": "fault-model",
         onchange: () => {
             if (input.files?.length) actions.openFiles(input.files);
             input.value = ""; // the same file may be chosen again
         },
     });
-    const builtIn = h("button", { type: "button", class: "quiet-button", onclick: () => actions.builtIn(), text: "Use the built-in model" });
-    const select = h("select", { id: "device", "data-control": "device", onchange: () => actions.setDevice(select.value) },
+    const builtIn = h("button", {
+        type: "button",
+        class: "quiet-button",
+        onclick: () => actions.builtIn(),
+        text: "Use the built-in model",
+    });
+    const select = h(
+        "select",
+        { id: "device", "data-control": "device", onchange: () => actions.setDevice(select.value) },
         h("option", { value: "auto", text: "auto: whichever is faster" }),
         h("option", { value: "gpu", text: "gpu: WebGPU" }),
-        h("option", { value: "cpu", text: "cpu: WebAssembly" }));
+        h("option", { value: "cpu", text: "cpu: WebAssembly" }),
+    );
     root.append(
-        h("div", { class: "columns" },
+        h(
+            "div",
+            { class: "columns" },
             h("div", {}, name, facts, random, progress, device, checks),
-            h("div", {},
-                h("div", { class: "drop" }, input,
+            h(
+                "div",
+                {},
+                h(
+                    "div",
+                    { class: "drop" },
+                    input,
                     h("label", { for: "file", class: "button", text: "Open a .gguf file" }),
-                    h("span", { class: "quiet", text: " or drop one anywhere on this page. It is read here; nothing leaves this machine." })),
+                    h("span", {
+                        class: "quiet",
+                        text: " or drop one anywhere on this page. It is read here; nothing leaves this machine.",
+                    }),
+                ),
                 h("p", { id: "fault-model", class: "fault", role: "alert", "data-fault": "model" }),
                 h("p", { class: "row" }, h("label", { for: "device", text: "Device" }), select, builtIn),
                 h("p", { class: "fault", role: "alert", "data-fault": "device" }),
-                explain("Which files, and what the self-test is",
+                explain(
+                    "Which files, and what the self-test is",
                     "GGUF files of Llama models with F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0 or Q5_1 tensors. Weights go to the device piece by piece. What a model needs and keyfold does not have is refused by name.",
-                    "At the start every compute shader runs on small data on your own adapter, and its result is compared with the same function in plain Go, its twin. Where one disagrees the CPU takes over. With auto, small models race a few tokens on both devices."))));
+                    "At the start every compute shader runs on small data on your own adapter, and its result is compared with the same function in plain Go, its twin. Where one disagrees the CPU takes over. With auto, small models race a few tokens on both devices.",
+                ),
+            ),
+        ),
+    );
 
     const changed = watch();
-    return (/** @type {import("../app.js").State} */ s) => {
+    return (/** @type {import("../store.js").State} */ s) => {
         if (!changed(s.loaded, s.loading, s.fileName, s.form.device)) return;
         const l = s.loaded;
         name.textContent = l ? s.fileName || l.model.name : "No engine yet";
-        facts.textContent = l ? `${count(l.model.layers, "layer")}, ${l.model.heads} query heads over ${count(l.model.kv_heads, "KV head")}, `
-            + `head_dim ${l.model.head_dim}, vocabulary ${l.model.vocab.toLocaleString("en")}, context ${l.context.toLocaleString("en")} tokens${l.tokenizer ? `, tokenizer ${l.tokenizer}` : ""}`
+        facts.textContent = l
+            ? `${count(l.model.layers, "layer")}, ${l.model.heads} query heads over ${count(l.model.kv_heads, "KV head")}, ` +
+              `head_dim ${l.model.head_dim}, vocabulary ${l.model.vocab.toLocaleString("en")}, context ${l.context.toLocaleString("en")} tokens${l.tokenizer ? `, tokenizer ${l.tokenizer}` : ""}`
             : "The recording below needs none.";
         random.hidden = !l?.random;
-        random.textContent = "This built-in model has random weights: it exercises every part of the machinery, and the text it writes means nothing. Open a trained model to read something.";
+        random.textContent =
+            "This built-in model has random weights: it exercises every part of the machinery, and the text it writes means nothing. Open a trained model to read something.";
         progress.hidden = !s.loading;
         if (s.loading) {
             const { text, done, total } = s.loading;
@@ -63,15 +94,31 @@ export function createModel(root, actions) {
             } else bar.removeAttribute("value");
             progressText.textContent = `${text}${done > 0 ? `: ${bytes(done)}${total > 0 ? ` of ${bytes(total)}` : ""}` : " …"}`;
         }
-        const where = l ? [l.device.kind === "gpu" ? "Runs on the GPU" : "Runs on the CPU", l.device.adapter && `(${l.device.adapter})`].filter(Boolean).join(" ") : "";
-        const note = sentence(l?.note.startsWith("took") ? `auto ${l.note}` : l?.note ?? "");
+        const where = l
+            ? [
+                  l.device.kind === "gpu" ? "Runs on the GPU" : "Runs on the CPU",
+                  l.device.adapter && `(${l.device.adapter})`,
+              ]
+                  .filter(Boolean)
+                  .join(" ")
+            : "";
+        const note = sentence(l?.note.startsWith("took") ? `auto ${l.note}` : (l?.note ?? ""));
         device.textContent = note.startsWith("Runs on") ? note : l ? `${where}. ${note}` : "";
         const faulty = l?.checks.filter((c) => c.fault) ?? [];
         checks.hidden = !l || l.checks.length === 0;
         if (l) {
             checksSummary.textContent = `${l.checks.length - faulty.length} of ${l.checks.length} kernels agree with their twins`;
             checks.classList.toggle("bad", faulty.length > 0);
-            checksList.replaceChildren(...l.checks.map((c) => h("li", { class: c.fault ? "bad" : "" }, h("code", { text: c.kernel }), c.fault ? ` ${c.fault}` : "")));
+            checksList.replaceChildren(
+                ...l.checks.map((c) =>
+                    h(
+                        "li",
+                        { class: c.fault ? "bad" : "" },
+                        h("code", { text: c.kernel }),
+                        c.fault ? ` ${c.fault}` : "",
+                    ),
+                ),
+            );
         }
         builtIn.hidden = !l || l.random;
         if (document.activeElement !== select) select.value = s.form.device;

@@ -6,21 +6,33 @@ import { percent, quoted } from "../format.js";
 
 /**
  * @param {HTMLElement} root
- * @param {import("../app.js").Actions} actions
+ * @param {import("../actions.js").Actions} actions
  */
 export function createNeedle(root, actions) {
     const button = h("button", { type: "button", text: "Fill the table", onclick: () => actions.needle() });
     const table = h("table", { class: "heat needle" });
     const note = h("p", { class: "small quiet" });
-    root.append(h("p", { class: "row" }, button), h("p", { class: "fault", role: "alert", "data-fault": "needle" }),
-        h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Found or forgotten" }, table), note,
-        explain("How is this computed?",
-            "The fact is put at four depths of the story. Each text is read once; its cache is forked and compressed to each size, the question is read behind it, and up to 24 tokens are written. Found: your word is among them. The first column is the uncompressed cache: where it says forgotten, the model itself cannot answer, and the others say nothing about compression."));
-    const changed = watch(), enabled = watch();
-    return (/** @type {import("../app.js").State} */ s) => {
+    root.append(
+        h("p", { class: "row" }, button),
+        h("p", { class: "fault", role: "alert", "data-fault": "needle" }),
+        h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Found or forgotten" }, table),
+        note,
+        explain(
+            "How is this computed?",
+            "The fact is put at four depths of the story. Each text is read once; its cache is forked and compressed to each size, the question is read behind it, and up to 24 tokens are written. Found: your word is among them. The first column is the uncompressed cache: where it says forgotten, the model itself cannot answer, and the others say nothing about compression.",
+        ),
+    );
+    const changed = watch(),
+        enabled = watch();
+    return (/** @type {import("../store.js").State} */ s) => {
         if (enabled(s.form.preset, s.needle?.running, s.loaded, s.form.answer)) {
             button.disabled = s.form.preset !== "fact" || s.needle?.running === true || !s.loaded;
-            note.textContent = s.form.preset !== "fact" ? "Choose “Hide a fact” above first." : s.needle ? "" : `Looks for ${quoted(s.form.answer)} in what is written: one reading per depth, one run per cell.`;
+            note.textContent =
+                s.form.preset !== "fact"
+                    ? "Choose “Hide a fact” above first."
+                    : s.needle
+                      ? ""
+                      : `Looks for ${quoted(s.form.answer)} in what is written: one reading per depth, one run per cell.`;
         }
         const n = s.needle;
         if (!changed(n)) return;
@@ -31,11 +43,34 @@ export function createNeedle(root, actions) {
         const adaptive = n.method === "gvote";
         table.replaceChildren(
             h("caption", { text: `${n.method}, by ${adaptive ? "p_nuc" : "budget (kept / total)"}` }),
-            h("thead", {}, h("tr", {}, h("th", { scope: "col", text: "depth" }), ...n.sizes.map((size) => h("th", { scope: "col", text: size >= 1 ? "full" : adaptive ? String(size) : percent(size) })))),
-            h("tbody", {}, ...n.depths.map((depth) => h("tr", {}, h("th", { scope: "row", text: percent(depth) }), ...n.sizes.map((size) => {
-                const cell = n.cells[`${depth}/${size}`];
-                return h("td", { class: cell ?? "", text: cell ?? (n.running ? "…" : "") });
-            })))));
+            h(
+                "thead",
+                {},
+                h(
+                    "tr",
+                    {},
+                    h("th", { scope: "col", text: "depth" }),
+                    ...n.sizes.map((size) =>
+                        h("th", { scope: "col", text: size >= 1 ? "full" : adaptive ? String(size) : percent(size) }),
+                    ),
+                ),
+            ),
+            h(
+                "tbody",
+                {},
+                ...n.depths.map((depth) =>
+                    h(
+                        "tr",
+                        {},
+                        h("th", { scope: "row", text: percent(depth) }),
+                        ...n.sizes.map((size) => {
+                            const cell = n.cells[`${depth}/${size}`];
+                            return h("td", { class: cell ?? "", text: cell ?? (n.running ? "…" : "") });
+                        }),
+                    ),
+                ),
+            ),
+        );
         if (n.note) note.textContent = n.note;
     };
 }

@@ -6,57 +6,131 @@ import { presets } from "../presets.js";
 
 /**
  * @param {HTMLElement} root
- * @param {import("../app.js").Actions} actions
+ * @param {import("../actions.js").Actions} actions
  */
 export function createPrompt(root, actions) {
-    const buttons = presets.map((p) => h("button", {
-        type: "button", role: "radio", "data-key": p.key, tabindex: "-1", text: p.label, onclick: () => actions.choosePreset(p.key),
-    }));
+    const buttons = presets.map((p) =>
+        h("button", {
+            type: "button",
+            role: "radio",
+            "data-key": p.key,
+            tabindex: "-1",
+            text: p.label,
+            onclick: () => actions.choosePreset(p.key),
+        }),
+    );
     const radios = h("div", { class: "segments", role: "radiogroup", "aria-label": "What to begin with" }, ...buttons);
     roving(radios, "button");
 
-    const fact = h("input", { type: "text", id: "fact", maxlength: "300", oninput: () => actions.hide({ fact: fact.value }) });
-    const answer = h("input", { type: "text", id: "answer", maxlength: "80", oninput: () => actions.setForm({ answer: answer.value }) });
-    const depth = h("input", { type: "range", id: "depth", min: "0", max: "100", step: "5", "data-control": "depth",
-        oninput: () => actions.hide({ depth: depth.value }) });
-    const length = h("select", { id: "length", onchange: () => actions.hide({ length: length.value }) },
-        h("option", { value: "short", text: "a short story" }), h("option", { value: "long", text: "a long story" }));
+    const fact = h("input", {
+        type: "text",
+        id: "fact",
+        maxlength: "300",
+        oninput: () => actions.hide({ fact: fact.value }),
+    });
+    const answer = h("input", {
+        type: "text",
+        id: "answer",
+        maxlength: "80",
+        oninput: () => actions.setForm({ answer: answer.value }),
+    });
+    const depth = h("input", {
+        type: "range",
+        id: "depth",
+        min: "0",
+        max: "100",
+        step: "5",
+        "data-control": "depth",
+        oninput: () => actions.hide({ depth: depth.value }),
+    });
+    const length = h(
+        "select",
+        { id: "length", onchange: () => actions.hide({ length: length.value }) },
+        h("option", { value: "short", text: "a short story" }),
+        h("option", { value: "long", text: "a long story" }),
+    );
     const depthText = h("output", { for: "depth", class: "number" });
-    const hiding = h("div", { class: "fields" },
+    const hiding = h(
+        "div",
+        { class: "fields" },
         field("Your fact", fact, "One sentence, hidden in a story."),
         field("The word that shows it was found", answer, "Looked for in what is written, in either case."),
-        h("p", { class: "field" }, h("label", { for: "depth", text: "Where it is hidden" }), h("span", { class: "row" }, depth, depthText, length)),
-        h("p", { class: "fault", role: "alert", "data-fault": "depth" }));
+        h(
+            "p",
+            { class: "field" },
+            h("label", { for: "depth", text: "Where it is hidden" }),
+            h("span", { class: "row" }, depth, depthText, length),
+        ),
+        h("p", { class: "fault", role: "alert", "data-fault": "depth" }),
+    );
 
-    const prompt = h("textarea", { id: "prompt-text", rows: "7", spellcheck: "false", "data-control": "prompt", "aria-describedby": "prompt-note fault-prompt",
-        oninput: () => actions.setForm({ prompt: prompt.value, pins: [] }), onselect: () => selection(), onkeyup: () => selection(), onmouseup: () => selection() });
-    const question = h("input", { type: "text", id: "question", spellcheck: "false", "data-control": "question",
-        oninput: () => actions.setForm({ question: question.value }) });
-    const pinButton = h("button", { type: "button", disabled: true, text: "Never forget the selection",
-        onclick: () => actions.pinText(prompt.selectionStart, prompt.selectionEnd) });
+    const prompt = h("textarea", {
+        id: "prompt-text",
+        rows: "7",
+        spellcheck: "false",
+        "data-control": "prompt",
+        "aria-describedby": "prompt-note fault-prompt",
+        oninput: () => actions.setForm({ prompt: prompt.value, pins: [] }),
+        onselect: () => selection(),
+        onkeyup: () => selection(),
+        onmouseup: () => selection(),
+    });
+    const question = h("input", {
+        type: "text",
+        id: "question",
+        spellcheck: "false",
+        "data-control": "question",
+        oninput: () => actions.setForm({ question: question.value }),
+    });
+    const pinButton = h("button", {
+        type: "button",
+        disabled: true,
+        text: "Never forget the selection",
+        onclick: () => actions.pinText(prompt.selectionStart, prompt.selectionEnd),
+    });
     const pins = h("ul", { class: "pins", "aria-label": "Pinned" });
     function selection() {
         pinButton.disabled = prompt.selectionStart === prompt.selectionEnd;
     }
     const size = h("span", { class: "quiet" });
 
-    root.append(radios, hiding,
-        h("div", { class: "columns wide-left" },
-            h("div", {},
-                h("label", { for: "prompt-text", text: "Prompt" }), prompt,
+    root.append(
+        radios,
+        hiding,
+        h(
+            "div",
+            { class: "columns wide-left" },
+            h(
+                "div",
+                {},
+                h("label", { for: "prompt-text", text: "Prompt" }),
+                prompt,
                 h("p", { id: "prompt-note", class: "quiet small" }, "Read once, then compressed. ", size),
-                h("p", { id: "fault-prompt", class: "fault", role: "alert", "data-fault": "prompt" })),
-            h("div", {},
-                h("label", { for: "question", text: "Question" }), question,
-                h("p", { class: "quiet small", text: "Read behind the compressed prompt, so the method cannot know it. These models continue text: end where the answer should begin." }),
+                h("p", { id: "fault-prompt", class: "fault", role: "alert", "data-fault": "prompt" }),
+            ),
+            h(
+                "div",
+                {},
+                h("label", { for: "question", text: "Question" }),
+                question,
+                h("p", {
+                    class: "quiet small",
+                    text: "Read behind the compressed prompt, so the method cannot know it. These models continue text: end where the answer should begin.",
+                }),
                 h("p", { class: "fault", role: "alert", "data-fault": "question" }),
                 h("p", {}, pinButton),
-                h("p", { class: "quiet small", text: "Select words in the prompt, here or in the token strip below. No method may fold or drop them." }),
+                h("p", {
+                    class: "quiet small",
+                    text: "Select words in the prompt, here or in the token strip below. No method may fold or drop them.",
+                }),
                 pins,
-                h("p", { class: "fault", role: "alert", "data-fault": "pins" }))));
+                h("p", { class: "fault", role: "alert", "data-fault": "pins" }),
+            ),
+        ),
+    );
 
     const changed = watch();
-    return (/** @type {import("../app.js").State} */ s) => {
+    return (/** @type {import("../store.js").State} */ s) => {
         const f = s.form;
         if (!changed(f, s.loaded)) return;
         buttons.forEach((b) => {
@@ -75,8 +149,21 @@ export function createPrompt(root, actions) {
         sync(question, f.question);
         const inBytes = new TextEncoder().encode(f.prompt).length;
         size.textContent = `${count(inBytes, "byte")} of text${s.loaded ? `; the model’s context is ${count(s.loaded.context, "token")}` : ""}.`;
-        pins.replaceChildren(...f.pins.map((pin, i) => h("li", {}, h("span", { text: spanText(f.prompt, pin) }),
-            h("button", { type: "button", "aria-label": `Unpin ${quoted(spanText(f.prompt, pin))}`, text: "\u00D7", onclick: () => actions.unpin(i) }))));
+        pins.replaceChildren(
+            ...f.pins.map((pin, i) =>
+                h(
+                    "li",
+                    {},
+                    h("span", { text: spanText(f.prompt, pin) }),
+                    h("button", {
+                        type: "button",
+                        "aria-label": `Unpin ${quoted(spanText(f.prompt, pin))}`,
+                        text: "\u00D7",
+                        onclick: () => actions.unpin(i),
+                    }),
+                ),
+            ),
+        );
     };
 }
 
@@ -87,7 +174,13 @@ export function createPrompt(root, actions) {
  * @param {string} note
  */
 export function field(label, control, note) {
-    return h("p", { class: "field" }, h("label", { for: control.id, text: label }), control, h("span", { class: "quiet small", text: note }));
+    return h(
+        "p",
+        { class: "field" },
+        h("label", { for: control.id, text: label }),
+        control,
+        h("span", { class: "quiet small", text: note }),
+    );
 }
 
 /**

@@ -7,10 +7,13 @@ import { shownToken } from "./token.js";
 
 /**
  * @param {HTMLElement} root
- * @param {import("../app.js").Actions} actions
+ * @param {import("../actions.js").Actions} actions
  */
 export function createTexts(root, actions) {
-    const left = h("p", { class: "text", "aria-label": "Written with the compressed cache; each token can be pointed at" });
+    const left = h("p", {
+        class: "text",
+        "aria-label": "Written with the compressed cache; each token can be pointed at",
+    });
     const right = h("p", { class: "text" });
     const verdict = h("p", { class: "verdict", "aria-live": "polite" });
     roving(left, ".token");
@@ -29,21 +32,31 @@ export function createTexts(root, actions) {
         if (at(event) >= 0) actions.hold(at(event));
     });
     left.addEventListener("keydown", (event) => {
-        if (event.key !== "Enter" && event.key !== " " || at(event) < 0) return;
+        if ((event.key !== "Enter" && event.key !== " ") || at(event) < 0) return;
         event.preventDefault();
         actions.hold(at(event));
     });
-    const columns = h("div", { class: "columns texts" },
+    const columns = h(
+        "div",
+        { class: "columns texts" },
         h("div", {}, h("h4", { text: "Compressed cache" }), left),
-        h("div", {}, h("h4", { text: "Full cache" }), right));
-    root.append(verdict, columns, explain("How are these two texts made?",
-        "The prompt is read once. The left text is written with a compressed copy of its cache, the right one with the full cache, with the same seed; draws depend only on seed, position and token, so that small differences rarely change the token.",
-        "The mark shows the first token that differs. From there on each column follows its own text. Point at a token to see what else could have stood there; click it to hold it, and click an alternative to go on from there."));
+        h("div", {}, h("h4", { text: "Full cache" }), right),
+    );
+    root.append(
+        verdict,
+        columns,
+        explain(
+            "How are these two texts made?",
+            "The prompt is read once. The left text is written with a compressed copy of its cache, the right one with the full cache, with the same seed; draws depend only on seed, position and token, so that small differences rarely change the token.",
+            "The mark shows the first token that differs. From there on each column follows its own text. Point at a token to see what else could have stood there; click it to hold it, and click an alternative to go on from there.",
+        ),
+    );
 
     /** @type {HTMLElement[]} */
     let spans = [];
-    const changed = watch(), marked = watch();
-    return (/** @type {import("../app.js").State} */ s) => {
+    const changed = watch(),
+        marked = watch();
+    return (/** @type {import("../store.js").State} */ s) => {
         const r = s.run;
         const tokens = r?.tokens ?? [];
         if (changed(r?.tokens, r?.request.question, r?.stale, r?.plan, s.busy)) {
@@ -51,10 +64,16 @@ export function createTexts(root, actions) {
             const parted = tokens.findIndex((t) => t.full_text !== t.text);
             while (spans.length > tokens.length) spans.pop()?.remove();
             if (spans.length === 0) left.replaceChildren(h("span", { class: "question", text: question }));
-            else if (left.firstChild && left.firstChild.textContent !== question) left.firstChild.textContent = question;
+            else if (left.firstChild && left.firstChild.textContent !== question)
+                left.firstChild.textContent = question;
             tokens.forEach((token, i) => {
                 if (!spans[i]) {
-                    spans[i] = h("span", { class: "token", role: "button", tabindex: i === 0 ? "0" : "-1", "data-index": i });
+                    spans[i] = h("span", {
+                        class: "token",
+                        role: "button",
+                        tabindex: i === 0 ? "0" : "-1",
+                        "data-index": i,
+                    });
                     left.append(spans[i]);
                 }
                 if (spans[i].textContent !== token.text) spans[i].textContent = token.text;
@@ -63,10 +82,18 @@ export function createTexts(root, actions) {
                 spans[i].classList.toggle("parted", i === parted);
                 spans[i].classList.toggle("after", parted >= 0 && i > parted);
             });
-            right.replaceChildren(h("span", { class: "question", text: question }), ...tokens.filter((t) => t.full_text !== "").map((t) => {
-                const i = tokens.indexOf(t);
-                return h("span", { class: i === parted ? "token parted" : parted >= 0 && i > parted ? "token after" : "token", text: t.full_text });
-            }));
+            right.replaceChildren(
+                h("span", { class: "question", text: question }),
+                ...tokens
+                    .filter((t) => t.full_text !== "")
+                    .map((t) => {
+                        const i = tokens.indexOf(t);
+                        return h("span", {
+                            class: i === parted ? "token parted" : parted >= 0 && i > parted ? "token after" : "token",
+                            text: t.full_text,
+                        });
+                    }),
+            );
             columns.classList.toggle("stale", r?.stale ?? false);
             verdict.replaceChildren(...say(s, parted));
         }
@@ -82,7 +109,7 @@ export function createTexts(root, actions) {
 
 /**
  * One sentence about the two texts.
- * @param {import("../app.js").State} s
+ * @param {import("../store.js").State} s
  * @param {number} parted
  * @returns {(Node | string)[]}
  */
@@ -90,13 +117,22 @@ function say(s, parted) {
     const r = s.run;
     if (!r || r.tokens.length === 0) return [s.busy ? "" : "Nothing is written yet."];
     if (r.stale) return ["These texts were written under the last plan; let go of the control to write anew."];
-    const out = parted < 0 ? [`Both caches wrote the same ${r.tokens.length} tokens.`] : [`The texts part at token ${parted + 1}.`];
+    const out =
+        parted < 0
+            ? [`Both caches wrote the same ${r.tokens.length} tokens.`]
+            : [`The texts part at token ${parted + 1}.`];
     const answer = r.answer.trim().toLowerCase();
     if (answer === "" || !r.fact) return out;
     const has = (/** @type {string} */ text) => text.toLowerCase().includes(answer);
-    const compressed = has(r.tokens.map((t) => t.text).join("")), full = has(r.tokens.map((t) => t.full_text).join(""));
+    const compressed = has(r.tokens.map((t) => t.text).join("")),
+        full = has(r.tokens.map((t) => t.full_text).join(""));
     const what = quoted(r.answer.trim());
     if (compressed) out.push(` ${what} was found${full ? " by both" : " by the compressed cache only"}.`);
-    else out.push(full ? ` ${what} was forgotten: the full cache finds it, the compressed one does not.` : ` ${what} was found by neither: this model does not answer even with its full cache.`);
+    else
+        out.push(
+            full
+                ? ` ${what} was forgotten: the full cache finds it, the compressed one does not.`
+                : ` ${what} was found by neither: this model does not answer even with its full cache.`,
+        );
     return out;
 }

@@ -1,0 +1,220 @@
+//go:build !js
+
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"keyfold/engine/checkpoint"
+	"keyfold/internal/chromium"
+	"keyfold/models"
+)
+
+// pageDriver has what the tests below do in the page: see testdata/page.js.
+//
+//go:embed testdata/page.js
+var pageDriver string
+
+// page is the page in a headless Chromium, served under a sub-path.
+type page struct {
+	t      testing.TB
+	ctx    context.Context
+	faults []string // console errors and uncaught exceptions
+}
+
+// openPage opens the page. before is JavaScript that runs in the worker first.
+func openPage(t testing.TB, before string) *page {
+	t.Helper()
+	folder := site(t)
+	fixture, err := models.Fixture(models.FixtureConfig, checkpoint.Q8_0, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := http.NewServeMux()
+	files.Handle("/", siteHandler(folder))
+	files.HandleFunc("/other.gguf", func(w http.ResponseWriter, _ *http.Request) { w.Write(fixture) })
+	files.HandleFunc("/truncated.gguf", func(w http.ResponseWriter, _ *http.Request) { w.Write(fixture[:len(fixture)/2]) })
+	files.HandleFunc("/worker.js", func(w http.ResponseWriter, _ *http.Request) {
+		worker, err := os.ReadFile(filepath.Join(folder, "worker.js"))
+		if err != nil {
+			t.Error(err)
+		}
+		w.Header().Set("Content-Type", "text/javascript")
+		w.Write(append([]byte(before+";\n"), worker...))
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/some/where/", http.StripPrefix("/some/where", files))
+	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<!doctype html><title>empty</title>") })
+	p := &page{t: t, ctx: chromium.Open(t, mux, 4*time.Minute)}
+	err = chromedp.Listen(p.ctx, func(event any) {
+		switch e := event.(type) {
+		case *runtime.EventExceptionThrown:
+			p.faults = append(p.faults, e.ExceptionDetails.Text)
+		case *runtime.EventConsoleAPICalled:
+			if e.Type == runtime.ConsoleAPICalledTypeError {
+				p.faults = append(p.faults, fmt.Sprint(e.Args))
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.do(`location.href = "/some/where/"`)
+	p.wait()
+	return p
+}
+
+// wait waits for the page and its driver after a navigation.
+func (p *page) wait() {
+	p.t.Helper()
+	for range 100 {
+		time.Sleep(100 * time.Millisecond)
+		if ready, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](`!!document.querySelector("#run")`)); err == nil && ready {
+			p.do(pageDriver)
+			return
+		}
+	}
+	p.t.Fatal("the page does not open")
+}
+
+// do evaluates JavaScript and returns its value as text.
+func (p *page) do(script string) string {
+	p.t.Helper()
+	text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](
+		fmt.Sprintf("(async () => { %s\n})().then((v) => String(v ?? \"\"))", script), chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.t.Fatalf("%s\n%v", strings.TrimSpace(script), err)
+	}
+	return text
+}
+
+// want fails the test unless the script's value contains part.
+func (p *page) want(what, script, part string) {
+	p.t.Helper()
+	if got := p.do(script); !strings.Contains(got, part) {
+		p.t.Errorf("%s: %q, want %q in it", what, got, part)
+	}
+}
+
+func (p *page) noFaults() {
+	p.t.Helper()
+	for _, fault := range p.faults {
+		p.t.Errorf("console: %s", fault)
+	}
+}
+
+// What a visitor does, in a browser with WebGPU, under a sub-path.
+func TestPage(t *testing.T) {
+	p := openPage(t, "")
+	p.want("the first view", `return text("#recorded")`, "recording")
+	p.do(`await loaded()`)
+	p.want("the self-test", `return text("#model-view")`, "kernels agree")
+
+	for _, method := range []string{"full", "window", "kvmerger", "gvote"} {
+		p.do(fmt.Sprintf(`await run({method: %q, n: 6})`, method))
+		p.want(method, `return String(tokens().length)`, "6")
+	}
+	// A longer run is stopped in the middle; the next one is whole.
+	p.do(`await start({method: "window", n: 200}); await until(() => tokens().length > 3, "four tokens"); click("#stop"); await idle()`)
+	if n := p.do(`return tokens().length < 200`); n != "true" {
+		t.Error("Stop did not stop")
+	}
+	p.do(`await run({method: "window", n: 5})`)
+	p.want("a run after Stop", `return String(tokens().length)`, "5")
+
+	// The control compresses again what was read.
+	p.do(`await slide(20)`)
+	wide := p.do(`return text("#size-note")`)
+	p.do(`await slide(80)`)
+	if narrow := p.do(`return text("#size-note")`); narrow == wide {
+		t.Errorf("the control at 20 %% and at 80 %% both say %q", wide)
+	}
+
+	// A link reproduces the run.
+	p.do(`await run({method: "gvote", n: 12, seed: 7})`)
+	before := p.do(`return tokens().join("|")`)
+	p.do(`location.reload()`)
+	p.wait()
+	p.do(`await loaded(); await press(); await idle()`)
+	if after := p.do(`return tokens().join("|")`); after != before || before == "" {
+		t.Errorf("the link's run wrote %q, the first %q", after, before)
+	}
+
+	// A dropped model is used; a damaged one is refused in a sentence, and the old one stays.
+	p.do(`await drop("other.gguf"); await until(() => text("#model-view").includes("other.gguf"), "the dropped model"); await loaded()`)
+	p.do(`await run({method: "kvmerger", n: 4})`)
+	p.want("a run of the dropped model", `return String(tokens().length)`, "4")
+	p.do(`await drop("truncated.gguf"); await until(() => text("#fault-model") !== "", "a refusal")`)
+	p.want("a truncated model", `return text("#fault-model")`, "truncated.gguf")
+	p.do(`await run({method: "kvmerger", n: 3})`)
+	p.want("a run after the refusal", `return String(tokens().length)`, "3")
+	p.noFaults()
+	p.screenshots()
+}
+
+// screenshots keeps pictures of the page as artefacts, at two widths.
+func (p *page) screenshots() {
+	p.t.Helper()
+	folder := filepath.Join("..", "..", "build", "screenshots")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	for _, width := range []int{1280, 390} {
+		if err := chromedp.Do(p.ctx, chromedp.EmulateViewport(int64(width), 900)); err != nil {
+			p.t.Fatal(err)
+		}
+		p.want(fmt.Sprintf("at %d px", width), `return document.documentElement.scrollWidth <= innerWidth ? "fits" : document.documentElement.scrollWidth + " px wide"`, "fits")
+		picture, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(90))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if !bytes.HasPrefix(picture, []byte("\xff\xd8")) && !bytes.HasPrefix(picture, []byte("\x89PNG")) {
+			p.t.Error("a screenshot is no picture")
+		}
+		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%d.jpg", width)), picture, 0o644); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// Without WebGPU the engine runs on the CPU and says why.
+func TestPageWithoutWebGPU(t *testing.T) {
+	p := openPage(t, `Object.defineProperty(navigator, "gpu", {value: undefined})`)
+	p.do(`await loaded()`)
+	p.want("the reason", `return text("#model-view")`, "navigator.gpu is missing")
+	p.do(`await run({method: "gvote", n: 5})`)
+	p.want("a run on the CPU", `return String(tokens().length)`, "5")
+	p.noFaults()
+}
+
+// A device that is lost in the middle of a run is one sentence, and the next
+// run works again.
+func TestPageLosesItsDevice(t *testing.T) {
+	p := openPage(t, `
+		const request = GPUAdapter.prototype.requestDevice;
+		GPUAdapter.prototype.requestDevice = async function (o) { return (globalThis.device = await request.call(this, o)); };
+		let left = Infinity;
+		const submit = GPUQueue.prototype.submit;
+		GPUQueue.prototype.submit = function (c) { if (--left === 0) globalThis.device.destroy(); return submit.call(this, c); };
+		new BroadcastChannel("test").onmessage = ({data}) => { left = data; }`)
+	p.do(`await loaded(); select("#device", "gpu")
+		await until(() => /swiftshader/i.test(text("#model-view")), "the GPU"); await loaded()`)
+	p.do(`new BroadcastChannel("test").postMessage(12); // submits from now on, the last in vain
+		await start({method: "window", n: 30})
+		await until(() => document.body.textContent.includes("device was lost"), "the sentence")
+		await idle()`)
+	p.do(`await run({method: "window", n: 4})`)
+	p.want("the next run", `return String(tokens().length)`, "4")
+}

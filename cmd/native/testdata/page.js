@@ -1,0 +1,84 @@
+// What the page's tests do, in the words of a visitor.
+
+globalThis.text = (selector) => document.querySelector(selector)?.textContent ?? "";
+globalThis.click = (selector) => document.querySelector(selector).click();
+globalThis.until = async (done, what) => {
+    for (let i = 0; i < 1200; i++) {
+        if (done()) return;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`waited in vain for ${what}; the page says: ${text("#status")} ${text("#model-view").slice(0, 300)}`);
+};
+
+/** Waits until the engine in the worker has its model and can run. */
+globalThis.loaded = () =>
+    until(() => /kernels agree|navigator.gpu is missing|CPU/.test(text("#model-view")) && !document.querySelector("#run").disabled, "the engine");
+
+/** Waits until nothing is being run. */
+globalThis.idle = () => until(() => document.querySelector("#stop").disabled && !document.querySelector("#run").disabled, "the end of the run");
+
+/** The tokens in the compressed column. */
+globalThis.tokens = () => [...document.querySelectorAll("#texts-view .columns > div:first-child .token")].map((token) => token.textContent);
+
+globalThis.select = (selector, value) => {
+    const field = document.querySelector(selector);
+    field.value = value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+};
+
+/** Sets the field with a label, as someone who reads the page finds it. */
+globalThis.setField = (label, value) => {
+    for (const l of document.querySelectorAll("#method-view label")) {
+        if (!l.textContent.startsWith(label)) continue;
+        const field = l.control ?? l.querySelector("input, select");
+        field.value = value;
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+        field.dispatchEvent(new Event("change", { bubbles: true }));
+        return;
+    }
+    throw new Error(`no field is labelled ${label}`);
+};
+
+/** Chooses a method, a length and a seed, and presses Run. */
+globalThis.start = async ({ method, n, seed }) => {
+    [...document.querySelectorAll("#method-view button, #method-view input[type=radio], #method-view label")]
+        .find((b) => b.textContent.trim() === method || b.value === method)
+        .click();
+    if (method === "window") setField("Budget", "0.5");
+    setField("Length", String(n));
+    if (seed !== undefined) setField("Seed", String(seed));
+    await idle();
+    await press();
+};
+
+/** Presses Run and waits until it has begun. */
+globalThis.press = async () => {
+    let begun = false;
+    const view = document.querySelector("#texts-view");
+    const observer = new MutationObserver(() => (begun = true));
+    observer.observe(view, { childList: true, subtree: true, characterData: true });
+    click("#run");
+    await until(() => begun, "the run to begin");
+    observer.disconnect();
+};
+
+globalThis.run = async (options) => {
+    await start(options);
+    await idle();
+};
+
+/** Moves the one control and lets it go. */
+globalThis.slide = async (percent) => {
+    select("#size", String(percent));
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await idle();
+};
+
+/** Drops a file on the page. */
+globalThis.drop = async (name) => {
+    const file = new File([await (await fetch(name)).blob()], name);
+    const data = new DataTransfer();
+    data.items.add(file);
+    document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+};

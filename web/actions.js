@@ -1,0 +1,181 @@
+// actions.js: everything that a view may ask for, and links to a run.
+
+import { file, loadModel } from "./engines.js";
+import { check, fromHash, toHash } from "./form.js";
+import { byteOffset, count } from "./format.js";
+import { hideFact, presets } from "./presets.js";
+import { step, stop } from "./queue.js";
+import { askAbout, branch, needle, repin, replan, run, takeApartAt } from "./runs.js";
+import { method, set, setForm, state } from "./store.js";
+
+/** @typedef {import("./form.js").Form} Form */
+
+/** @type {boolean} whether a link asks for a run as soon as its model is there */
+let wanted = false;
+
+/** Loads, then runs what a link asked for. @param {File | null} next */
+async function openModel(next) {
+    const want = wanted ? state.form.model : "";
+    if (wanted && next) wanted = next.name === want;
+    await loadModel(next);
+    if (!wanted || !state.loaded) return;
+    if (want !== state.form.model) {
+        setForm({ model: want });
+        set({
+            faults: { ...state.faults, model: `This link was made with ${want}: open that file here to reproduce it.` },
+        });
+        return;
+    }
+    const faults = { ...linkFaults, ...check(state.form, state.methods) };
+    set({ faults });
+    wanted = false;
+    if (Object.keys(faults).length === 0) await run(false);
+}
+
+/** @type {import("./form.js").Faults} */
+let linkFaults = {};
+
+/** Takes the form from the URL, if it holds one. */
+export function readLink() {
+    const link = fromHash(location.hash);
+    if (!link) return false;
+    linkFaults = link.faults;
+    wanted = true;
+    set({ form: link.form, faults: link.faults });
+    if (state.loaded) void openModel(file);
+    return true;
+}
+
+export const actions = {
+    setForm,
+    run: () => void run(false),
+    step: () => {
+        if (state.paused || (state.run?.request.step_by_step && state.busy)) step();
+        else void run(true);
+    },
+    stop: () => {
+        if (state.needle?.running) set({ needle: { ...state.needle, running: false } });
+        stop();
+    },
+    replan: () => void replan(true),
+    plan: () => void replan(false),
+    branch: (/** @type {number} */ token, /** @type {number} */ choice) => void branch(token, choice),
+    needle: () => void needle(),
+    /** @param {FileList | File[]} files */
+    openFiles: (files) => {
+        const [first] = files;
+        if (files.length !== 1)
+            set({ faults: { ...state.faults, model: `${count(files.length, "file")} at once: open one .gguf file.` } });
+        else if (!/\.gguf$/i.test(first.name))
+            set({ faults: { ...state.faults, model: `${first.name} is not a .gguf file.` } });
+        else void openModel(first);
+    },
+    builtIn: () => void openModel(null),
+    /** @param {string} device */
+    setDevice: (device) => {
+        setForm({ device });
+        void loadModel(file);
+    },
+    /** @param {string} key */
+    choosePreset: (key) => {
+        const preset = presets.find((p) => p.key === key);
+        if (!preset) return;
+        if (key === "fact") {
+            const fact = state.form.fact || "Tim liked to eat cake.";
+            setForm({
+                preset: key,
+                fact,
+                answer: state.form.answer || "cake",
+                question: preset.question,
+                pins: [],
+                prompt: hideFact(fact, Number(state.form.depth) / 100 || 0, state.form.length === "long"),
+            });
+        } else
+            setForm({ preset: key, prompt: preset.prompt, question: preset.question, fact: "", answer: "", pins: [] });
+    },
+    /** @param {Partial<Form>} change */
+    hide: (change) => {
+        const form = { ...state.form, ...change };
+        const depth = Number(form.depth);
+        setForm({
+            ...change,
+            pins: [],
+            prompt: depth >= 0 && depth <= 100 ? hideFact(form.fact, depth / 100, form.length === "long") : form.prompt,
+        });
+    },
+    /** Pins a stretch of the prompt, in UTF-16 units of the text area. @param {number} from @param {number} to */
+    pinText: (from, to) =>
+        actions.pin({ from: byteOffset(state.form.prompt, from), to: byteOffset(state.form.prompt, to) }),
+    /** @param {import("./protocol.js").Span} span */
+    pin: (span) => {
+        if (span.from >= span.to) return;
+        const same = (/** @type {import("./protocol.js").Span} */ p) => p.from === span.from && p.to === span.to;
+        if (!state.form.pins.some(same)) repin([...state.form.pins, span].sort((a, b) => a.from - b.from));
+    },
+    /** @param {number} index */
+    unpin: (index) => repin(state.form.pins.filter((_, i) => i !== index)),
+    /** @param {string} name */
+    chooseMethod: (name) => {
+        const m = state.methods.find((x) => x.name === name);
+        setForm({ method: name, options: {}, budget: m?.takes_budget ? state.form.budget || "0.35" : "" });
+    },
+    /** @param {string} key @param {string} value */
+    setOption: (key, value) => {
+        const options = { ...state.form.options };
+        const preset = method()?.options.find((o) => o.key === key)?.default ?? "";
+        if (value === preset || (value.trim() === "" && preset !== "")) delete options[key];
+        else options[key] = value;
+        setForm({ options });
+    },
+    /** The one control: a share, from 0.05 to 1. @param {number} share @param {boolean} released */
+    resize: (share, released) => {
+        if (state.form.method === "gvote") setForm({ options: { ...state.form.options, p_nuc: String(share) } });
+        else {
+            const { eps: _, ...options } = state.form.options; // a budget chooses eps
+            setForm({ budget: String(share), options });
+        }
+        void replan(released);
+    },
+    /** @param {number} index */
+    hover: (index) => {
+        if (state.hovered !== index) set({ hovered: index });
+    },
+    /** @param {number} index */
+    hold: (index) => set({ held: state.held === index ? -1 : index }),
+    /** @param {number} index */
+    word: (index) => {
+        if (state.word !== index) set({ word: index });
+    },
+    /** @param {number} layer @param {number} head */
+    select: (layer, head) =>
+        set({
+            selected: { layer, head },
+            cell: state.cell?.layer === layer && state.cell.head === head ? state.cell : null,
+        }),
+    /** @param {number} slot */
+    takeApart: (slot) => takeApartAt(state.selected.layer, state.selected.head, slot),
+    drawMap: () => askAbout({ do: "map", ...state.selected }),
+    fetchBallots: () => askAbout({ do: "ballots", ...state.selected }),
+    exportReport: () => {
+        const report = state.run?.report;
+        if (!report) return;
+        const url = URL.createObjectURL(new Blob([JSON.stringify(report, null, 1)], { type: "application/json" }));
+        const link = document.createElement("a");
+        link.href = url;
+        link.download = `keyfold-${report.method.name}.json`;
+        link.click();
+        setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    },
+    copyLink: async () => {
+        const url = new URL(toHash(state.form), location.href).href;
+        try {
+            await navigator.clipboard.writeText(url);
+            set({ status: "The link is on the clipboard." });
+        } catch {
+            history.replaceState(null, "", toHash(state.form));
+            set({ status: "The clipboard is closed to this page; the link is in the address bar." });
+        }
+    },
+};
+
+/** @typedef {typeof actions} Actions */

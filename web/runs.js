@@ -1,0 +1,248 @@
+// runs.js: runs, plans and branches, and the smaller questions about a cache:
+// requests to the engine, and what its events do to the state.
+
+import { engine, file, loadModel } from "./engines.js";
+import { toHash, toRequest } from "./form.js";
+import { sentence } from "./format.js";
+import { findFact, hideFact } from "./presets.js";
+import { checked, exclusive, fail } from "./queue.js";
+import { method, set, setForm, setRun, state } from "./store.js";
+
+/** @typedef {import("./protocol.js").Request} Request */
+/** @typedef {import("./protocol.js").Event} Event */
+/** @typedef {import("./link.js").Link} Link */
+/** @typedef {import("./store.js").Needle} Needle */
+
+/**
+ * @param {Link} link
+ * @param {import("./protocol.js").Loaded} loaded
+ * @param {Request} request
+ * @param {string} answer
+ * @param {string} fact
+ */
+export function beginRun(link, loaded, request, answer, fact) {
+    set({
+        run: {
+            link,
+            loaded,
+            request,
+            prompt: [],
+            plan: null,
+            tokens: [],
+            report: null,
+            stale: false,
+            answer,
+            fact: findFact(request.prompt ?? "", fact),
+        },
+        hovered: -1,
+        held: -1,
+        word: -1,
+        cell: null,
+        map: null,
+        ballots: null,
+        reading: null,
+        selected:
+            state.selected.layer < loaded.model.layers && state.selected.head < loaded.model.kv_heads
+                ? state.selected
+                : { layer: 0, head: 0 },
+    });
+}
+
+/** @param {Event} event */
+export function onRunEvent(event) {
+    const r = state.run;
+    if (!r) return;
+    if (event.progress) {
+        const { done, total, unit } = event.progress;
+        set({ reading: { text: `Reading the prompt: ${done} of ${total} ${unit}`, done, total } });
+    }
+    if (event.prompt) setRun({ prompt: event.prompt.tokens });
+    if (event.plan) {
+        const stays = state.cell && event.plan.method === r.plan?.method;
+        setRun({ plan: event.plan, stale: r.tokens.length > 0 });
+        set({ reading: null, cell: null, ballots: event.plan.method === r.plan?.method ? null : state.ballots });
+        if (stays && state.cell) takeApartAt(state.cell.layer, state.cell.head, state.cell.pivot);
+        if (event.plan.method !== "gvote") set({ ballots: null });
+    }
+    if (event.token) {
+        const tokens = (state.run?.stale ? [] : r.tokens).slice(0, event.token.index);
+        tokens.push(event.token);
+        setRun({ tokens, stale: false });
+        if (r.request.step_by_step) set({ paused: true });
+    }
+    if (event.done) setRun({ report: event.done.method ? event.done : r.report });
+    if (event.failed) fail(event.failed);
+}
+
+/** Reads the prompt, compresses, writes. @param {boolean} stepByStep */
+export async function run(stepByStep) {
+    if (!engine || !state.loaded) await loadModel(file);
+    const loaded = state.loaded;
+    if (!engine || !loaded || !checked()) return;
+    setForm({ model: state.fileName });
+    const request = toRequest(state.form, method());
+    if (stepByStep) request.step_by_step = true;
+    history.replaceState(null, "", toHash(state.form));
+    const link = engine;
+    const { answer, fact } = state.form;
+    const before = state.run;
+    let begun = false;
+    await exclusive(
+        request,
+        (event) => {
+            if (!begun && event.failed && before) {
+                // refused before anything was read: the last run stays
+                fail(event.failed);
+                return;
+            }
+            if (!begun && !event.progress) {
+                begun = true;
+                beginRun(link, loaded, request, answer, fact);
+            }
+            if (!begun && event.progress) {
+                const { done, total, unit } = event.progress;
+                set({ reading: { text: `Reading the prompt: ${done} of ${total} ${unit}`, done, total } });
+                return;
+            }
+            onRunEvent(event);
+        },
+        link,
+    );
+}
+
+/**
+ * Compresses what was read in another way: nothing is read again.
+ * @param {boolean} generate
+ */
+export async function replan(generate) {
+    const r = state.run;
+    if (!r || !checked()) return;
+    const form = toRequest(state.form, method());
+    // What was read stays: the prompt, the type of its cache and the pins' place in it.
+    const request = { ...form, do: generate ? "replan" : "plan", prompt: r.request.prompt, kv: r.request.kv };
+    if (generate && !r.link.recorded)
+        history.replaceState(null, "", toHash({ ...state.form, prompt: r.request.prompt ?? "" }));
+    await exclusive(
+        request,
+        (event) => {
+            if (event.plan) setRun({ request: { ...request, do: "run" }, fact: state.run?.fact ?? null });
+            onRunEvent(event);
+        },
+        r.link,
+    );
+}
+
+/**
+ * Changes the pins; what was read of the same prompt is compressed again with them.
+ * @param {import("./protocol.js").Span[]} pins
+ */
+export function repin(pins) {
+    setForm({ pins });
+    const r = state.run;
+    if (r && !r.link.recorded && r.prompt.length > 0 && r.request.prompt === state.form.prompt) void replan(true);
+}
+
+/** Goes on with another token in both columns. @param {number} token @param {number} choice */
+export async function branch(token, choice) {
+    const r = state.run;
+    if (!r) return;
+    const from = r.tokens[token];
+    const candidate = [...from.top, ...from.top_full].find((c) => c.id === choice);
+    if (!candidate || !checked()) return;
+    const { n, seed, sampler } = toRequest(state.form, method());
+    // Both caches are fed the left text up to here; the engine's tokens follow the chosen one.
+    const before = [
+        ...r.tokens.slice(0, token),
+        { ...from, id: choice, text: candidate.text, logprob: candidate.logprob, delta_nll: NaN },
+    ].map((t) => ({ ...t, full_text: t.text }));
+    let begun = false;
+    await exclusive(
+        { do: "branch", token, choice, n, seed, sampler },
+        (event) => {
+            if (event.token && !begun) {
+                begun = true;
+                setRun({ tokens: before, stale: false });
+            }
+            onRunEvent(
+                event.token ? { ...event, token: { ...event.token, index: state.run?.tokens.length ?? 0 } } : event,
+            );
+        },
+        r.link,
+    );
+}
+
+/** @param {Event} event */
+export function onAnswer(event) {
+    if (event.cell) set({ cell: event.cell });
+    if (event.map) set({ map: event.map });
+    if (event.ballots) set({ ballots: event.ballots });
+    if (event.failed) fail(event.failed);
+}
+
+/** @param {Request} request */
+export function askAbout(request) {
+    const r = state.run;
+    if (r) void r.link.ask(request, onAnswer);
+}
+
+/** Takes the row apart into which a slot went. @param {number} layer @param {number} head @param {number} slot */
+export function takeApartAt(layer, head, slot) {
+    const plan = state.run?.plan;
+    const row = plan?.heads[layer * plan.kv_heads + head]?.row[slot] ?? -1;
+    if (row >= 0) askAbout({ do: "cell", layer, head, row });
+}
+
+/** Runs one prompt per depth and one plan per size, and looks for the answer. */
+export async function needle() {
+    const m = method();
+    if (!m || !state.form.fact.trim() || !state.form.answer.trim()) {
+        set({ faults: { ...state.faults, needle: "Hide a fact first, and say which word shows that it was found." } });
+        return;
+    }
+    const adaptive = m.name === "gvote";
+    if (!m.takes_budget && !adaptive) {
+        set({ faults: { ...state.faults, needle: `${m.name} has no size to vary: choose another method.` } });
+        return;
+    }
+    if (!engine || !state.loaded) await loadModel(file);
+    if (!engine || !state.loaded || !checked()) return;
+    const link = engine,
+        loaded = state.loaded;
+    const { fact, answer } = state.form;
+    const depths = [0.25, 0.5, 0.75, 1];
+    const sizes = adaptive ? [1, 0.95, 0.8, 0.5, 0.2] : [1, 0.7, 0.5, 0.35, 0.2, 0.1];
+    /** @type {Needle} */
+    let table = { depths, sizes, cells: {}, method: m.name, running: true, note: "" };
+    set({ needle: table });
+    const { eps: _, ...options } = state.form.options; // a budget chooses eps
+    for (const depth of depths) {
+        for (const size of sizes) {
+            const prompt = hideFact(fact, depth, state.form.length === "long");
+            const form = adaptive
+                ? { ...state.form, prompt, pins: [], budget: "", options: { ...options, p_nuc: String(size) } }
+                : { ...state.form, prompt, pins: [], options, budget: String(size) };
+            const request = {
+                ...toRequest(form, m),
+                do: size === sizes[0] ? "run" : "replan",
+                n: Math.min(24, Number(state.form.n)),
+            };
+            if (request.do === "run") beginRun(link, loaded, request, answer, fact);
+            const last = await exclusive(request, onRunEvent, link);
+            const text = state.run?.tokens.map((t) => t.text).join("") ?? "";
+            if (!last || last.failed || !state.needle?.running) {
+                set({
+                    needle: {
+                        ...table,
+                        running: false,
+                        note: sentence(last?.failed ? last.failed.message : "stopped"),
+                    },
+                });
+                return;
+            }
+            const found = text.toLowerCase().includes(answer.trim().toLowerCase());
+            table = { ...table, cells: { ...table.cells, [`${depth}/${size}`]: found ? "found" : "forgotten" } };
+            set({ needle: table });
+        }
+    }
+    set({ needle: { ...table, running: false } });
+}

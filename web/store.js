@@ -1,0 +1,122 @@
+// store.js: the one state object of the page, and how it changes.
+
+import { check, defaults } from "./form.js";
+
+/** @typedef {import("./protocol.js").Request} Request */
+/** @typedef {import("./protocol.js").Event} Event */
+/** @typedef {import("./form.js").Form} Form */
+/** @typedef {import("./link.js").Link} Link */
+
+/**
+ * A prompt that was read, the plan in force, and what was written under it.
+ * @typedef {object} Run
+ * @property {Link} link         the engine that has its caches
+ * @property {import("./protocol.js").Loaded} loaded
+ * @property {Request} request   the run or replan that led here
+ * @property {import("./protocol.js").PromptToken[]} prompt
+ * @property {import("./protocol.js").Plan | null} plan
+ * @property {import("./protocol.js").Token[]} tokens
+ * @property {import("./protocol.js").Report | null} report
+ * @property {boolean} stale     the plan is newer than the tokens
+ * @property {import("./protocol.js").Span | null} fact  where the hidden fact lies
+ * @property {string} answer     and what shows that it was found
+ */
+
+/** @typedef {{depths: number[], sizes: number[], cells: Object<string, string>, method: string, running: boolean, note: string}} Needle */
+
+/**
+ * @typedef {object} State
+ * @property {Form} form
+ * @property {import("./form.js").Faults} faults
+ * @property {string} status       one sentence at the top of the page
+ * @property {import("./protocol.js").Loaded | null} loaded   by the worker
+ * @property {string} fileName     of the loaded model; "" is the built-in one
+ * @property {import("./protocol.js").Method[]} methods
+ * @property {{text: string, done: number, total: number} | null} loading
+ * @property {{text: string, done: number, total: number} | null} reading
+ * @property {string} busy         what the engine is doing: "", run, replan, plan, branch, load
+ * @property {boolean} paused      step by step, waiting for the next step
+ * @property {Run | null} run
+ * @property {string} recordedNote
+ * @property {{layer: number, head: number}} selected
+ * @property {number} hovered      index of a generated token, -1: none
+ * @property {number} held         likewise, after a click
+ * @property {number} word         index of a prompt token under the pointer, -1: none
+ * @property {import("./protocol.js").Cell | null} cell
+ * @property {import("./protocol.js").SimilarityMap | null} map
+ * @property {import("./protocol.js").Ballots | null} ballots
+ * @property {Needle | null} needle
+ */
+
+/** @type {State} */
+export let state = {
+    form: { ...defaults },
+    faults: {},
+    status: "",
+    loaded: null,
+    fileName: "",
+    methods: [],
+    loading: null,
+    reading: null,
+    busy: "",
+    paused: false,
+    run: null,
+    recordedNote: "",
+    selected: { layer: 0, head: 0 },
+    hovered: -1,
+    held: -1,
+    word: -1,
+    cell: null,
+    map: null,
+    ballots: null,
+    needle: null,
+};
+
+let drawing = false;
+/** @type {(state: State) => void} */
+let render = () => {};
+
+/** Says who draws the state. @param {(state: State) => void} draw */
+export function drawWith(draw) {
+    render = draw;
+}
+
+/** @param {Partial<State>} change */
+export function set(change) {
+    state = { ...state, ...change };
+    if (drawing) return;
+    drawing = true;
+    // A hidden page gets no animation frames; its state must not wait for them.
+    const draw = () => {
+        if (!drawing) return;
+        drawing = false;
+        render(state);
+    };
+    if (document.hidden) setTimeout(draw);
+    else requestAnimationFrame(draw);
+}
+
+/** @param {Partial<Run>} change */
+export function setRun(change) {
+    if (state.run) set({ run: { ...state.run, ...change } });
+}
+
+/** @param {Partial<Form>} change */
+export function setForm(change) {
+    const form = { ...state.form, ...change };
+    const faults = state.methods.length > 0 ? check(form, state.methods) : {};
+    set({ form, faults });
+}
+
+/** The method that is chosen, once the engine has named it. */
+export const method = () => state.methods.find((m) => m.name === state.form.method);
+
+/** What was written in the run shown now. */
+export function written() {
+    return state.run?.tokens ?? [];
+}
+
+/** Whether the run shown now is this engine's. @param {Link} link */
+export function showing(link) {
+    return state.run?.link === link;
+}
