@@ -21,6 +21,10 @@ import { method, set, setForm, setRun, state } from "./store.js";
  * @param {string} fact
  */
 export function beginRun(link, loaded, request, answer, fact) {
+    // A table of what was found is about one model, one fact and one method.
+    const last = state.run;
+    const same = last?.link === link && last.loaded === loaded && last.answer === answer && last.request.method === request.method;
+    if (!same && !state.needle?.running) set({ needle: null });
     set({
         run: {
             link,
