@@ -219,10 +219,11 @@ type Map struct {
 // Ballots are the votes of a head in the order in which they land: first the
 // last prompt query's own nucleus (if it votes), then sample by sample.
 type Ballots struct {
-	Layer  int     `json:"layer"`
-	Head   int     `json:"head"`
-	Rounds [][]int `json:"rounds"` // (rounds) slots that got at least one vote in this round
-	BStep  []int   `json:"b_step"`
+	Layer  int       `json:"layer"`
+	Head   int       `json:"head"`
+	Rounds [][]int   `json:"rounds"` // (rounds) slots that got at least one vote in this round
+	BStep  []int     `json:"b_step"`
+	Hidden []float32 `json:"hidden"` // (samples, dim) the sampled hidden states of the layer, which all its heads share
 }
 
 // Failed ends a request that went wrong.

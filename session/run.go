@@ -382,7 +382,7 @@ func (r *run) ballots(req Request, emit func(Event)) error {
 	all := options.Samples
 	for samples := 1; samples <= all; samples++ {
 		options.Samples = samples
-		signals, _, err := r.prompt.Signals(compress.Needs{Votes: &options})
+		signals, ballots, err := r.prompt.Signals(compress.Needs{Votes: &options})
 		if err != nil {
 			return err
 		}
@@ -397,6 +397,8 @@ func (r *run) ballots(req Request, emit func(Event)) error {
 		}
 		copy(before, signals.Heads[h].Votes)
 		out.Rounds, out.BStep = append(out.Rounds, round), signals.Heads[h].BStep
+		size := samples * r.s.engine.Config.Dim
+		out.Hidden = ballots.Hidden[req.Layer*size : (req.Layer+1)*size]
 	}
 	emit(Event{Ballots: out})
 	emit(Event{Done: r.report})

@@ -145,7 +145,7 @@
  */
 
 /** @typedef {{layer: number, head: number, slots: number, cosine: number[]}} SimilarityMap */
-/** @typedef {{layer: number, head: number, rounds: number[][], b_step: number[]}} Ballots */
+/** @typedef {{layer: number, head: number, rounds: number[][], b_step: number[], hidden?: number[]}} Ballots */
 /** @typedef {{message: string, usage: boolean, field: string}} Failed */
 
 /**

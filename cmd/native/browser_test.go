@@ -6,9 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +145,7 @@ func TestBrowserEqualsNative(t *testing.T) {
 					t.Errorf("self-test of %s: %s", check.Kernel, check.Fault)
 				}
 			}
+			compareDecisions(t, w, model+" on the "+device, path, device, prompt)
 			for _, method := range []string{"full", "kvmerger", "gvote"} {
 				for _, temperature := range []float64{0, 0.8} {
 					what := fmt.Sprintf("%s on the %s, %s, temperature %g", model, device, method, temperature)
@@ -156,6 +159,68 @@ func TestBrowserEqualsNative(t *testing.T) {
 func fileExists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
+}
+
+// compareDecisions compares the slots that KVMerger and GVote keep, and GVote's
+// draws, with what the native plan command writes.
+func compareDecisions(t *testing.T, w *worker, what, path, device, prompt string) {
+	t.Helper()
+	named := []string{}
+	if path != "" {
+		named = []string{"-model", path}
+	}
+	ids := strings.TrimSpace(mustRun(t, append(append([]string{"tokens", "-bos"}, named...), prompt)...))
+	for _, method := range []string{"kvmerger", "gvote"} {
+		dir := t.TempDir()
+		mustRun(t, append([]string{"plan", "-device", device, "-method", method, "-tokens", ids, "-seed", "5", "-o", dir}, named...)...)
+		want := readPlan(t, dir)
+		events, _ := w.must(session.Request{Do: "run", Prompt: prompt, Method: method, KV: "f32", Seed: 5, N: 1}, "")
+		differ := 0
+		for _, e := range events {
+			if e.Plan == nil {
+				continue
+			}
+			if len(e.Plan.Heads) != len(want.Heads) {
+				t.Fatalf("%s, %s: %d heads, want %d", what, method, len(e.Plan.Heads), len(want.Heads))
+			}
+			for i, head := range e.Plan.Heads {
+				row := make([]int, len(head.Row))
+				for slot := range row {
+					row[slot] = -1
+				}
+				for j, r := range want.Heads[i].Rows {
+					for _, slot := range r.Slots {
+						row[slot] = j
+					}
+				}
+				if !slices.Equal(row, head.Row) {
+					differ++
+				}
+			}
+		}
+		// A head may have a slot nearer to its threshold than f32 can tell.
+		if differ > len(want.Heads)/10 {
+			t.Errorf("%s, %s: %d of %d heads keep other slots", what, method, differ, len(want.Heads))
+		}
+		if method != "gvote" {
+			continue
+		}
+		drawn := readFloats(t, filepath.Join(dir, "gvote_h.f32"))
+		shape := want.Shapes["gvote_h.f32"]
+		for l := range shape[0] {
+			events, _ := w.must(session.Request{Do: "ballots", Layer: l}, "")
+			hidden, size := events[0].Ballots.Hidden, shape[1]*shape[2]
+			if len(hidden) != size {
+				t.Fatalf("%s: %d draws in layer %d, want %d", what, len(hidden), l, size)
+			}
+			for i, v := range hidden {
+				// 1e-5 for the draw; below it the statistics, which go through the layers before.
+				if d := math.Abs(float64(v) - drawn[l*size+i]); d > 1e-5*(1+float64(l))*(1+math.Abs(drawn[l*size+i])) {
+					t.Fatalf("%s: draw %d of layer %d is %g, want %g", what, i, l, v, drawn[l*size+i])
+				}
+			}
+		}
+	}
 }
 
 func compareWithNative(t *testing.T, w *worker, what, path, device, method, prompt string, temperature float64) {

@@ -143,6 +143,30 @@ func TestPage(t *testing.T) {
 		t.Errorf("the control at 20 %% and at 80 %% both say %q", wide)
 	}
 
+	// Step writes one token at a press.
+	p.do(`await choose({method: "window", n: 8}); click("#step"); await until(() => tokens().length === 1, "the first step")
+		click("#step"); await until(() => tokens().length === 2, "the second step"); click("#stop"); await idle()`)
+
+	// A pinned word stays in every head, even in the smallest window.
+	p.do(`const prompt = document.querySelector("#prompt-text"), at = prompt.value.indexOf("park")
+		prompt.focus(); prompt.setSelectionRange(at, at + 4); prompt.dispatchEvent(new Event("select"))
+		document.dispatchEvent(new Event("selectionchange"))
+		button("#prompt-view", "Never forget").click(); await idle()
+		await choose({method: "window", n: 3}); setField("Budget", "0.1"); await press(); await idle()`)
+	p.want("the pinned word", `return [...document.querySelectorAll("#fade-view .pinned")].map((s) => s.textContent).join("")`, "park")
+	p.want("its neighbours' share of a slot", `const pin = document.querySelector("#fade-view .pinned"); return shade(pin) + " and " + shade(pin.previousElementSibling)`, "1 and 0")
+	p.do(`document.querySelector("#prompt-view .pins button").click(); await idle()`)
+
+	// An alternative is clicked: what was written before it stays.
+	p.do(`await run({method: "window", n: 6, seed: 3})`)
+	written := p.do(`return tokens().slice(0, 2).join("|")`)
+	p.do(`token(2).dispatchEvent(new MouseEvent("mouseover", {bubbles: true})); token(2).click()
+		await until(() => document.querySelectorAll("#token-view .candidate").length === 20, "the alternatives")
+		globalThis.other = document.querySelectorAll("#token-view .candidate:not(.taken)")[3]
+		globalThis.otherText = other.querySelector(".candidate-text").textContent
+		const end = begun(); other.click(); await end; await idle()`)
+	p.want("the text before the branch", `return tokens().slice(0, 2).join("|")`, written)
+
 	// A link reproduces the run.
 	p.do(`await run({method: "gvote", n: 12, seed: 7})`)
 	before := p.do(`return tokens().join("|")`)
@@ -194,6 +218,20 @@ func TestPageWithoutWebGPU(t *testing.T) {
 	p.want("the reason", `return text("#model-view")`, "navigator.gpu is missing")
 	p.do(`await run({method: "gvote", n: 5})`)
 	p.want("a run on the CPU", `return String(tokens().length)`, "5")
+	p.noFaults()
+}
+
+// A kernel that computes wrong numbers is found at the start, and the CPU takes over.
+func TestPageWithAWrongKernel(t *testing.T) {
+	p := openPage(t, `
+		const create = GPUDevice.prototype.createShaderModule;
+		GPUDevice.prototype.createShaderModule = function (d) {
+			return create.call(this, {...d, code: d.code.replace("g / (1.0 + exp(-g))", "g / (1.0 - exp(-g))")});
+		}`)
+	p.do(`await loaded()`)
+	p.want("the reason", `return text("#model-view")`, "swiglu failed on")
+	p.do(`await run({method: "kvmerger", n: 4})`)
+	p.want("a run on the CPU", `return String(tokens().length)`, "4")
 	p.noFaults()
 }
 

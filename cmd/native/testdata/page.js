@@ -20,6 +20,13 @@ globalThis.idle = () => until(() => document.querySelector("#stop").disabled && 
 /** The tokens in the compressed column. */
 globalThis.tokens = () => [...document.querySelectorAll("#texts-view .columns > div:first-child .token")].map((token) => token.textContent);
 
+globalThis.token = (i) => document.querySelectorAll("#texts-view .columns > div:first-child .token")[i];
+
+globalThis.button = (view, label) => [...document.querySelectorAll(view + " button")].find((b) => b.textContent.startsWith(label));
+
+/** How dark a token of the prompt is drawn: its mean share of a slot, 0 to 1. */
+globalThis.shade = (span) => Number(span.style.getPropertyValue("--held"));
+
 globalThis.select = (selector, value) => {
     const field = document.querySelector(selector);
     field.value = value;
@@ -40,8 +47,8 @@ globalThis.setField = (label, value) => {
     throw new Error(`no field is labelled ${label}`);
 };
 
-/** Chooses a method, a length and a seed, and presses Run. */
-globalThis.start = async ({ method, n, seed }) => {
+/** Chooses a method, a length and a seed. */
+globalThis.choose = async ({ method, n, seed }) => {
     [...document.querySelectorAll("#method-view button, #method-view input[type=radio], #method-view label")]
         .find((b) => b.textContent.trim() === method || b.value === method)
         .click();
@@ -49,18 +56,27 @@ globalThis.start = async ({ method, n, seed }) => {
     setField("Length", String(n));
     if (seed !== undefined) setField("Seed", String(seed));
     await idle();
-    await press();
+};
+
+/** Resolves when the texts change. */
+globalThis.begun = async () => {
+    let changed = false;
+    const observer = new MutationObserver(() => (changed = true));
+    observer.observe(document.querySelector("#texts-view"), { childList: true, subtree: true, characterData: true });
+    await until(() => changed, "the run to begin");
+    observer.disconnect();
 };
 
 /** Presses Run and waits until it has begun. */
 globalThis.press = async () => {
-    let begun = false;
-    const view = document.querySelector("#texts-view");
-    const observer = new MutationObserver(() => (begun = true));
-    observer.observe(view, { childList: true, subtree: true, characterData: true });
+    const change = begun();
     click("#run");
-    await until(() => begun, "the run to begin");
-    observer.disconnect();
+    await change;
+};
+
+globalThis.start = async (options) => {
+    await choose(options);
+    await press();
 };
 
 globalThis.run = async (options) => {
