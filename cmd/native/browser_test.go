@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,7 +19,9 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"keyfold/engine"
+	"keyfold/engine/checkpoint"
 	"keyfold/internal/chromium"
+	"keyfold/models"
 	"keyfold/session"
 )
 
@@ -61,6 +64,12 @@ async function ask(request, path) {
 }
 </script>`
 
+// memoryReporter tells how large the worker's wasm memory is. It only grows, so
+// that is its peak.
+const memoryReporter = `
+const channel = new BroadcastChannel("memory");
+channel.onmessage = () => channel.postMessage(globalThis.wasm.instance.exports.mem.buffer.byteLength);`
+
 func startWorker(t testing.TB, models map[string]string) *worker {
 	t.Helper()
 	folder := site(t)
@@ -69,6 +78,14 @@ func startWorker(t testing.TB, models map[string]string) *worker {
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, workerPage)
+	})
+	mux.HandleFunc("/worker.js", func(w http.ResponseWriter, _ *http.Request) {
+		text, err := os.ReadFile(filepath.Join(folder, "worker.js"))
+		if err != nil {
+			t.Error(err)
+		}
+		w.Header().Set("Content-Type", "text/javascript")
+		fmt.Fprintf(w, "%s\n%s", text, memoryReporter)
 	})
 	for name, path := range models {
 		mux.HandleFunc("/"+name, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, path) })
@@ -272,6 +289,97 @@ func compareWithNative(t *testing.T, w *worker, what, path, device, method, prom
 	}
 	if len(got.Tokens) != len(want.Tokens) {
 		t.Errorf("%s: %d tokens, want %d", what, len(got.Tokens), len(want.Tokens))
+	}
+}
+
+// A model of 500 MB goes to the GPU in pieces: the module's whole memory, Go's
+// heap with everything else, stays far below the model.
+func TestBrowserLoadsALargeModelInPieces(t *testing.T) {
+	c := models.FixtureConfig
+	c.Dim, c.HiddenDim, c.NHeads, c.NKVHeads, c.HeadDim, c.NLayers = 1024, 4096, 16, 4, 64, 16
+	path := filepath.Join(t.TempDir(), "large.gguf")
+	writeZeros(t, path, c)
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() < 480_000_000 {
+		t.Fatalf("the model has %d bytes, want about 500 MB", info.Size())
+	}
+	w := startWorker(t, map[string]string{"large.gguf": path})
+	events, _ := w.must(session.Request{Do: "load", Name: "large.gguf", Device: "gpu"}, "large.gguf")
+	if kind := loaded(t, events).Device.Kind; kind != "gpu" {
+		t.Fatalf("the model is on the %s", kind)
+	}
+	memory, err := chromedp.Run(w.ctx, chromedp.Evaluate[float64](`new Promise((resolve) => {
+		const channel = new BroadcastChannel("memory");
+		channel.onmessage = ({data}) => resolve(data);
+		channel.postMessage("?");
+	})`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d MB of weights, %.0f MB of wasm memory at the peak", info.Size()>>20, memory/(1<<20))
+	if memory > 64<<20 {
+		t.Errorf("the module's memory grew to %.0f MB while %d MB were loaded, want at most 64", memory/(1<<20), info.Size()>>20)
+	}
+}
+
+// writeZeros writes a GGUF of the shape c whose matrices are zeros of type F16.
+func writeZeros(t *testing.T, path string, c checkpoint.Config) {
+	t.Helper()
+	small := c
+	small.NLayers, small.Dim, small.HiddenDim, small.NHeads, small.NKVHeads, small.HeadDim = 1, 64, 64, 4, 2, 16
+	data, err := models.Fixture(small, checkpoint.F16, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := checkpoint.OpenGGUF(bytes.NewReader(data), int64(len(data)), "small")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range map[string]int{
+		"llama.embedding_length": c.Dim, "llama.feed_forward_length": c.HiddenDim, "llama.block_count": c.NLayers,
+		"llama.attention.head_count": c.NHeads, "llama.attention.head_count_kv": c.NKVHeads,
+		"llama.attention.key_length": c.HeadDim, "llama.attention.value_length": c.HeadDim, "llama.rope.dimension_count": c.HeadDim,
+	} {
+		f.Meta[key] = uint32(value)
+	}
+	var meta []checkpoint.KV
+	for key, value := range f.Meta {
+		meta = append(meta, checkpoint.KV{Key: key, Value: value})
+	}
+	zeros := make([]byte, 2*c.Dim*max(c.HiddenDim, c.VocabSize))
+	var tensors []checkpoint.TensorData
+	add := func(name string, rows, cols int) {
+		kind := checkpoint.F16
+		if rows == 0 {
+			kind = checkpoint.F32
+		}
+		tensors = append(tensors, checkpoint.TensorData{Name: name, Type: kind, Rows: rows, Cols: cols,
+			Data: zeros[:max(1, rows)*kind.RowBytes(cols)]})
+	}
+	add("token_embd.weight", c.VocabSize, c.Dim)
+	add("output_norm.weight", 0, c.Dim)
+	for l := range c.NLayers {
+		name := func(part string) string { return fmt.Sprintf("blk.%d.%s.weight", l, part) }
+		add(name("attn_norm"), 0, c.Dim)
+		add(name("ffn_norm"), 0, c.Dim)
+		add(name("attn_q"), c.QDim(), c.Dim)
+		add(name("attn_k"), c.KVDim(), c.Dim)
+		add(name("attn_v"), c.KVDim(), c.Dim)
+		add(name("attn_output"), c.Dim, c.QDim())
+		add(name("ffn_gate"), c.HiddenDim, c.Dim)
+		add(name("ffn_up"), c.HiddenDim, c.Dim)
+		add(name("ffn_down"), c.Dim, c.HiddenDim)
+	}
+	out, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	if err := checkpoint.WriteGGUF(out, meta, tensors); err != nil {
+		t.Fatal(err)
 	}
 }
 
