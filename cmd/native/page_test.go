@@ -211,6 +211,36 @@ func (p *page) screenshots() {
 	}
 }
 
+// What a person can put into a link is refused in a sentence; the page stays,
+// and so does what it showed.
+func TestPageRefusesBadLinks(t *testing.T) {
+	p := openPage(t, "")
+	p.do(`await loaded()`)
+	for _, tc := range [][2]string{
+		{"method=zzz", "zzz"},
+		{"method=window&budget=7", "budget"},
+		{"method=window&n=-3", "-3"},
+		{"method=window&seed=x", "seed"},
+		{"method=window&kv=q9", "q9"},
+		{"method=kvmerger&opt.eps=9&prompt=a", "eps"},
+	} {
+		hash, sentence := tc[0], tc[1]
+		// Some things the page sees at once, some the engine when Run is pressed.
+		p.do(fmt.Sprintf(`
+			const said = () => [...document.querySelectorAll(".fault, #status, [role=alert]")].some((f) => f.textContent.toLowerCase().includes(%q))
+			await idle()
+			location.hash = %q
+			for (let i = 0; i < 20 && !said(); i++) await new Promise((r) => setTimeout(r, 50))
+			if (!said()) click("#run")
+			await until(said, "a sentence about the link #" + location.hash)`, strings.ToLower(sentence), hash))
+		p.want("the page behind #"+hash, `return text("h1") + String(tokens().length > 0)`, "keyfoldtrue")
+	}
+	p.do(`location.hash = "method=window&budget=0.5&n=3&prompt=Once+upon+a+time+there+was+a+bird"
+		await new Promise((r) => setTimeout(r, 300)); await idle(); await press(); await idle()`)
+	p.want("a good link", `return String(tokens().length)`, "3")
+	p.noFaults()
+}
+
 // Without WebGPU the engine runs on the CPU and says why.
 func TestPageWithoutWebGPU(t *testing.T) {
 	p := openPage(t, `Object.defineProperty(navigator, "gpu", {value: undefined})`)
