@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -354,5 +355,41 @@ func TestGVoteKeepSets(t *testing.T) {
 		if d, _ := worst(a.Hidden, b.Hidden); d < 0.1 {
 			t.Error("two seeds draw the same hidden states")
 		}
+	})
+}
+
+// With an f16 cache two honest implementations may round a key differently, so
+// logits agree less well; they may not differ by more than that.
+func TestDevicesAgreeWithF16Cache(t *testing.T) {
+	check := func(t *testing.T, cpu, gpu *Engine, tokens []int) {
+		logits := func(e *Engine) (all []float32) {
+			err := e.Logits(context.Background(), tokens, ref.CacheF16, 64, nil, 0, func(rows []float32) error {
+				all = append(all, rows...)
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return all
+		}
+		want, got := logits(cpu), logits(gpu)
+		if d, at := worst(got, want); d > 0.1 {
+			t.Errorf("logits differ by %g at %d, want at most 0.1", d, at)
+		}
+		var kl float64
+		vocab := cpu.Config.VocabSize
+		for i := range tokens {
+			kl += compareLogits(want[i*vocab:(i+1)*vocab], got[i*vocab:(i+1)*vocab], 0).KL / float64(len(tokens))
+		}
+		if kl > 1e-4 {
+			t.Errorf("mean KL is %g nats, want at most 1e-4", kl)
+		}
+	}
+	t.Run("fixture", func(t *testing.T) {
+		check(t, openFixture(t, CPU, checkpoint.F16), openFixture(t, GPU, checkpoint.F16), someTokens(150))
+	})
+	t.Run("stories260K", func(t *testing.T) {
+		path := sharedData(t, "stories260K/stories260K.gguf")
+		check(t, open(t, path, CPU), open(t, path, GPU), loadReference(t, "s260k_prompt64").Input)
 	})
 }
