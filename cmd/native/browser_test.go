@@ -146,6 +146,7 @@ func TestBrowserEqualsNative(t *testing.T) {
 		models["stories260K.gguf"] = path
 	}
 	w := startWorker(t, models)
+	runs, whole := 0, 0
 	for model, path := range models {
 		for _, device := range []string{"gpu", "cpu"} {
 			name := model
@@ -166,10 +167,18 @@ func TestBrowserEqualsNative(t *testing.T) {
 			for _, method := range []string{"full", "kvmerger", "gvote"} {
 				for _, temperature := range []float64{0, 0.8} {
 					what := fmt.Sprintf("%s on the %s, %s, temperature %g", model, device, method, temperature)
-					compareWithNative(t, w, what, path, device, method, prompt, temperature)
+					runs++
+					if compareWithNative(t, w, what, path, device, method, prompt, temperature) {
+						whole++
+					}
 				}
 			}
 		}
+	}
+	// A near tie in a plan excuses the tokens behind it, so it must stay rare.
+	t.Logf("%d of %d runs compared token by token to the end", whole, runs)
+	if whole < runs*9/10 {
+		t.Errorf("only %d of %d runs could be compared to the end", whole, runs)
 	}
 }
 
@@ -240,7 +249,9 @@ func compareDecisions(t *testing.T, w *worker, what, path, device, prompt string
 	}
 }
 
-func compareWithNative(t *testing.T, w *worker, what, path, device, method, prompt string, temperature float64) {
+// compareWithNative compares a run in the browser with the native one. It returns
+// whether both had the same slots, so that every token had to be equal.
+func compareWithNative(t *testing.T, w *worker, what, path, device, method, prompt string, temperature float64) bool {
 	t.Helper()
 	const n = 24
 	file := filepath.Join(t.TempDir(), "report.json")
@@ -281,7 +292,7 @@ func compareWithNative(t *testing.T, w *worker, what, path, device, method, prom
 			if differ == 0 {
 				t.Errorf("%s: token %d is %d (%q), want %d (%q)", what, i, a.ID, a.Text, b.ID, b.Text)
 			}
-			return
+			return false
 		}
 		if d := a.Logprob - b.Logprob; differ == 0 && (d > 2e-3 || d < -2e-3) {
 			t.Errorf("%s: token %d has log probability %g, want %g", what, i, a.Logprob, b.Logprob)
@@ -290,6 +301,7 @@ func compareWithNative(t *testing.T, w *worker, what, path, device, method, prom
 	if len(got.Tokens) != len(want.Tokens) {
 		t.Errorf("%s: %d tokens, want %d", what, len(got.Tokens), len(want.Tokens))
 	}
+	return differ == 0
 }
 
 // A model of 500 MB goes to the GPU in pieces: the module's whole memory, Go's

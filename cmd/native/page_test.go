@@ -107,6 +107,14 @@ func (p *page) want(what, script, part string) {
 	}
 }
 
+// wantTokens fails the test unless the compressed column has n tokens.
+func (p *page) wantTokens(what string, n int) {
+	p.t.Helper()
+	if got := p.do(`return tokens().length`); got != fmt.Sprint(n) {
+		p.t.Errorf("%s: %s tokens, want %d", what, got, n)
+	}
+}
+
 func (p *page) noFaults() {
 	p.t.Helper()
 	for _, fault := range p.faults {
@@ -123,7 +131,7 @@ func TestPage(t *testing.T) {
 
 	for _, method := range []string{"full", "window", "kvmerger", "gvote"} {
 		p.do(fmt.Sprintf(`await run({method: %q, n: 6})`, method))
-		p.want(method, `return String(tokens().length)`, "6")
+		p.wantTokens(method, 6)
 	}
 	p.want("the table of the recording's model", `return document.querySelector("#needle-view td") ? "still there" : "gone"`, "gone")
 
@@ -133,7 +141,7 @@ func TestPage(t *testing.T) {
 		t.Error("Stop did not stop")
 	}
 	p.do(`await run({method: "window", n: 5})`)
-	p.want("a run after Stop", `return String(tokens().length)`, "5")
+	p.wantTokens("a run after Stop", 5)
 
 	// The control compresses again what was read.
 	p.do(`await slide(20)`)
@@ -180,11 +188,11 @@ func TestPage(t *testing.T) {
 	// A dropped model is used; a damaged one is refused in a sentence, and the old one stays.
 	p.do(`await drop("other.gguf"); await until(() => text("#model-view").includes("other.gguf"), "the dropped model"); await loaded()`)
 	p.do(`await run({method: "kvmerger", n: 4})`)
-	p.want("a run of the dropped model", `return String(tokens().length)`, "4")
+	p.wantTokens("a run of the dropped model", 4)
 	p.do(`await drop("truncated.gguf"); await until(() => text("#fault-model") !== "", "a refusal")`)
 	p.want("a truncated model", `return text("#fault-model")`, "truncated.gguf")
 	p.do(`await run({method: "kvmerger", n: 3})`)
-	p.want("a run after the refusal", `return String(tokens().length)`, "3")
+	p.wantTokens("a run after the refusal", 3)
 	p.noFaults()
 	p.screenshots()
 }
@@ -237,7 +245,7 @@ func TestPageRefusesBadLinks(t *testing.T) {
 	}
 	p.do(`location.hash = "method=window&budget=0.5&n=3&prompt=Once+upon+a+time+there+was+a+bird"
 		await new Promise((r) => setTimeout(r, 300)); await idle(); await press(); await idle()`)
-	p.want("a good link", `return String(tokens().length)`, "3")
+	p.wantTokens("a good link", 3)
 	p.noFaults()
 }
 
@@ -247,7 +255,7 @@ func TestPageWithoutWebGPU(t *testing.T) {
 	p.do(`await loaded()`)
 	p.want("the reason", `return text("#model-view")`, "navigator.gpu is missing")
 	p.do(`await run({method: "gvote", n: 5})`)
-	p.want("a run on the CPU", `return String(tokens().length)`, "5")
+	p.wantTokens("a run on the CPU", 5)
 	p.noFaults()
 }
 
@@ -261,7 +269,7 @@ func TestPageWithAWrongKernel(t *testing.T) {
 	p.do(`await loaded()`)
 	p.want("the reason", `return text("#model-view")`, "swiglu failed on")
 	p.do(`await run({method: "kvmerger", n: 4})`)
-	p.want("a run on the CPU", `return String(tokens().length)`, "4")
+	p.wantTokens("a run on the CPU", 4)
 	p.noFaults()
 }
 
@@ -282,5 +290,5 @@ func TestPageLosesItsDevice(t *testing.T) {
 		await until(() => document.body.textContent.includes("device was lost"), "the sentence")
 		await idle()`)
 	p.do(`await run({method: "window", n: 4})`)
-	p.want("the next run", `return String(tokens().length)`, "4")
+	p.wantTokens("the next run", 4)
 }
