@@ -4,9 +4,10 @@ SHELL       := /bin/bash
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 30s
 
-WASMFLAGS   := -trimpath -gcflags=all=-l -ldflags="-s -w"
+WASMFLAGS   := -trimpath -gcflags=all=-l -ldflags="-s -w" -overlay=build/overlay/overlay.json
+WASMENV     := GOEXPERIMENT=nogreenteagc GOOS=js GOARCH=wasm
 
-.PHONY: run setup build site demo test check fuzz clean
+.PHONY: run setup build site demo recording model bench-peers test check fuzz clean
 
 # Build keyfold and continue a prompt: make run MODEL=model.gguf PROMPT="Once upon a time" ARGS="-n 50".
 # Without MODEL it runs the model that is built in, without PROMPT the text begins from nothing.
@@ -30,10 +31,10 @@ setup:
 		compgen -G '/usr/share/vulkan/icd.d/*.json' >/dev/null || compgen -G '/etc/vulkan/icd.d/*.json' >/dev/null || \
 			missing+=(mesa-vulkan-drivers); \
 	fi; \
-	if [ -n "$(filter site demo test check,$(MAKECMDGOALS))" ]; then \
+	if [ -n "$(filter site demo recording bench-peers test check,$(MAKECMDGOALS))" ]; then \
 		[ -n "$$(type -P npm)" ] || missing+=(npm); \
 	fi; \
-	if [ -n "$(filter test,$(MAKECMDGOALS))" ]; then \
+	if [ -n "$(filter bench-peers test,$(MAKECMDGOALS))" ]; then \
 		[ -n "$$(type -P chromium chromium-browser google-chrome google-chrome-stable)" ] || missing+=(chromium); \
 	fi; \
 	[ $${#missing[@]} -gt 0 ] || exit 0; \
@@ -51,14 +52,16 @@ build: setup
 	@go build -buildvcs=false -o build/keyfold ./cmd/native
 
 # Build the page as build/site: a folder that any static host can serve, under any path, without special
-# headers. The wasm is built small: without inlining (5 % smaller), and with the older garbage collector (1 %).
+# headers. The wasm is built small: without inlining (5 % smaller), with the older garbage collector (1 %), and with
+# an overlay (5 %: internal/overlay).
 site: node_modules
 	@rm -rf build/site && mkdir -p build/site/vendor
 	@cp -r web/. build/site/ && rm -f build/site/*.d.ts build/site/record.mjs
 	@cp node_modules/uplot/dist/uPlot.esm.js node_modules/uplot/dist/uPlot.min.css build/site/vendor/
 	@cp "$$(go env GOROOT)/lib/wasm/wasm_exec.js" build/site/
-	@go run ./internal/fixture >build/site/fixture.gguf
-	@GOEXPERIMENT=nogreenteagc GOOS=js GOARCH=wasm go build -buildvcs=false $(WASMFLAGS) -o build/site/keyfold.wasm ./cmd/wasm
+	@cp models/keyfold.gguf build/site/
+	@go build -buildvcs=false -o build/makeoverlay ./internal/overlay && $(WASMENV) build/makeoverlay build/overlay
+	@$(WASMENV) go build -buildvcs=false $(WASMFLAGS) -o build/site/keyfold.wasm ./cmd/wasm
 	@gzip -9 -k -n build/site/keyfold.wasm
 	@echo "build/site: keyfold.wasm is $$(stat -c %s build/site/keyfold.wasm.gz) bytes gzipped"
 
@@ -69,6 +72,31 @@ node_modules: package-lock.json | setup
 # Build the page and serve it at http://127.0.0.1:8080, from this machine alone.
 demo: site build
 	@build/keyfold serve
+
+# Record again, with the built-in model, the run that the page opens on.
+recording: site
+	@node web/record.mjs build/site/keyfold.wasm build/site/wasm_exec.js build/site/keyfold.gguf >build/recorded.json
+	@cp build/recorded.json web/ && cp build/recorded.json build/site/
+
+# Train a model from nothing, or go on training it, and export it: make model SIZE=7m MINUTES=600. See train/README.md.
+SIZE    ?= 7m
+SEED    ?= 1
+MINUTES ?= 60
+model: build
+	@[ -x build/venv/bin/python ] || python3 -m venv build/venv
+	@build/venv/bin/pip install --quiet --requirement train/requirements.txt
+	@cd train && ../build/venv/bin/python train.py --size $(SIZE) --seed $(SEED) --minutes $(MINUTES) --out ../build/train/$(SIZE)-$(SEED)
+	@cd train && ../build/venv/bin/python plot.py ../build/train/$(SIZE)-$(SEED)
+	@cd train && ../build/venv/bin/python export.py ../build/train/$(SIZE)-$(SEED) --name keyfold-$(SIZE) --out ../build/models
+
+# Measure keyfold beside other engines, natively and in Chromium, in turns: make bench-peers ARGS="--rounds 5".
+# See docs/performance.md. The first time npm fetches those engines, 0.8 GB on disk.
+bench-peers: build site bench/node_modules
+	@$(WASMENV) go build -buildvcs=false $(WASMFLAGS) -o build/bench.wasm ./bench
+	@node bench/peers.mjs $(ARGS)
+
+bench/node_modules: bench/package-lock.json | setup
+	@cd bench && npm ci --ignore-scripts --no-audit --no-fund --silent && touch node_modules
 
 # Run all tests, none skipped for want of a GPU (Mesa's software one will do) or of Chromium. Lists at its
 # end what was skipped and why; with CI=true only tests that need shared/data may be.

@@ -6,14 +6,18 @@
 // a list of old slots. Somebody else (engine) measures the signals and carries
 // the plan out, on the CPU or on the GPU.
 //
-// Read in this order: this file, window.go (the smallest method), kvmerger.go,
-// gvote.go.
+// Read in this order: this file, window.go (the smallest method), score.go (what
+// methods that rank slots share), kvmerger.go, gvote.go.
 //
 // A slot is a row of the cache; a position is a place in the text. Before the
 // first compression they are equal, afterwards never assume so.
 package compress
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+	"slices"
+)
 
 // Head is what is known about the cache of one KV head of one layer.
 // Every slice that is not nil has one element per slot.
@@ -28,6 +32,11 @@ type Head struct {
 	Cosine []float32 // cos(k_i, k_{i-1}); 0 at slot 0; nil unless [Needs].Cosine
 	Votes  []uint32  // voters for the slot; nil unless [Needs].Votes
 	BStep  []int     // (group) single-step budget of each query head of this KV head; nil unless [Needs].Votes
+
+	Expected  [][]float32 // (group)(slots) ln of what exp(score) will be on average; nil unless [Needs].Expected
+	ValueNorm []float32   // ‖v‖; nil unless [Needs].Expected
+	Reread    []float32   // most attention that one query paid when the text was read again; nil unless [Needs].Reread
+	Future    []float32   // attention that the text behind the prompt pays, as Mass; nil unless [Needs].Future
 }
 
 // pinned reports whether a slot must stay as it is.
@@ -45,9 +54,18 @@ type Signals struct {
 	//
 	//	pivots  (n_layers * n_kv_heads)(slots)  the pivot slot of each slot, or -1: not asked for
 	//
-	// The result has the same shape; entries not asked for are 0. It may run on
-	// the GPU, so ask once.
-	Distance func(pivots [][]int) ([][]float32, error)
+	// The result has the same shape; entries not asked for are 0. With aligned,
+	// k_slot is rotated to the pivot's position first. It may run on the GPU, so
+	// ask once.
+	Distance func(pivots [][]int, aligned bool) ([][]float32, error)
+
+	// Keys reads the stored (rotated) keys back, (n_layers * n_kv_heads)(slots * head_dim).
+	// Of all signals it is the largest, and asked for only where the others do not do.
+	Keys func() ([][]float32, error)
+
+	// Window measures the attention that the last w queries of the prompt paid, as
+	// Head.Mass: (n_layers * n_kv_heads)(slots). 1 <= w <= [Needs].LastQueries.
+	Window func(w int) ([][]float32, error)
 }
 
 // Total returns the occupied slots over all heads.
@@ -65,6 +83,17 @@ type Needs struct {
 	MassLast int // 0: attention paid by all queries of the prompt; W > 0: by the last W only
 	Cosine   bool
 	Votes    *VoteOptions // nil: no votes
+
+	LastQueries int              // queries at the end of the prompt that Signals.Window may be asked about
+	Expected    *ExpectedOptions // nil: no expected attention
+	Reread      bool             // the text is read a second time
+	Future      bool             // the text that follows is known
+}
+
+// ExpectedOptions are the parameters of expected attention (expected.go).
+type ExpectedOptions struct {
+	NSkip   int // first tokens left out of the queries' mean and covariance
+	Horizon int // positions behind the prompt over which the queries' rotation is averaged, >= 1
 }
 
 // VoteOptions are the parameters of GVote's ballots (gvote.go).
@@ -90,8 +119,25 @@ const (
 	//	k* = Σ w_i k_i                        v* = ValueScale Σ w_i v_i
 	//
 	// with n_i the tokens slot i stands for (KVMerger, arXiv 2407.08454, eqs. 4-6).
+	// With Aligned, each k_i is rotated to the pivot's position first, in both
+	// lines. With PerToken, v* = ValueScale Σ w_i v_i / n_i.
 	Gaussian
+	// Explicit sums keys and values with weights that the row brings:
+	//
+	//	k* = Σ w k over KeyWeights            v* = Σ w v over ValueWeights
+	//
+	// The row takes keys of its own slots only, and values of any.
+	Explicit
 )
+
+// String returns the name of a rule in messages and files.
+func (r Rule) String() string { return [...]string{"keep", "gaussian", "explicit"}[r] }
+
+// Weight is the share of a slot in a sum.
+type Weight struct {
+	Slot   int // of the old cache
+	Weight float32
+}
 
 // Row is one slot of the new cache.
 type Row struct {
@@ -103,6 +149,10 @@ type Row struct {
 
 	Sigma      float32 // Gaussian: width of the kernel in units of a key's norm, > 0
 	ValueScale float32 // Gaussian: factor on the blended value; 1 except in KVMerger's paper mode
+	PerToken   bool    // Gaussian: stored values are sums over n_i tokens
+	Aligned    bool    // Gaussian: keys are rotated to the pivot's position
+
+	KeyWeights, ValueWeights []Weight // Explicit: ascending by slot
 }
 
 // Plan says how to build a smaller cache from a larger one.
@@ -201,6 +251,10 @@ func checkRows(rows []Row, head *Head) error {
 			if !(row.Sigma > 0) || !(row.ValueScale > 0) {
 				return fmt.Errorf("row %d has sigma %g and value_scale %g, want both > 0", j, row.Sigma, row.ValueScale)
 			}
+		case Explicit:
+			if err := checkExplicit(row, head); err != nil {
+				return fmt.Errorf("row %d %w", j, err)
+			}
 		default:
 			return fmt.Errorf("row %d has unknown rule %d", j, row.Rule)
 		}
@@ -212,6 +266,57 @@ func checkRows(rows []Row, head *Head) error {
 	}
 	if !used[slots-1] {
 		return fmt.Errorf("the newest slot %d is dropped", slots-1)
+	}
+	return nil
+}
+
+// Explicit lists the slots that an Explicit row is made of, with the weight of
+// each one's key and value: first Slots, then those that only give a value.
+func (r *Row) Explicit() (slots []int, keys, values []float32) {
+	slots = slices.Clone(r.Slots)
+	for _, w := range r.ValueWeights {
+		if !slices.Contains(r.Slots, w.Slot) {
+			slots = append(slots, w.Slot)
+		}
+	}
+	of := func(weights []Weight) []float32 {
+		list := make([]float32, len(slots))
+		for _, w := range weights {
+			list[slices.Index(slots, w.Slot)] = w.Weight
+		}
+		return list
+	}
+	return slots, of(r.KeyWeights), of(r.ValueWeights)
+}
+
+// checkExplicit checks what is special about an Explicit row.
+func checkExplicit(row Row, head *Head) error {
+	for _, slot := range row.Slots {
+		if head.pinned(slot) {
+			return fmt.Errorf("changes slot %d, which is pinned", slot)
+		}
+	}
+	for _, side := range []struct {
+		name    string
+		weights []Weight
+	}{{"key", row.KeyWeights}, {"value", row.ValueWeights}} {
+		if len(side.weights) == 0 {
+			return fmt.Errorf("has no %s weights", side.name)
+		}
+		last := -1
+		for _, w := range side.weights {
+			if w.Slot <= last || w.Slot >= head.Slots() {
+				return fmt.Errorf("has a %s weight for slot %d after slot %d of %d, want ascending",
+					side.name, w.Slot, last, head.Slots())
+			}
+			last = w.Slot
+			if !(math.Abs(float64(w.Weight)) <= math.MaxFloat32) { // also NaN
+				return fmt.Errorf("has %s weight %g for slot %d, want a number", side.name, w.Weight, w.Slot)
+			}
+			if side.name == "key" && !slices.Contains(row.Slots, w.Slot) {
+				return fmt.Errorf("takes the key of slot %d, which it does not contain", w.Slot)
+			}
+		}
 	}
 	return nil
 }

@@ -1,6 +1,10 @@
 package compress
 
-import "testing"
+import (
+	"fmt"
+	"math"
+	"testing"
+)
 
 // Plan.Check is what the other tests rely on, so it must be able to fail.
 func TestCheckCatchesBadPlans(t *testing.T) {
@@ -55,5 +59,51 @@ func TestCheckCatchesBadPlans(t *testing.T) {
 		if err := (&Plan{Heads: heads}).Check(&f.Signals); err == nil || err.Error() != want {
 			t.Errorf("error %v\nwant  %s", err, want)
 		}
+	}
+}
+
+// What is special about Explicit rows, and how they are listed.
+func TestCheckOfExplicitRows(t *testing.T) {
+	row := func(slots []int, keys, values []Weight) Row {
+		return Row{Pivot: slots[0], Slots: slots, N: len(slots), Rule: Explicit, KeyWeights: keys, ValueWeights: values}
+	}
+	nan := float32(math.NaN())
+	f := line(5)
+	f.Heads[0].Pinned = []bool{false, false, false, true, false}
+	for _, tc := range []struct {
+		name string
+		row  Row
+		want string
+	}{
+		{"pivot alone", row([]int{0, 1}, []Weight{{0, 1}}, []Weight{{0, 1}}), ""},
+		{"values of a dropped slot and of another row's", row([]int{0}, []Weight{{0, 1}}, []Weight{{0, 1}, {2, -0.5}, {4, 0}}), ""},
+		{"no key", row([]int{0}, nil, []Weight{{0, 1}}), "has no key weights"},
+		{"no value", row([]int{0}, []Weight{{0, 1}}, nil), "has no value weights"},
+		{"key of another", row([]int{0}, []Weight{{0, 1}, {1, 1}}, []Weight{{0, 1}}), "takes the key of slot 1, which it does not contain"},
+		{"not ascending", row([]int{0}, []Weight{{0, 1}}, []Weight{{2, 1}, {2, 1}}),
+			"has a value weight for slot 2 after slot 2 of 5, want ascending"},
+		{"no such slot", row([]int{0}, []Weight{{0, 1}}, []Weight{{5, 1}}),
+			"has a value weight for slot 5 after slot -1 of 5, want ascending"},
+		{"NaN", row([]int{0}, []Weight{{0, nan}}, []Weight{{0, 1}}), "has key weight NaN for slot 0, want a number"},
+		{"pinned", row([]int{0, 3}, []Weight{{0, 1}}, []Weight{{0, 1}}), "changes slot 3, which is pinned"},
+	} {
+		h := &f.Heads[0]
+		rows := []Row{tc.row, h.keep(3), h.keep(4)}
+		if tc.name == "pinned" {
+			rows = []Row{tc.row, h.keep(4)}
+		}
+		err := (&Plan{Heads: [][]Row{rows}}).Check(&f.Signals)
+		switch {
+		case tc.want == "" && err != nil:
+			t.Errorf("%s: %v", tc.name, err)
+		case tc.want != "" && (err == nil || err.Error() != "compress: plan for layer 0 head 0: row 0 "+tc.want):
+			t.Errorf("%s: error %v\nwant  row 0 %s", tc.name, err, tc.want)
+		}
+	}
+
+	r := row([]int{2, 5}, []Weight{{2, 0.25}, {5, 0.75}}, []Weight{{1, 0.5}, {5, 2}})
+	slots, keys, values := r.Explicit()
+	if got, want := fmt.Sprint(slots, keys, values), "[2 5 1] [0.25 0.75 0] [0 2 0.5]"; got != want {
+		t.Errorf("listed as %s, want %s", got, want)
 	}
 }

@@ -65,10 +65,10 @@ var gVoteEntry = entry{
 			Meaning: "heads with fewer slots are kept whole",
 			Differs: "the paper sets no such limit"},
 	},
-	build: newGVote,
+	build: func(r *reader) Method { return newGVote(r) },
 }
 
-func newGVote(r *reader) Method {
+func newGVote(r *reader) *gVote {
 	m := &gVote{
 		votes: VoteOptions{
 			PNuc:      r.number("p_nuc", math.SmallestNonzeroFloat64, 2),
@@ -121,21 +121,31 @@ func (m *gVote) Plan(s *Signals) (*Plan, error) {
 	if err := s.check("gvote", Needs{}); err != nil {
 		return nil, err
 	}
-	kept := make([][]bool, len(s.Heads)) // nil: keep the head whole
+	kept, err := m.electAll("gvote", s)
+	if err != nil {
+		return nil, err
+	}
+	return keepWhere("gvote", m.options(), s, func(h, slot int) bool {
+		return kept[h] == nil || kept[h][slot]
+	}), nil
+}
+
+// electAll returns which slots of every head are kept; nil for a head that is
+// kept whole. method is the one that errors name.
+func (m *gVote) electAll(method string, s *Signals) ([][]bool, error) {
+	kept := make([][]bool, len(s.Heads))
 	for i := range s.Heads {
 		h := &s.Heads[i]
 		if m.votes.PNuc >= 1 || h.Slots() < m.votes.MinLen || h.Slots() == 0 {
 			continue
 		}
 		if len(h.Votes) != h.Slots() {
-			return nil, fmt.Errorf("compress: gvote: layer %d head %d has %d votes, want one per slot = %d",
-				i/s.NKVHeads, i%s.NKVHeads, len(h.Votes), h.Slots())
+			return nil, fmt.Errorf("compress: %s: layer %d head %d has %d votes, want one per slot = %d",
+				method, i/s.NKVHeads, i%s.NKVHeads, len(h.Votes), h.Slots())
 		}
 		kept[i] = m.elect(h)
 	}
-	return keepWhere("gvote", m.options(), s, func(h, slot int) bool {
-		return kept[h] == nil || kept[h][slot]
-	}), nil
+	return kept, nil
 }
 
 // elect returns which slots of one head are kept.

@@ -2,7 +2,6 @@ package compress
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 )
@@ -21,7 +20,8 @@ import (
 //
 // Shares are rounded as floorShare does, ties go to the lower slot. This file
 // finds the sets and σ; who carries the plan out computes the weights. Slots
-// that were merged before (n_i > 1) are merged like any others, as n_i tokens.
+// that were merged before (n_i > 1) are merged like any others, as n_i tokens;
+// with values=paper they hold n_i times a value, so v* = Σ (n*/n_i) w_i v_i.
 //
 // Differs from the paper:
 //   - values: the paper multiplies v* by |S|, which repairs the numerator of
@@ -35,6 +35,11 @@ import (
 //   - layers: none is skipped; the paper leaves the first two and the last alone.
 //   - budget: the paper has no way to meet one (kvmerger_budget.go).
 //   - the newest slot is kept even where recent is below one slot.
+//   - max_set, anchor and derotate, all off, are ours: the first cuts long sets,
+//     the second asks cos(k_i, k_last) > eps of every member too, with the last
+//     slot of its set, so that a chain cannot drift; the third blends R(p−i) k_i,
+//     keys rotated to the pivot's position, which makes tokens with equal content
+//     equal keys.
 //
 // Source: Wang et al. 2024, KVMerger, arXiv 2407.08454, Definition 4.1,
 // Algorithm 1 and eqs. 4-6, as its public reviews quote them; the full text was
@@ -52,6 +57,15 @@ type kvMerger struct {
 	skip      []int   // layers to skip, ascending
 	skipPaper bool    // the first two layers and the last, whatever skip says
 	massLast  int     // 0: exact
+	maxSet    int     // most slots of a set; 0: no limit
+	anchor    bool    // members are alike the last of their set, too
+	derotate  bool    // members are rotated to their pivot's position
+
+	// For the controls, which differ in one thing each.
+	name      string
+	pivotOnly bool   // pivot.go
+	scattered bool   // randomsets.go
+	seed      uint32 // of what is scattered
 }
 
 // sigmaFloor keeps 2σ² away from 0. Where all keys of a set are equal, every
@@ -61,59 +75,86 @@ const sigmaFloor = 1e-6
 // mergingSet is a run of slots first..end-1 that become one row.
 type mergingSet struct{ first, end, pivot int }
 
-func (m *kvMerger) Name() string { return "kvmerger" }
+func (m *kvMerger) Name() string { return m.name }
 
 func (m *kvMerger) Needs() Needs {
 	return Needs{Mass: true, MassLast: m.massLast, Cosine: true}
 }
 
 func (m *kvMerger) Plan(s *Signals) (*Plan, error) {
-	if err := s.check("kvmerger", m.Needs()); err != nil {
+	if err := s.check(m.name, m.Needs()); err != nil {
 		return nil, err
 	}
 	skip, err := m.skipped(s.NLayers)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.checkPaperValues(s); err != nil {
+	keys, err := m.anchorKeys(s)
+	if err != nil {
 		return nil, err
 	}
 
 	// 1. Thresholds: as given, or the ones that meet the budget.
 	t := thresholds{m.eps, m.recent, m.top}
 	if m.budget > 0 {
-		if t, err = m.meetBudget(s, skip); err != nil {
+		if t, err = m.meetBudget(s, skip, keys); err != nil {
 			return nil, err
 		}
 	}
 
 	// 2. Merging sets of every head.
-	sets := make([][]mergingSet, len(s.Heads))
-	for h := range s.Heads {
-		if !skip[h/s.NKVHeads] {
-			head := &s.Heads[h]
-			sets[h] = mergingSets(head, protect(head, t.recent, t.top), t.eps)
+	protected := protectAll(s, skip, t)
+	sets := m.allSets(s, protected, t.eps, keys)
+	if m.scattered {
+		for h := range sets {
+			sets[h] = scatter(&s.Heads[h], protected[h], sets[h], func(i int) float64 {
+				return chance(m.seed, forSets, h, i)
+			})
 		}
 	}
 
+	rows, err := m.fold(s, sets)
+	if err != nil {
+		return nil, err
+	}
+	return &Plan{Method: m.name, Options: m.options(t, skip), Heads: rows}, nil
+}
+
+// fold turns the merging sets of all heads into rows; what is in no set is kept.
+func (m *kvMerger) fold(s *Signals, sets [][]mergingSet) ([][]Row, error) {
 	// 3. Distances from the pivots, only where a number comes out of them.
 	var dist [][]float32
-	if m.sigmaRule != "" || m.values == "effective" {
-		if dist, err = pivotDistances(s, sets); err != nil {
+	if !m.pivotOnly && m.sigmaRule != "" || m.values == "effective" {
+		var err error
+		if dist, err = m.pivotDistances(s, sets); err != nil {
 			return nil, err
 		}
 	}
 
 	// 4. Rows.
-	p := &Plan{Method: m.Name(), Options: m.options(t, skip), Heads: make([][]Row, len(s.Heads))}
+	rows := make([][]Row, len(s.Heads))
 	for h := range s.Heads {
 		var d []float32
 		if dist != nil {
 			d = dist[h]
 		}
-		p.Heads[h] = m.rows(&s.Heads[h], sets[h], d)
+		rows[h] = m.rows(&s.Heads[h], sets[h], d)
 	}
-	return p, nil
+	return rows, nil
+}
+
+// protectAll returns which slots of every head must not be merged: all of the
+// layers to skip.
+func protectAll(s *Signals, skip []bool, t thresholds) [][]bool {
+	protected := make([][]bool, len(s.Heads))
+	for h := range s.Heads {
+		if skip[h/s.NKVHeads] {
+			protected[h] = slices.Repeat([]bool{true}, s.Heads[h].Slots())
+		} else {
+			protected[h] = protect(&s.Heads[h], t.recent, t.top)
+		}
+	}
+	return protected
 }
 
 // protect returns which slots must not be merged, pinned ones among them.
@@ -139,44 +180,83 @@ func protect(h *Head, recent, top float64) []bool {
 	return protected
 }
 
-// link returns how alike slot and the slot before it are: they are merged if
-// it is above eps. ok is false if either is protected.
-//
-// Rounding may put a cosine a hair above 1; cutting it there makes eps = 1 mean
-// what it says: nothing is merged.
-func link(h *Head, protected []bool, slot int) (cosine float64, ok bool) {
-	return min(float64(h.Cosine[slot]), 1), !protected[slot] && !protected[slot-1]
+// anchorKeys reads what anchor mode compares, (heads)(slots * head_dim); without
+// it every head has nil.
+func (m *kvMerger) anchorKeys(s *Signals) ([][]float32, error) {
+	if !m.anchor {
+		return make([][]float32, len(s.Heads)), nil
+	}
+	return s.keys(m.name)
 }
 
-// mergingSets returns the runs of two or more slots, ascending. The paper's
-// backward scan compares neighbours only, so that a forward scan finds the same.
-func mergingSets(h *Head, protected []bool, eps float64) []mergingSet {
-	var sets []mergingSet
-	first := 0
-	for slot := 1; slot <= h.Slots(); slot++ {
-		if slot < h.Slots() {
-			if cosine, ok := link(h, protected, slot); ok && cosine > eps {
-				continue
-			}
-		}
-		// first..slot-1 is a maximal run.
-		if slot-first > 1 {
-			pivot := first
-			for i := first + 1; i < slot; i++ {
-				if h.Mass[i] > h.Mass[pivot] {
-					pivot = i
-				}
-			}
-			sets = append(sets, mergingSet{first, slot, pivot})
-		}
-		first = slot
+// allSets returns the merging sets of every head. keys are anchorKeys.
+func (m *kvMerger) allSets(s *Signals, protected [][]bool, eps float64, keys [][]float32) [][]mergingSet {
+	sets := make([][]mergingSet, len(s.Heads))
+	for h := range s.Heads {
+		sets[h] = m.mergingSets(&s.Heads[h], protected[h], eps, keys[h])
 	}
 	return sets
 }
 
+// mergingSets returns the runs of two or more slots, ascending.
+func (m *kvMerger) mergingSets(h *Head, protected []bool, eps float64, keys []float32) []mergingSet {
+	var sets []mergingSet
+	m.eachRun(h, protected, eps, keys, func(first, end int) {
+		if end-first > 1 {
+			sets = append(sets, mergingSet{first, end, pivotOf(h, first, end)})
+		}
+	})
+	slices.Reverse(sets)
+	return sets
+}
+
+// eachRun calls yield with the runs first..end-1 of slots that become one row,
+// single slots among them. Like the paper's algorithm it goes backward, which
+// matters only where a run is cut by max_set or anchor: the slot that does not
+// fit begins a run of its own.
+func (m *kvMerger) eachRun(h *Head, protected []bool, eps float64, keys []float32, yield func(first, end int)) {
+	// Rounding may put a cosine a hair above 1; cutting it there makes eps = 1
+	// mean what it says: nothing is merged.
+	alike := func(cosine float64) bool { return min(cosine, 1) > eps }
+	end := h.Slots()
+	for first := h.Slots() - 1; first >= 0; first-- {
+		before := first - 1
+		if first > 0 && !protected[first] && !protected[before] && alike(float64(h.Cosine[first])) &&
+			(m.maxSet == 0 || end-first < m.maxSet) &&
+			(!m.anchor || alike(keyCosine(keys, h.Slots(), before, end-1))) {
+			continue
+		}
+		yield(first, end)
+		end = first
+	}
+}
+
+// pivotOf returns the slot of first..end-1 that received most attention, of
+// equal ones the lower.
+func pivotOf(h *Head, first, end int) int {
+	pivot := first
+	for i := first + 1; i < end; i++ {
+		if h.Mass[i] > h.Mass[pivot] {
+			pivot = i
+		}
+	}
+	return pivot
+}
+
+// keyCosine returns the cosine of two keys of a head, (slots * head_dim).
+func keyCosine(keys []float32, slots, i, j int) float64 {
+	dim := len(keys) / slots
+	var ab, aa, bb float64
+	for c := range dim {
+		a, b := float64(keys[i*dim+c]), float64(keys[j*dim+c])
+		ab, aa, bb = ab+a*b, aa+a*a, bb+b*b
+	}
+	return ab / max(1e-12, math.Sqrt(aa*bb))
+}
+
 // pivotDistances measures how far the members of each set are from its pivot.
 // It returns nil if there is nothing to measure.
-func pivotDistances(s *Signals, sets [][]mergingSet) ([][]float32, error) {
+func (m *kvMerger) pivotDistances(s *Signals, sets [][]mergingSet) ([][]float32, error) {
 	pivots := make([][]int, len(s.Heads))
 	asked := false
 	for h := range s.Heads {
@@ -193,7 +273,7 @@ func pivotDistances(s *Signals, sets [][]mergingSet) ([][]float32, error) {
 	if !asked {
 		return nil, nil
 	}
-	return s.distances("kvmerger", pivots)
+	return s.distances(m.name, pivots, m.derotate)
 }
 
 // rows turns the merging sets of one head into rows; what is in no set is kept.
@@ -207,7 +287,7 @@ func (m *kvMerger) rows(h *Head, sets []mergingSet, dist []float32) []Row {
 		for ; slot < set.first; slot++ {
 			rows = append(rows, h.keep(slot))
 		}
-		if m.sigmaRule == "meandist" {
+		if m.sigmaRule == "meandist" && dist != nil {
 			sigma = setSigma(set, dist)
 		}
 		rows = append(rows, m.merge(h, set, sigma, dist))
@@ -223,7 +303,7 @@ func (m *kvMerger) rows(h *Head, sets []mergingSet, dist []float32) []Row {
 //
 //	headdist  σ = mean of ‖k_p − k_i‖ over the members i != p of all sets, / √2
 func (m *kvMerger) headSigma(sets []mergingSet, dist []float32) float32 {
-	if m.sigmaRule != "headdist" {
+	if m.sigmaRule != "headdist" || dist == nil {
 		return float32(m.sigma)
 	}
 	sum, members := 0.0, 0
@@ -253,7 +333,7 @@ func sigmaFrom(sum float64, members int) float32 {
 
 // merge returns the row that a set becomes.
 func (m *kvMerger) merge(h *Head, set mergingSet, sigma float32, dist []float32) Row {
-	row := Row{Pivot: set.pivot, Rule: Gaussian, Sigma: sigma, ValueScale: 1}
+	row := Row{Pivot: set.pivot, Rule: Gaussian, Sigma: sigma, ValueScale: 1, Aligned: m.derotate}
 	effective := 0.0 // Σ n_j g_j
 	for slot := set.first; slot < set.end; slot++ {
 		row.Slots = append(row.Slots, slot)
@@ -269,25 +349,11 @@ func (m *kvMerger) merge(h *Head, set mergingSet, sigma float32, dist []float32)
 	case "effective":
 		row.Bias = float32(math.Log(effective)) // >= 0: the pivot's n g is >= 1
 	case "paper":
-		row.ValueScale = float32(row.N) // every n_i is 1: checkPaperValues
+		// A slot that was merged before carries n_i times its value.
+		row.ValueScale, row.PerToken = float32(row.N), true
+	}
+	if m.pivotOnly {
+		return pivotAlone(row, h.N[row.Pivot])
 	}
 	return row
-}
-
-// checkPaperValues refuses to merge merged slots in paper mode. There stored
-// values carry their n_i, so that v* = Σ (n*/n_i) w_i v_i, which one ValueScale
-// cannot express where the n_i differ.
-func (m *kvMerger) checkPaperValues(s *Signals) error {
-	if m.values != "paper" {
-		return nil
-	}
-	for i := range s.Heads {
-		for slot, n := range s.Heads[i].N {
-			if n != 1 {
-				return fmt.Errorf("compress: kvmerger: values=paper cannot merge a cache a second time:"+
-					" layer %d head %d slot %d stands for %d tokens, want 1", i/s.NKVHeads, i%s.NKVHeads, slot, n)
-			}
-		}
-	}
-	return nil
 }

@@ -18,22 +18,22 @@ const bisectionSteps = 30
 //
 // Differs from the paper: it runs one eps for both of its budgets, which come
 // out only roughly, and describes no way to meet a budget.
-func (m *kvMerger) meetBudget(s *Signals, skip []bool) (thresholds, error) {
-	total := s.Total()
-	limit := floorShare(m.budget, total)
+func (m *kvMerger) meetBudget(s *Signals, skip []bool, keys [][]float32) (thresholds, error) {
+	limit := floorShare(m.budget, s.Total())
 	t := m.follow(m.budget)
-	links := linksOf(s, skip, t)
-	rows := func(eps float64) int { return total - countAbove(links, eps) }
+	protected := protectAll(s, skip, t)
+	rows := func(eps float64) int { return m.countRows(s, protected, eps, keys) }
 
-	// rows never falls as eps rises. Invariant: rows(low) <= limit < rows(high).
+	// Without anchor rows never falls as eps rises; with it, what is found is one
+	// of the places where it crosses the limit. Invariant: rows(low) <= limit < rows(high).
 	low, high := -1.0, 1.0
 	if rows(high) <= limit {
 		t.eps = high
 		return t, nil
 	}
 	if rows(low) > limit {
-		return t, fmt.Errorf("compress: kvmerger: budget %g is out of reach,"+
-			" the least above it that this cache can meet is %g", m.budget, m.leastBudget(s, skip))
+		return t, fmt.Errorf("compress: %s: budget %g is out of reach,"+
+			" the least above it that this cache can meet is %g", m.name, m.budget, m.leastBudget(s, skip, keys))
 	}
 	for range bisectionSteps {
 		middle := (low + high) / 2
@@ -52,11 +52,11 @@ func (m *kvMerger) meetBudget(s *Signals, skip []bool) (thresholds, error) {
 // at eps = -1 is not the answer yet: the search goes on from there. That ratio
 // never falls as the budget rises, so no smaller answer is jumped over, and at
 // budget 1 everything is allowed, so it ends.
-func (m *kvMerger) leastBudget(s *Signals, skip []bool) float64 {
+func (m *kvMerger) leastBudget(s *Signals, skip []bool, keys [][]float32) float64 {
 	total := s.Total()
 	budget := m.budget
 	for {
-		rows := total - countAbove(linksOf(s, skip, m.follow(budget)), -1)
+		rows := m.countRows(s, protectAll(s, skip, m.follow(budget)), -1, keys)
 		if rows <= floorShare(budget, total) {
 			return budget
 		}
@@ -93,31 +93,11 @@ func (m *kvMerger) follow(budget float64) thresholds {
 	return t
 }
 
-// linksOf returns the similarity of every pair of neighbours that may be
-// merged. Each pair that is merged makes one row less.
-func linksOf(s *Signals, skip []bool, t thresholds) []float64 {
-	var links []float64
-	for i := range s.Heads {
-		if skip[i/s.NKVHeads] {
-			continue
-		}
-		h := &s.Heads[i]
-		protected := protect(h, t.recent, t.top)
-		for slot := 1; slot < h.Slots(); slot++ {
-			if cosine, ok := link(h, protected, slot); ok {
-				links = append(links, cosine)
-			}
-		}
+// countRows returns the rows of the whole cache.
+func (m *kvMerger) countRows(s *Signals, protected [][]bool, eps float64, keys [][]float32) int {
+	rows := 0
+	for h := range s.Heads {
+		m.eachRun(&s.Heads[h], protected[h], eps, keys[h], func(int, int) { rows++ })
 	}
-	return links
-}
-
-func countAbove(links []float64, eps float64) int {
-	n := 0
-	for _, cosine := range links {
-		if cosine > eps {
-			n++
-		}
-	}
-	return n
+	return rows
 }

@@ -12,45 +12,70 @@ import (
 var kvMergerEntry = entry{
 	name:    "kvmerger",
 	summary: "folds runs of similar neighbouring keys into one slot each (KVMerger, arXiv 2407.08454)",
-	options: []OptionHelp{
-		{Key: "eps", Default: "0.75", Want: "a number from -1 to 2",
-			Meaning: "cosine above which neighbours are merged; 1 or more: none. " +
-				"A budget chooses it"},
-		{Key: "recent", Default: "0.17", Want: "a number from 0 to 1",
-			Meaning: "share of the slots, the last ones, left alone; follows a budget unless given"},
-		{Key: "top", Default: "0.12", Want: "a number from 0 to 1",
-			Meaning: "share of the slots, those with the most attention, left alone; " +
-				"follows a budget unless given"},
-		{Key: "sigma", Default: "headdist", Want: "headdist, meandist or a number from 1e-6 to 1e9",
-			Meaning: "width of the Gaussian: from the mean distance to the pivots of a head, " +
-				"or of one set, or a number",
-			Differs: "the paper's formula is circular; its best number is 5"},
-		{Key: "values", Default: "count", Want: "count, effective, convex or paper",
-			Meaning: "what makes up for merged tokens: ln n in the logit, ln of the summed " +
-				"weights in the logit, nothing, or values times n",
-			Differs: "the paper multiplies merged values by n"},
-		{Key: "skip_layers", Default: "", Want: "empty for none, paper, or layers such as 0,1,7",
-			Meaning: "layers that are not merged; paper is the first two and the last",
-			Differs: "the paper skips the first two and the last"},
-		{Key: "mass", Default: "exact", Want: "exact or last:W with an integer W from 1",
-			Meaning: "attention that counts: of all queries of the prompt, or of the last W only"},
-	},
-	build: newKVMerger,
+	options: kvMergerOptions,
+	build:   func(r *reader) Method { return newKVMerger(r) },
 }
 
-func newKVMerger(r *reader) Method {
-	m := &kvMerger{
-		budget:      r.budget,
-		eps:         r.number("eps", -1, 2),
-		recent:      r.number("recent", 0, 1),
-		top:         r.number("top", 0, 1),
-		recentGiven: r.isGiven("recent"),
-		topGiven:    r.isGiven("top"),
-		values:      r.choice("values", "count", "effective", "convex", "paper"),
-	}
+var kvMergerOptions = slices.Concat([]OptionHelp{
+	{Key: "eps", Default: "0.75", Want: "a number from -1 to 2",
+		Meaning: "cosine above which neighbours are merged; 1 or more: none. " +
+			"A budget chooses it"},
+	{Key: "recent", Default: "0.17", Want: "a number from 0 to 1",
+		Meaning: "share of the slots, the last ones, left alone; follows a budget unless given"},
+	{Key: "top", Default: "0.12", Want: "a number from 0 to 1",
+		Meaning: "share of the slots, those with the most attention, left alone; " +
+			"follows a budget unless given"},
+}, foldOptions)
+
+// foldOptions are those of every method that folds as kvmerger does.
+var foldOptions = []OptionHelp{
+	{Key: "sigma", Default: "headdist", Want: "headdist, meandist or a number from 1e-6 to 1e9",
+		Meaning: "width of the Gaussian: from the mean distance to the pivots of a head, " +
+			"or of one set, or a number",
+		Differs: "the paper's formula is circular; its best number is 5"},
+	{Key: "values", Default: "count", Want: "count, effective, convex or paper",
+		Meaning: "what makes up for merged tokens: ln n in the logit, ln of the summed " +
+			"weights in the logit, nothing, or values times n",
+		Differs: "the paper multiplies merged values by n"},
+	{Key: "skip_layers", Default: "", Want: "empty for none, paper, or layers such as 0,1,7",
+		Meaning: "layers that are not merged; paper is the first two and the last",
+		Differs: "the paper skips the first two and the last"},
+	{Key: "max_set", Default: "0", Want: "0 for no limit, or an integer from 2",
+		Meaning: "most slots that are merged into one"},
+	{Key: "anchor", Default: "false", Want: "true or false",
+		Meaning: "every member of a set is like its last one, too, not only like its neighbour"},
+	{Key: "derotate", Default: "false", Want: "true or false",
+		Meaning: "keys are rotated to the position of their pivot before they are merged"},
+	{Key: "mass", Default: "exact", Want: "exact or last:W with an integer W from 1",
+		Meaning: "attention that counts: of all queries of the prompt, or of the last W only"},
+}
+
+func newKVMerger(r *reader) *kvMerger {
+	m := newFold(r)
+	m.budget = r.budget
+	m.recent = r.number("recent", 0, 1)
+	m.top = r.number("top", 0, 1)
+	m.recentGiven = r.isGiven("recent")
+	m.topGiven = r.isGiven("top")
 	if r.budget > 0 && r.isGiven("eps") {
 		r.fail("option eps is %s and the budget is %g, want one of them: the budget chooses eps",
 			r.text("eps"), r.budget)
+	}
+	return m
+}
+
+// newFold reads eps and foldOptions.
+func newFold(r *reader) *kvMerger {
+	m := &kvMerger{
+		name:     r.entry.name,
+		eps:      r.number("eps", -1, 2),
+		values:   r.choice("values", "count", "effective", "convex", "paper"),
+		maxSet:   r.count("max_set", 0, math.MaxInt32),
+		anchor:   r.choice("anchor", "true", "false") == "true",
+		derotate: r.choice("derotate", "true", "false") == "true",
+	}
+	if m.maxSet == 1 {
+		r.refuse("max_set")
 	}
 	switch text := r.text("sigma"); text {
 	case "headdist", "meandist":
@@ -95,7 +120,7 @@ func (m *kvMerger) skipped(nLayers int) ([]bool, error) {
 	skip := make([]bool, nLayers)
 	for _, layer := range m.skip {
 		if layer >= nLayers {
-			return nil, usagef("kvmerger: option skip_layers has layer %d, want 0 to %d", layer, nLayers-1)
+			return nil, usagef(m.name+": option skip_layers has layer %d, want 0 to %d", layer, nLayers-1)
 		}
 		skip[layer] = true
 	}
@@ -109,19 +134,31 @@ func (m *kvMerger) skipped(nLayers int) ([]bool, error) {
 
 // options returns every option in force.
 func (m *kvMerger) options(t thresholds, skip []bool) map[string]any {
+	o := m.foldOptions(layersOf(skip))
+	o["eps"], o["recent"], o["top"] = t.eps, t.recent, t.top
+	return o
+}
+
+// layersOf lists the layers that are set, never nil.
+func layersOf(skip []bool) []int {
 	layers := []int{}
 	for layer, is := range skip {
 		if is {
 			layers = append(layers, layer)
 		}
 	}
+	return layers
+}
+
+// foldOptions returns those of foldOptions in force.
+func (m *kvMerger) foldOptions(skip []int) map[string]any {
 	o := map[string]any{
-		"eps":         t.eps,
-		"recent":      t.recent,
-		"top":         t.top,
 		"sigma":       m.sigmaRule,
 		"values":      m.values,
-		"skip_layers": layers,
+		"skip_layers": skip,
+		"max_set":     m.maxSet,
+		"anchor":      m.anchor,
+		"derotate":    m.derotate,
 		"mass":        "exact",
 	}
 	if m.sigmaRule == "" {
@@ -137,6 +174,9 @@ func (m *kvMerger) options(t thresholds, skip []bool) map[string]any {
 // .17 and .12 or .08 and .02, a number for sigma, values times n, the first two
 // layers and the last skipped.
 func (m *kvMerger) deviations() []string {
+	if m.pivotOnly || m.scattered {
+		return []string{"a control, of no paper"}
+	}
 	var list []string
 	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	if m.budget > 0 {
@@ -166,6 +206,15 @@ func (m *kvMerger) deviations() []string {
 	}
 	if !m.skipPaper {
 		say("skip_layers=%s: the paper leaves the first two layers and the last alone", m.skipText())
+	}
+	if m.maxSet > 0 {
+		say("max_set=%d: the paper has no limit on the size of a set", m.maxSet)
+	}
+	if m.anchor {
+		say("anchor=true: the paper compares neighbours only")
+	}
+	if m.derotate {
+		say("derotate=true: the paper merges keys as they are stored, rotated")
 	}
 	if m.massLast > 0 {
 		say("mass=last:%d: the paper sums the attention of all queries", m.massLast)

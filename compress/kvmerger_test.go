@@ -134,9 +134,9 @@ func TestKVMergerSigmaAndBias(t *testing.T) {
 func TestKVMergerAsksOnlyForMembersOfSets(t *testing.T) {
 	f := handmade()
 	var got string
-	f.Distance = func(pivots [][]int) ([][]float32, error) {
+	f.Distance = func(pivots [][]int, aligned bool) ([][]float32, error) {
 		got = fmt.Sprint(pivots)
-		return f.distance(pivots)
+		return f.distance(pivots, aligned)
 	}
 	plan(t, newMethod(t, "kvmerger", 0, "recent=0.2", "top=0.1"), &f.Signals)
 	if want := "[[-1 0 0 -1 -1 6 -1 6 -1 -1] [-1 0 -1]]"; got != want {
@@ -182,10 +182,51 @@ func TestKVMergerMergesMergedSlots(t *testing.T) {
 		}
 	}
 
-	_, err := newMethod(t, "kvmerger", 0, "values=paper").Plan(&newFixture().Signals)
-	want := "compress: kvmerger: values=paper cannot merge a cache a second time:" +
-		" layer 0 head 0 slot 0 stands for 2 tokens, want 1"
-	if err == nil || err.Error() != want {
+	// Stored values are sums over n_i tokens, so v* = Σ (7/n_i) w_i v_i.
+	row := plan(t, newMethod(t, "kvmerger", 0, "values=paper"), &newFixture().Signals).Heads[0][0]
+	if row.ValueScale != 7 || !row.PerToken || row.Bias != 0 {
+		t.Errorf("paper: value_scale %g per token %v bias %g, want 7, true, 0", row.ValueScale, row.PerToken, row.Bias)
+	}
+}
+
+// max_set cuts a run as the backward scan meets it, anchor where a member is
+// not like the last one, and derotate is for those who measure and blend.
+func TestKVMergerMaxSetAnchorDerotate(t *testing.T) {
+	// Keys at 0, 40, 80, 120, 130 and 131 degrees and the newest: neighbours' cosines are
+	// .77, .77, .77, .98 and 1.0; of 131 with 130 1.0, with 120 .98, with 80 .63, with 40 -.02;
+	// of 80 with 40 .77, with 0 .17.
+	angles := []float64{0, 40, 80, 120, 130, 131, 0}
+	var keys [][]float64
+	for _, a := range angles {
+		sin, cos := math.Sincos(a * math.Pi / 180)
+		keys = append(keys, []float64{cos, sin})
+	}
+	for _, tc := range []struct {
+		options string
+		want    string
+	}{
+		{"eps=0.7", "0{0..5}6 6"},
+		{"max_set=2", "0{0..1}2 2{2..3}2 4{4..5}2 6"},
+		{"max_set=4", "0{0..1}2 2{2..5}4 6"},
+		{"max_set=5", "0 1{1..5}5 6"},
+		{"max_set=6", "0{0..5}6 6"},
+		{"anchor=true", "0 1{1..2}2 3{3..5}3 6"},
+		{"derotate=true", "0{0..5}6 6"},
+	} {
+		f := fixtureOf(keys)
+		p := plan(t, newMethod(t, "kvmerger", 0, "eps=0.7", "recent=0", "top=0", tc.options), &f.Signals)
+		if got := showPlan(p); got != tc.want {
+			t.Errorf("%s: plan %q, want %q", tc.options, got, tc.want)
+		}
+		derotate := tc.options == "derotate=true"
+		if f.aligned != derotate || p.Heads[0][len(p.Heads[0])-2].Aligned != derotate {
+			t.Errorf("%s: distances aligned %v, rows %+v", tc.options, f.aligned, p.Heads[0])
+		}
+	}
+	f := fixtureOf(keys)
+	f.Keys = nil
+	_, err := newMethod(t, "kvmerger", 0, "anchor=true").Plan(&f.Signals)
+	if want := "compress: kvmerger: signals cannot read keys"; err == nil || err.Error() != want {
 		t.Errorf("error %v\nwant  %s", err, want)
 	}
 }

@@ -3,7 +3,6 @@ package compress
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,26 +47,47 @@ type entry struct {
 	summary  string // one line, with the paper
 	noBudget string // why it takes no budget; "": it takes one
 	options  []OptionHelp
-	build    func(*reader) Method
+	build    func(*reader) Method // nil for scoring methods
+	scorer   func(*reader) scorer // of scoring methods, which ada: wraps too; else nil
+}
+
+// method builds the method with the options that r reads.
+func (e *entry) method(r *reader) Method {
+	if e.scorer != nil {
+		return newScoring(r, e.scorer(r))
+	}
+	return e.build(r)
 }
 
 // registry lists the methods in the order to be shown. To add a method: one
 // file with its entry, a line here, and golden plans in its test.
-var registry = []*entry{&fullEntry, &windowEntry, &kvMergerEntry, &gVoteEntry}
+var registry = append([]*entry{
+	&fullEntry, &randomEntry, &windowEntry, &h2oEntry, &snapKVEntry, &expectedEntry, &camEntry,
+	&kvMergerEntry, &pivotEntry, &randomSetsEntry, &gVoteEntry, &voteFoldEntry,
+}, rereaders...)
 
-// Names returns the methods in the order to be shown.
+// Names returns the methods in the order to be shown, each scoring method
+// followed by the same with its seats shared (ada.go).
 func Names() []string {
-	names := make([]string, len(registry))
-	for i, e := range registry {
-		names[i] = e.name
+	var names []string
+	for _, e := range registry {
+		names = append(names, e.name)
+		if e.scorer != nil {
+			names = append(names, adaPrefix+e.name)
+		}
 	}
 	return names
 }
 
 func find(name string) (*entry, error) {
+	base, wrapped := strings.CutPrefix(name, adaPrefix)
 	for _, e := range registry {
-		if e.name == name {
+		switch {
+		case e.name != base:
+		case !wrapped:
 			return e, nil
+		case e.scorer != nil:
+			return adaEntry(e), nil
 		}
 	}
 	return nil, usagef("unknown method %q, want one of %s", name, strings.Join(Names(), ", "))
@@ -116,10 +136,14 @@ func New(s Settings) (Method, error) {
 	case !(s.Budget > 0 && s.Budget <= 1): // also NaN
 		return nil, usagef("%s: budget is %g, want more than 0 and at most 1", e.name, s.Budget)
 	}
-	for _, key := range slices.Sorted(maps.Keys(s.Options)) {
-		if slices.ContainsFunc(e.options, func(o OptionHelp) bool { return o.Key == key }) {
-			continue
+	unknown := "" // of several the first in the alphabet, whatever the order of the map
+	for key := range s.Options {
+		known := slices.ContainsFunc(e.options, func(o OptionHelp) bool { return o.Key == key })
+		if !known && (unknown == "" || key < unknown) {
+			unknown = key
 		}
+	}
+	if unknown != "" {
 		keys := make([]string, len(e.options))
 		for i, o := range e.options {
 			keys[i] = o.Key
@@ -128,10 +152,10 @@ func New(s Settings) (Method, error) {
 		if len(keys) == 0 {
 			want = "this method has none"
 		}
-		return nil, usagef("%s: unknown option %q, %s", e.name, key, want)
+		return nil, usagef("%s: unknown option %q, %s", e.name, unknown, want)
 	}
 	r := &reader{entry: e, given: s.Options, budget: s.Budget, seed: s.Seed}
-	m := e.build(r)
+	m := e.method(r)
 	if r.err != nil {
 		return nil, r.err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -16,16 +17,32 @@ func TestUsageErrors(t *testing.T) {
 		options []string
 		want    string
 	}{
-		{"kvmerge", 0, nil, `compress: unknown method "kvmerge", want one of full, window, kvmerger, gvote`},
-		{"", 0, nil, `compress: unknown method "", want one of full, window, kvmerger, gvote`},
+		{"kvmerge", 0, nil, `compress: unknown method "kvmerge", want one of ` + strings.Join(Names(), ", ")},
+		{"", 0, nil, `compress: unknown method "", want one of ` + strings.Join(Names(), ", ")},
 		{"full", 0.5, nil, "compress: full: budget is 0.5, want none: it keeps everything"},
 		{"gvote", 0.5, nil, "compress: gvote: budget is 0.5, want none: its size follows from the votes"},
 		{"window", 1.5, nil, "compress: window: budget is 1.5, want more than 0 and at most 1"},
 		{"window", -0.1, nil, "compress: window: budget is -0.1, want more than 0 and at most 1"},
 		{"kvmerger", math.NaN(), nil, "compress: kvmerger: budget is NaN, want more than 0 and at most 1"},
 		{"window", 0, []string{"sinks=4"}, `compress: window: unknown option "sinks", this method has none`},
-		{"kvmerger", 0, []string{"max_set=8", "derotate=true"}, `compress: kvmerger: unknown option "derotate",` +
-			` want one of eps, recent, top, sigma, values, skip_layers, mass`},
+		{"ada:window", 0, nil, `compress: unknown method "ada:window", want one of ` + strings.Join(Names(), ", ")},
+		{"ada:ada:h2o", 0, nil, `compress: unknown method "ada:ada:h2o", want one of ` + strings.Join(Names(), ", ")},
+		{"h2o", 0, []string{"alpha=0.5"}, `compress: h2o: unknown option "alpha", want one of norm`},
+		{"h2o", 0, []string{"norm=sum"}, "compress: h2o: option norm is sum, want raw or visible"},
+		{"ada:h2o", 0, []string{"alpha=1.5"}, "compress: ada:h2o: option alpha is 1.5, want a number from 0 to 1"},
+		{"ada:h2o", 0, []string{"norm=sum"}, "compress: ada:h2o: option norm is sum, want raw or visible"},
+		{"cam", 0, []string{"norm=sum"}, "compress: cam: option norm is sum, want mean or max"},
+		{"votefold", 0, []string{"recent=0.1"}, `compress: votefold: unknown option "recent",` +
+			` want one of p_nuc, samples, n_s, include_c0, positions, cap, min_len, eps, sigma, values, skip_layers,` +
+			` max_set, anchor, derotate, mass`},
+		{"votefold", 0.5, nil, "compress: votefold: budget is 0.5, want none: its size follows from the votes and the similarities"},
+		{"kvmerger", 0, []string{"max_set=1"}, "compress: kvmerger: option max_set is 1, want 0 for no limit, or an integer from 2"},
+		{"kvmerger", 0, []string{"anchor=yes"}, "compress: kvmerger: option anchor is yes, want true or false"},
+		{"kvmerger", 0, []string{"derotate=1"}, "compress: kvmerger: option derotate is 1, want true or false"},
+		{"pivot", 0.5, []string{"eps=0.75"}, "compress: pivot: option eps is 0.75 and the budget is 0.5," +
+			" want one of them: the budget chooses eps"},
+		{"kvmerger", 0, []string{"max_set=8", "bridge=true"}, `compress: kvmerger: unknown option "bridge",` +
+			` want one of eps, recent, top, sigma, values, skip_layers, max_set, anchor, derotate, mass`},
 		{"gvote", 0, []string{"eps=1"}, `compress: gvote: unknown option "eps",` +
 			` want one of p_nuc, samples, n_s, include_c0, positions, cap, min_len`},
 		{"kvmerger", 0, []string{"eps=2.5"}, "compress: kvmerger: option eps is 2.5, want a number from -1 to 2"},
@@ -81,7 +98,8 @@ func TestUsageErrors(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	if got, want := strings.Join(Names(), " "), "full window kvmerger gvote"; got != want {
+	if got, want := strings.Join(Names(), " "), "full random ada:random window h2o ada:h2o snapkv ada:snapkv expected ada:expected cam"+
+		" kvmerger pivot randomsets gvote votefold kvzip oracle ada:oracle"; got != want {
 		t.Errorf("names %s, want %s", got, want)
 	}
 }
@@ -96,13 +114,22 @@ func TestOptionsInForce(t *testing.T) {
 	}{
 		{"full", 0, nil, ""},
 		{"window", 0.5, nil, ""},
-		{"kvmerger", 0, nil, `eps=float64 0.75, mass=string "exact", recent=float64 0.17, sigma=string "headdist",` +
-			` skip_layers=[]int []int{}, top=float64 0.12, values=string "count"`},
+		{"h2o", 0, []string{"norm=visible"}, `norm=string "visible"`},
+		{"ada:h2o", 0, []string{"alpha=0.5"}, `alpha=float64 0.5, norm=string "raw"`},
+		{"ada:random", 0, nil, `alpha=float64 0.2`},
+		{"cam", 0, nil, `norm=string "mean"`},
+		{"votefold", 0, []string{"cap=9", "max_set=4"}, `anchor=bool false, cap=int 9, derotate=bool false, eps=float64 0,` +
+			` include_c0=bool true, mass=string "exact", max_set=int 4, min_len=int 32, n_s=int 4, p_nuc=float64 0.95,` +
+			` positions=string "next", samples=int 8, sigma=string "headdist", skip_layers=[]int []int{}, values=string "count"`},
+		{"kvmerger", 0, nil, `anchor=bool false, derotate=bool false, eps=float64 0.75, mass=string "exact",` +
+			` max_set=int 0, recent=float64 0.17, sigma=string "headdist", skip_layers=[]int []int{}, top=float64 0.12,` +
+			` values=string "count"`},
 		{"kvmerger", 0, []string{"eps=-1", "recent=0", "top=1", "sigma=5", "values=convex", "skip_layers=paper",
-			"mass=last:64"}, `eps=float64 -1, mass=string "last:64", recent=float64 0, sigma=float64 5,` +
+			"mass=last:64", "max_set=8", "anchor=true", "derotate=true"}, `anchor=bool true, derotate=bool true, eps=float64 -1,` +
+			` mass=string "last:64", max_set=int 8, recent=float64 0, sigma=float64 5,` +
 			` skip_layers=[]int []int{0, 1}, top=float64 1, values=string "convex"`},
-		{"kvmerger", 1, []string{"sigma=meandist"}, `eps=float64 1, mass=string "exact", recent=float64 0.17,` +
-			` sigma=string "meandist", skip_layers=[]int []int{}, top=float64 0.12, values=string "count"`},
+		{"kvmerger", 1, []string{"sigma=meandist"}, `anchor=bool false, derotate=bool false, eps=float64 1,` +
+			` mass=string "exact", max_set=int 0, recent=float64 0.17, sigma=string "meandist", skip_layers=[]int []int{}, top=float64 0.12, values=string "count"`},
 		{"gvote", 0, nil, `cap=int 0, include_c0=bool true, min_len=int 32, n_s=int 4, p_nuc=float64 0.95,` +
 			` positions=string "next", samples=int 8`},
 		{"gvote", 0, []string{"cap=9", "include_c0=false", "positions=spread"}, `cap=int 9, include_c0=bool false,` +
@@ -143,7 +170,7 @@ func TestHelpMatchesNew(t *testing.T) {
 				t.Errorf("%s: option %s has no explanation", name, o.Key)
 			}
 		}
-		m, err := New(Settings{Name: name, Options: given})
+		m, err := New(Settings{Name: name, Options: given, Seed: 1}) // as newMethod
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,11 +187,28 @@ func TestHelpMatchesNew(t *testing.T) {
 			t.Errorf("%s: plan has %d options, help has %d", name, len(silent.Options), len(options))
 		}
 	}
-	if _, _, err := Help("h2o"); !errors.Is(err, ErrUsage) {
+	if _, _, err := Help("h2p"); !errors.Is(err, ErrUsage) {
 		t.Errorf("help for an unknown method: %v", err)
 	}
-	if TakesBudget("h2o") {
+	if TakesBudget("h2p") {
 		t.Error("an unknown method takes a budget")
+	}
+}
+
+// A method holds a seed if it draws, and only then: lab runs those with several.
+func TestSeedsAreHeldByMethodsThatDraw(t *testing.T) {
+	var drawing []string
+	for _, name := range Names() {
+		one, err := New(Settings{Name: name, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if two, _ := New(Settings{Name: name, Seed: 2}); !reflect.DeepEqual(one, two) {
+			drawing = append(drawing, name)
+		}
+	}
+	if got, want := strings.Join(drawing, " "), "random ada:random cam randomsets gvote votefold"; got != want {
+		t.Errorf("methods with a seed: %s, want %s", got, want)
 	}
 }
 
@@ -184,6 +228,15 @@ func TestNeeds(t *testing.T) {
 	}{
 		{"full", nil, Needs{}},
 		{"window", nil, Needs{}},
+		{"random", nil, Needs{}},
+		{"h2o", nil, Needs{Mass: true}},
+		{"ada:h2o", nil, Needs{Mass: true}},
+		{"cam", nil, Needs{Mass: true}},
+		{"snapkv", nil, Needs{LastQueries: 64}},
+		{"kvzip", nil, Needs{Reread: true}},
+		{"ada:oracle", nil, Needs{Future: true}},
+		{"pivot", nil, Needs{Mass: true, Cosine: true}},
+		{"randomsets", nil, Needs{Mass: true, Cosine: true}},
 		{"kvmerger", nil, Needs{Mass: true, Cosine: true}},
 		{"kvmerger", []string{"mass=last:16"}, Needs{Mass: true, MassLast: 16, Cosine: true}},
 	} {
@@ -204,11 +257,24 @@ func TestDeviations(t *testing.T) {
 	}{
 		{"full", 0, nil, nil},
 		{"window", 0, nil, []string{"the window is a share", "positions go on"}},
+		{"random", 0, nil, nil},
+		{"h2o", 0, nil, []string{"slots are dropped once"}},
+		{"ada:h2o", 0, []string{"norm=visible"}, []string{"slots are dropped once", "norm=visible:"}},
+		{"cam", 0, nil, []string{"slots are merged once", "a is the attention"}},
+		{"cam", 0, []string{"norm=max"}, []string{"slots are merged once", "a is the attention"}},
+		{"snapkv", 0, nil, []string{"the window is at most half"}},
+		{"expected", 0, nil, nil},
+		{"kvzip", 0, nil, []string{"a text too long"}},
+		{"oracle", 0, nil, nil},
+		{"pivot", 0, nil, []string{"a control"}},
+		{"randomsets", 0, nil, []string{"a control"}},
+		{"votefold", 0, nil, []string{"ours:"}},
 		{"kvmerger", 0, nil, []string{"sigma=headdist:", "values=count:", "skip_layers=none:"}},
 		{"kvmerger", 0, []string{"sigma=5", "values=paper", "skip_layers=paper"}, nil},
 		{"kvmerger", 0, []string{"sigma=5", "values=paper", "skip_layers=paper", "recent=0.08", "top=0.02"}, nil},
-		{"kvmerger", 0, []string{"eps=0.9", "recent=0", "sigma=meandist", "values=convex", "skip_layers=2,0", "mass=last:9"},
-			[]string{"eps=0.9:", "recent=0, top=0.12:", "sigma=meandist:", "values=convex:", "skip_layers=0,2:", "mass=last:9:"}},
+		{"kvmerger", 0, []string{"eps=0.9", "recent=0", "sigma=meandist", "values=convex", "skip_layers=2,0", "mass=last:9", "max_set=4",
+			"anchor=true", "derotate=true"}, []string{"eps=0.9:", "recent=0, top=0.12:", "sigma=meandist:", "values=convex:",
+			"skip_layers=0,2:", "max_set=4:", "anchor=true:", "derotate=true:", "mass=last:9:"}},
 		{"kvmerger", 0.4, []string{"sigma=5", "values=effective", "skip_layers=paper"},
 			[]string{"budget 0.4:", "values=effective:"}},
 		{"gvote", 0, nil, []string{"the first n_s=4 tokens", "include_c0=true:", "min_len=32:"}},

@@ -24,6 +24,8 @@ func (s *Signals) check(method string, needs Needs) error {
 			{"bias", len(h.Bias), true},
 			{"mass", len(h.Mass), needs.Mass},
 			{"cosine", len(h.Cosine), needs.Cosine},
+			{"rereading", len(h.Reread), needs.Reread},
+			{"future attention", len(h.Future), needs.Future},
 			{"pinned", len(h.Pinned), h.Pinned != nil},
 		} {
 			if field.needed && field.have != h.Slots() {
@@ -38,11 +40,11 @@ func (s *Signals) check(method string, needs Needs) error {
 // distances asks for ‖k_pivot − k_slot‖ and checks that the answer has the
 // shape of the question and holds numbers: NaN or infinity here would only
 // show up as NaN in the logits.
-func (s *Signals) distances(method string, pivots [][]int) ([][]float32, error) {
+func (s *Signals) distances(method string, pivots [][]int, aligned bool) ([][]float32, error) {
 	if s.Distance == nil {
 		return nil, fmt.Errorf("compress: %s: signals cannot measure distances", method)
 	}
-	dist, err := s.Distance(pivots)
+	dist, err := s.Distance(pivots, aligned)
 	if err != nil {
 		return nil, fmt.Errorf("compress: %s: distances: %w", method, err)
 	}
@@ -62,6 +64,27 @@ func (s *Signals) distances(method string, pivots [][]int) ([][]float32, error) 
 		}
 	}
 	return dist, nil
+}
+
+// keys reads the keys back and checks that every head has one per slot.
+func (s *Signals) keys(method string) ([][]float32, error) {
+	if s.Keys == nil {
+		return nil, fmt.Errorf("compress: %s: signals cannot read keys", method)
+	}
+	keys, err := s.Keys()
+	if err != nil {
+		return nil, fmt.Errorf("compress: %s: keys: %w", method, err)
+	}
+	if len(keys) != len(s.Heads) {
+		return nil, fmt.Errorf("compress: %s: keys for %d heads, want %d", method, len(keys), len(s.Heads))
+	}
+	for h := range keys {
+		if slots := s.Heads[h].Slots(); slots > 0 && (len(keys[h]) == 0 || len(keys[h])%slots != 0) {
+			return nil, fmt.Errorf("compress: %s: layer %d head %d has %d elements of keys, want a multiple of its %d slots",
+				method, h/s.NKVHeads, h%s.NKVHeads, len(keys[h]), slots)
+		}
+	}
+	return keys, nil
 }
 
 // floorShare returns floor(share*slots + 1e-6): what a share of a head is in

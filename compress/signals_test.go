@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -11,8 +12,9 @@ import (
 // fixture is signals with the keys they were measured on.
 type fixture struct {
 	Signals
-	keys  [][][]float64 // (heads)(slots)(dim)
-	asked int           // calls of Distance
+	keys    [][][]float64 // (heads)(slots)(dim)
+	asked   int           // calls of Distance
+	aligned bool          // what the last one wanted
 }
 
 // fixtureOf returns signals of one layer whose head h has keys[h]. Masses and
@@ -23,7 +25,9 @@ func fixtureOf(keys ...[][]float64) *fixture {
 	for _, head := range keys {
 		n := len(head)
 		h := Head{Pos: make([]int, n), N: make([]int, n), Bias: make([]float32, n),
-			Mass: make([]float32, n), Cosine: make([]float32, n), Votes: make([]uint32, n)}
+			Mass: make([]float32, n), Cosine: make([]float32, n), Votes: make([]uint32, n),
+			Expected: [][]float32{make([]float32, n)}, ValueNorm: slices.Repeat([]float32{1}, n),
+			Reread: make([]float32, n), Future: make([]float32, n)}
 		for slot := range head {
 			h.Pos[slot], h.N[slot] = slot, 1
 			if slot > 0 {
@@ -33,11 +37,37 @@ func fixtureOf(keys ...[][]float64) *fixture {
 		f.Heads = append(f.Heads, h)
 	}
 	f.Distance = f.distance
+	f.Window = func(w int) ([][]float32, error) { // w times what one query would pay
+		var paid [][]float32
+		for i := range f.Heads {
+			var head []float32
+			for _, x := range f.Heads[i].Future {
+				head = append(head, float32(w)*x)
+			}
+			paid = append(paid, head)
+		}
+		return paid, nil
+	}
+	f.Keys = func() ([][]float32, error) {
+		var all [][]float32
+		for _, head := range f.keys {
+			var flat []float32
+			for _, key := range head {
+				for _, x := range key {
+					flat = append(flat, float32(x))
+				}
+			}
+			all = append(all, flat)
+		}
+		return all, nil
+	}
 	return f
 }
 
-func (f *fixture) distance(pivots [][]int) ([][]float32, error) {
+// distance measures as the engine does; these keys have no rotation to undo.
+func (f *fixture) distance(pivots [][]int, aligned bool) ([][]float32, error) {
 	f.asked++
+	f.aligned = aligned
 	dist := make([][]float32, len(pivots))
 	for h := range pivots {
 		dist[h] = make([]float32, len(pivots[h]))
@@ -104,7 +134,25 @@ func randomFixture(seed uint64, slots int, merged bool) *fixture {
 			pos++
 		}
 	}
+	f.attend(seed)
 	return f
+}
+
+// attend fills what is known about coming attention: sharp, with ties.
+func (f *fixture) attend(seed uint64) {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for i := range f.Heads {
+		h := &f.Heads[i]
+		h.Expected = [][]float32{make([]float32, h.Slots()), make([]float32, h.Slots())}
+		for slot := range h.Slots() {
+			for _, z := range h.Expected {
+				z[slot] = 4 * float32(rng.NormFloat64())
+			}
+			h.ValueNorm[slot] = float32(1+rng.IntN(8)) / 4
+			h.Reread[slot] = float32(rng.IntN(10)) / 10
+			h.Future[slot] = float32(math.Exp(4 * float64(rng.IntN(10)-10)))
+		}
+	}
 }
 
 // show writes rows as text: a kept slot as its number, a merged row as
@@ -197,18 +245,18 @@ func TestSignalsOfWrongShapeAreRefused(t *testing.T) {
 			func(f *fixture) { f.Distance = nil }},
 		{"distance fails", "kvmerger", "compress: kvmerger: distances: device lost",
 			func(f *fixture) {
-				f.Distance = func([][]int) ([][]float32, error) { return nil, fmt.Errorf("device lost") }
+				f.Distance = func([][]int, bool) ([][]float32, error) { return nil, fmt.Errorf("device lost") }
 			}},
 		{"few distances", "kvmerger", "compress: kvmerger: layer 0 head 1 has 1 distances, want 3",
 			func(f *fixture) {
-				f.Distance = func(p [][]int) ([][]float32, error) {
+				f.Distance = func(p [][]int, aligned bool) ([][]float32, error) {
 					return [][]float32{make([]float32, 40), make([]float32, 1)}, nil
 				}
 			}},
 		{"NaN distance", "kvmerger", "compress: kvmerger: layer 0 head 1 slot 2 is at distance NaN, want a number >= 0",
 			func(f *fixture) {
-				f.Distance = func(p [][]int) ([][]float32, error) {
-					d, err := f.distance(p)
+				f.Distance = func(p [][]int, aligned bool) ([][]float32, error) {
+					d, err := f.distance(p, aligned)
 					d[1][2] = float32(math.NaN())
 					return d, err
 				}

@@ -71,8 +71,20 @@ func (l *cacheLayer) total() int {
 	return n
 }
 
-// newCache returns an empty cache.
+// usable returns an error if the model's heads cannot have a type of cache, or
+// if the device does not compute with it what it should.
+func usable(r runner, t ref.CacheType) error {
+	if err := t.Check(r.config().HeadDim); err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	return r.trust(t)
+}
+
+// newCache returns an empty cache of a [usable] type.
 func newCache(r runner, t ref.CacheType) (*Cache, error) {
+	if err := usable(r, t); err != nil {
+		return nil, err
+	}
 	c := &Cache{r: r, Type: t}
 	cfg := r.config()
 	for range cfg.NLayers {
@@ -119,7 +131,8 @@ func (c *Cache) Slots() int {
 	return n
 }
 
-// RowBytes returns what one slot takes: a key, a value, position, n and bias.
+// RowBytes returns what one slot takes: a key, a value (with their scales, where
+// they are quantised), position, n and bias.
 func (c *Cache) RowBytes() int {
 	return 2*4*c.Type.RowWords(c.r.config().HeadDim) + slotBytes
 }
@@ -288,18 +301,35 @@ func (c *Cache) apply(plan *compress.Plan, wantWeights bool) (weights [][][]floa
 // Rows reads the cache back: keys after RoPE and values as float32,
 // (n_layers * n_kv_heads)(slots, head_dim).
 func (c *Cache) Rows() (k, v [][]float32, err error) {
-	for l, layer := range c.layers {
-		slots := make([]int, len(layer.heads))
-		for h := range slots {
-			slots[h] = c.Len(l, h)
-		}
-		kRows, vRows, err := c.r.readRows(layer, slots)
+	for l := range c.layers {
+		kRows, vRows, err := c.layerRows(l)
 		if err != nil {
 			return nil, nil, err
 		}
-		k, v = append(k, kRows...), append(v, vRows...)
+		for h := range kRows {
+			k, v = append(k, floats(kRows[h])), append(v, floats(vRows[h]))
+		}
 	}
 	return k, v, nil
+}
+
+// layerRows reads a layer back as it is stored: (n_kv_heads) keys and values.
+func (c *Cache) layerRows(l int) (k, v []ref.Rows, err error) {
+	slots := make([]int, len(c.layers[l].heads))
+	for h := range slots {
+		slots[h] = c.Len(l, h)
+	}
+	return c.r.readRows(c.layers[l], slots)
+}
+
+// floats returns rows as float32, (slots, head_dim).
+func floats(rows ref.Rows) []float32 {
+	hd, slots := rows.HeadDim, len(rows.Words)/rows.Type.RowWords(rows.HeadDim)
+	values := make([]float32, slots*hd)
+	for i := range slots {
+		rows.Get(values[i*hd:(i+1)*hd], i)
+	}
+	return values
 }
 
 // Similarity returns the cosine of every pair of keys of a head: (slots, slots).
@@ -311,7 +341,7 @@ func (c *Cache) Similarity(layer, head int) ([]float32, error) {
 		return nil, err
 	}
 	n, hd := slots[head], c.r.config().HeadDim
-	keys := k[head]
+	keys := floats(k[head])
 	for i := range n {
 		row := keys[i*hd : (i+1)*hd]
 		var squares float64

@@ -18,8 +18,8 @@ import (
 // Right after Apply the buffers are as small as promised: at most 16 slots more than are occupied, per head.
 func TestApplyFreesMemory(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
-		e := openFixture(t, kind, checkpoint.F16)
 		for _, kv := range ref.CacheTypes {
+			e := openFixtureFor(t, kind, checkpoint.F16, kv)
 			for name, m := range compressing(t) {
 				p := prefill(t, e, someTokens(200), kv, m.Needs())
 				plan, signals, _ := decide(t, p, m)
@@ -122,8 +122,8 @@ func TestGrowthIsRare(t *testing.T) {
 // Method full, and a plan that keeps everything, change nothing at all.
 func TestKeepingEverythingIsExact(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
-		e := openFixture(t, kind, checkpoint.Q8_0)
 		for _, kv := range ref.CacheTypes {
+			e := openFixtureFor(t, kind, checkpoint.Q8_0, kv)
 			tokens := someTokens(120)
 			p := prefill(t, e, tokens, kv, newMethod(t, "kvmerger", 0).Needs())
 			k, v := rowsOf(t, p.Cache)

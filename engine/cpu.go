@@ -2,28 +2,49 @@ package engine
 
 import (
 	"math"
+	"slices"
 
 	"keyfold/compress"
+	"keyfold/cpu"
 	"keyfold/engine/checkpoint"
 	"keyfold/gpu/ref"
 )
 
-// cpuRunner runs the model with the plain loops of gpu/ref: the specification
-// of the GPU's forward pass, and what runs where there is no WebGPU.
+// cpuRunner runs the model where there is no WebGPU: with the plain loops of
+// gpu/ref, which are the specification of the GPU's forward pass, and where
+// nearly all the time goes, products and attention, with those of package cpu.
 type cpuRunner struct {
 	cfg   checkpoint.Config
 	w     weights[*ref.Weights, []float32]
 	table []float32 // RoPE, grown to the positions in use
 }
 
+// wideBytes is the size up to which weights become float32 when they are loaded:
+// in decode, where each is used once, unpacking one takes longer than using it.
+const wideBytes = 64 << 20
+
 func newCPURunner(f *checkpoint.File) (*cpuRunner, error) {
+	size := 0
+	for _, t := range f.Tensors() {
+		size += 4 * t.Rows * t.Cols
+	}
+	return loadCPURunner(f, size <= wideBytes)
+}
+
+func loadCPURunner(f *checkpoint.File, wide bool) (*cpuRunner, error) {
 	r := &cpuRunner{cfg: f.Config}
 	var err error
 	r.w, err = loadWeights(f, builder[*ref.Weights, []float32]{
 		matrix: func(_ string, t ref.WeightType, rows, cols int) (*ref.Weights, func(int, *ref.Weights) error, error) {
+			if wide {
+				t = ref.F32
+			}
 			m := &ref.Weights{Type: t, Rows: rows, Cols: cols}
 			m.Words = make([]uint32, t.QuantWords(rows, cols)+t.ScaleWords(rows, cols))
 			put := func(row0 int, piece *ref.Weights) error {
+				if wide {
+					piece = cpu.Widen(piece)
+				}
 				m.Put(row0, piece)
 				return nil
 			}
@@ -41,6 +62,7 @@ func (r *cpuRunner) device() Device            { return Device{Kind: "cpu", Back
 func (r *cpuRunner) config() checkpoint.Config { return r.cfg }
 func (r *cpuRunner) tokensAtOnce(int) int      { return math.MaxInt }
 func (r *cpuRunner) lost() error               { return nil }
+func (r *cpuRunner) trust(ref.CacheType) error { return nil }
 func (r *cpuRunner) close()                    {}
 
 func (r *cpuRunner) allocate(l *cacheLayer, t ref.CacheType) error {
@@ -72,24 +94,32 @@ func (r *cpuRunner) copyRows(dst, src *cacheLayer) error {
 	return nil
 }
 
-func (r *cpuRunner) readRows(l *cacheLayer, slots []int) (k, v [][]float32, err error) {
-	hd := r.cfg.HeadDim
+func (r *cpuRunner) readRows(l *cacheLayer, slots []int) (k, v []ref.Rows, err error) {
+	row := l.cpu.k.Type.RowWords(r.cfg.HeadDim)
 	for h, head := range l.heads {
-		kRows, vRows := make([]float32, slots[h]*hd), make([]float32, slots[h]*hd)
-		for i := range slots[h] {
-			l.cpu.k.Get(kRows[i*hd:(i+1)*hd], head.Offset+i)
-			l.cpu.v.Get(vRows[i*hd:(i+1)*hd], head.Offset+i)
-		}
+		from, to := row*head.Offset, row*(head.Offset+slots[h])
+		kRows, vRows := l.cpu.k, l.cpu.v
+		kRows.Words, vRows.Words = slices.Clone(kRows.Words[from:to]), slices.Clone(vRows.Words[from:to])
 		k, v = append(k, kRows), append(v, vRows)
 	}
 	return k, v, nil
 }
 
-// applyRows makes the rows of a plan: kept slots are copied, merging sets blended.
+func (r *cpuRunner) writeRows(l *cacheLayer, k, v []ref.Rows) error {
+	row := l.cpu.k.Type.RowWords(r.cfg.HeadDim)
+	for h, head := range l.heads {
+		copy(l.cpu.k.Words[row*head.Offset:], k[h].Words)
+		copy(l.cpu.v.Words[row*head.Offset:], v[h].Words)
+	}
+	return nil
+}
+
+// applyRows makes the rows of a plan: kept slots are copied, others blended.
 func (r *cpuRunner) applyRows(dst, src *cacheLayer, rows [][]compress.Row, _ bool) ([][][]float32, error) {
 	t := tabulate(dst, src, rows)
 	weights := make([]float32, len(t.members))
 	ref.KVGather(src.cpu.k, src.cpu.v, dst.cpu.k, dst.cpu.v, t.moves)
-	ref.GaussianMerge(src.cpu.k, src.cpu.v, dst.cpu.k, dst.cpu.v, t.merges, t.members, src.cpu.slots, weights)
+	ref.GaussianMerge(src.cpu.k, src.cpu.v, dst.cpu.k, dst.cpu.v, t.merges, t.members, src.cpu.slots, r.table, weights)
+	ref.ExplicitMerge(src.cpu.k, src.cpu.v, dst.cpu.k, dst.cpu.v, t.explicit)
 	return split(rows, weights), nil
 }

@@ -7,7 +7,6 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -24,7 +23,7 @@ type Engine struct {
 	Device    Device
 	Tokenizer *tokenizer.Tokenizer // nil: ids only
 	Note      string               // what Auto found out, one sentence; else empty
-	Checks    []gpu.Check          // self-test of the GPU's kernels; nil if the GPU was not tried
+	Checks    []gpu.Check          // self-test of the GPU's kernels, those for quantised caches apart; nil if the GPU was not tried
 
 	r runner
 }
@@ -48,11 +47,11 @@ const raceBytes = 64 << 20
 // without WebGPU or with one that computes wrong numbers gets the CPU, and for a
 // small model both devices run a few tokens and the faster one stays; Note says
 // what happened.
-func Open(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind) (*Engine, error) {
+func Open(ctx Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind) (*Engine, error) {
 	return openWith(ctx, f, tok, kind, gpu.Open)
 }
 
-func openWith(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind,
+func openWith(ctx Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind,
 	openDevice func() (*gpu.Device, error)) (*Engine, error) {
 	if tok != nil && tok.VocabSize() != f.Config.VocabSize {
 		return nil, fmt.Errorf("engine: %s: the tokenizer has %d tokens, the model %d",
@@ -77,7 +76,7 @@ func openWith(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer,
 	return e, nil
 }
 
-func openAuto(ctx context.Context, f *checkpoint.File, openDevice func() (*gpu.Device, error)) (
+func openAuto(ctx Context, f *checkpoint.File, openDevice func() (*gpu.Device, error)) (
 	r runner, note string, checks []gpu.Check, err error) {
 	onGPU, checks, err := openGPURunner(f, openDevice)
 	var wrong *kernelError
@@ -122,7 +121,7 @@ func openAuto(ctx context.Context, f *checkpoint.File, openDevice func() (*gpu.D
 }
 
 // race returns the tokens per second of decoding a few tokens.
-func race(ctx context.Context, r runner) (float64, error) {
+func race(ctx Context, r runner) (float64, error) {
 	const warmup, tokens = 2, 6
 	cache, err := newCache(r, ref.CacheF16)
 	if err != nil {
@@ -152,7 +151,9 @@ func (e *Engine) Lost() error { return e.r.lost() }
 // Close frees everything on the device. Caches made by the engine must be freed before.
 func (e *Engine) Close() { e.r.close() }
 
-// NewCache returns an empty cache with elements of the given type.
+// NewCache returns an empty cache with elements of the given type. Quantised
+// types need a head_dim that is a multiple of 32, and their first cache on a GPU
+// waits for a self-test of their kernels.
 func (e *Engine) NewCache(t ref.CacheType) (*Cache, error) { return newCache(e.r, t) }
 
 // feed appends the tokens of a step to the cache.

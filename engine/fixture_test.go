@@ -20,6 +20,22 @@ func openFixture(t testing.TB, kind DeviceKind, wt checkpoint.Type) *Engine {
 	return openFile(t, fixtureFile(t, wt), kind)
 }
 
+// openFixtureFor loads the fixture in a shape whose heads can have caches of
+// type kv: quantised ones need a head_dim of 32 at least.
+func openFixtureFor(t testing.TB, kind DeviceKind, wt checkpoint.Type, kv ref.CacheType) *Engine {
+	t.Helper()
+	if !kv.Quantised() {
+		return openFixture(t, kind, wt)
+	}
+	c := models.FixtureConfig
+	c.HeadDim = 32
+	data, err := models.Fixture(c, wt, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return openFile(t, openBytes(t, data), kind)
+}
+
 func fixtureFile(t testing.TB, wt checkpoint.Type) *checkpoint.File {
 	t.Helper()
 	data, err := models.Fixture(models.FixtureConfig, wt, 1)

@@ -3,6 +3,7 @@ package engine
 import (
 	"slices"
 
+	"keyfold/cpu"
 	"keyfold/gpu/ref"
 )
 
@@ -35,7 +36,8 @@ func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 		r.traceInput(s.trace, l, xb, n, c.next)
 
 		// 3. Project it to queries, keys and values.
-		ref.MatMul(w.qkv, xb, qkv, n, 0, stride, 0, false)
+		cpu.MatMul(w.qkv, xb, qkv, n, 0, stride, 0, false)
+		r.traceQueries(s.trace, l, qkv, n, c.next)
 
 		// 4. Rotate queries and keys by position, not by slot: after compression the two differ.
 		ref.RoPE(r.table, positions, qkv, stride, cfg.NHeads+cfg.NKVHeads, cfg.HeadDim)
@@ -44,31 +46,31 @@ func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 		ref.CacheWrite(qkv, cache.heads, cache.cpu.k, cache.cpu.v, positions, cache.cpu.slots, stride, cfg.QDim(), nBefore)
 
 		// 6. Attend to it.
-		ref.Attention(cache.cpu.k, cache.cpu.v, cache.cpu.slots, cache.heads, qkv, att, lse, n, stride, cfg.NHeads, nBefore, scale)
+		cpu.Attention(cache.cpu.k, cache.cpu.v, cache.cpu.slots, cache.heads, qkv, att, lse, n, stride, cfg.NHeads, nBefore, scale)
 		r.traceAttention(s.trace, l, cache, qkv, lse, n, c.next, nBefore, scale)
 		if s.against != nil {
 			other := s.against.layers[l]
 			out := make([]float32, len(att))
-			ref.Attention(other.cpu.k, other.cpu.v, other.cpu.slots, other.heads, qkv, out, lse, n, stride,
+			cpu.Attention(other.cpu.k, other.cpu.v, other.cpu.slots, other.heads, qkv, out, lse, n, stride,
 				cfg.NHeads, len(s.against.appended)-1, scale)
 			res.attention = append(res.attention, att...)
 			res.attentionAgainst = append(res.attentionAgainst, out...)
 		}
 
 		// 7. Project back and add to the residual.
-		ref.MatMul(w.attnOut, att, x, n, 0, cfg.Dim, 0, true)
+		cpu.MatMul(w.attnOut, att, x, n, 0, cfg.Dim, 0, true)
 
 		// 8. Normalise again.
 		ref.RMSNorm(x, w.ffnNorm, xb, n, cfg.Dim, 0, float32(cfg.NormEps))
 
 		// 9. Gate and up projection.
-		ref.MatMul(w.gateUp, xb, gateUp, n, 0, 2*cfg.HiddenDim, 0, false)
+		cpu.MatMul(w.gateUp, xb, gateUp, n, 0, 2*cfg.HiddenDim, 0, false)
 
 		// 10. SwiGLU.
 		ref.SwiGLU(gateUp, hidden, n, cfg.HiddenDim)
 
 		// 11. Project down and add to the residual.
-		ref.MatMul(w.down, hidden, x, n, 0, cfg.Dim, 0, true)
+		cpu.MatMul(w.down, hidden, x, n, 0, cfg.Dim, 0, true)
 	}
 
 	// 12. Logits of the rows that are wanted.
@@ -76,7 +78,7 @@ func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 	if rows > 0 {
 		ref.RMSNorm(x, r.w.norm, xb, rows, cfg.Dim, first, float32(cfg.NormEps))
 		res.logits = make([]float32, rows*cfg.VocabSize)
-		ref.MatMul(r.w.logits, xb, res.logits, rows, 0, cfg.VocabSize, 0, false)
+		cpu.MatMul(r.w.logits, xb, res.logits, rows, 0, cfg.VocabSize, 0, false)
 	}
 
 	// 13. Choose the next token.

@@ -42,6 +42,7 @@ func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
 
 		// 3. Project it to queries, keys and values.
 		p.MatMul(w.qkv, r.s.xb, r.s.qkv, n, 0, stride, 0, false)
+		r.traceQueries(p, s.trace, l, n, c.next)
 
 		// 4. Rotate queries and keys by position, not by slot: after compression the two differ.
 		p.RoPE(r.table, r.s.positions, r.s.qkv, n, stride, cfg.NHeads+cfg.NKVHeads, cfg.HeadDim)

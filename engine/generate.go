@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -74,8 +73,15 @@ func (w *Watching) read() ([][]float32, error) {
 //
 // With a shadow the full cache is fed the same tokens and every token carries
 // its Quality. watch may be nil.
-func (e *Engine) Generate(ctx context.Context, cache *Cache, logits []float32, text []int, n int,
+func (e *Engine) Generate(ctx Context, cache *Cache, logits []float32, text []int, n int,
 	s Sampler, shadow *Shadow, watch *Watching, emit func(Token) error) error {
+	return e.generate(ctx, cache, logits, text, n, s, shadow, watch, nil, emit)
+}
+
+// generate is Generate with a compressor, or nil. It has a trace or watch has,
+// but not both.
+func (e *Engine) generate(ctx Context, cache *Cache, logits []float32, text []int, n int,
+	s Sampler, shadow *Shadow, watch *Watching, again *Compressor, emit func(Token) error) error {
 	if err := s.Validate(); err != nil {
 		return fmt.Errorf("engine: %w", err)
 	}
@@ -86,7 +92,7 @@ func (e *Engine) Generate(ctx context.Context, cache *Cache, logits []float32, t
 	onDevice := s.unfiltered() && shadow == nil
 	start := time.Now()
 	id := s.Choose(logits, cache.next, text)
-	logprob := logProb(logits, id)
+	logprob := LogProb(logits, id)
 	var attention [][]float32
 	for i := range n {
 		if err := ctx.Err(); err != nil {
@@ -118,6 +124,9 @@ func (e *Engine) Generate(ctx context.Context, cache *Cache, logits []float32, t
 		if watch != nil {
 			st.trace = watch.trace
 		}
+		if again != nil {
+			st.trace = again.trace()
+		}
 		res, err := feed(cache, st)
 		if err != nil {
 			return err
@@ -132,12 +141,17 @@ func (e *Engine) Generate(ctx context.Context, cache *Cache, logits []float32, t
 				return err
 			}
 		}
+		if again != nil {
+			if err := again.took(); err != nil {
+				return err
+			}
+		}
 		if onDevice {
 			id, logprob = res.id, float64(res.logit)-float64(res.lse)
 		} else {
 			logits = res.logits
 			id = s.Choose(logits, cache.next, text)
-			logprob = logProb(logits, id)
+			logprob = LogProb(logits, id)
 		}
 	}
 	return nil
@@ -148,8 +162,8 @@ func (e *Engine) ends(id int) bool {
 	return e.Tokenizer != nil && (id == e.Tokenizer.EOS() || id == e.Tokenizer.BOS())
 }
 
-// logProb returns ln softmax(logits)[id].
-func logProb(logits []float32, id int) float64 {
+// LogProb returns ln softmax(logits)[id], in nats; logits are (vocab).
+func LogProb(logits []float32, id int) float64 {
 	return float64(logits[id]) - logSumExp(logits)
 }
 
@@ -164,7 +178,7 @@ func logSumExp(logits []float32) float64 {
 // Logits returns the teacher-forced logits (n, vocab) of a text, to emit a few
 // rows at a time. With a method the first `prefill` tokens are read and
 // compressed and the rest decoded one by one on the compressed cache.
-func (e *Engine) Logits(ctx context.Context, tokens []int, t ref.CacheType, chunk int,
+func (e *Engine) Logits(ctx Context, tokens []int, t ref.CacheType, chunk int,
 	m compress.Method, prefill int, emit func([]float32) error) error {
 	var needs compress.Needs
 	if m != nil {
@@ -178,6 +192,11 @@ func (e *Engine) Logits(ctx context.Context, tokens []int, t ref.CacheType, chun
 	}
 	defer p.Free()
 	if m != nil {
+		if needs.Future {
+			if err := p.Future(ctx, tokens[prefill:]); err != nil {
+				return err
+			}
+		}
 		plan, _, _, err := p.Decide(m)
 		if err != nil {
 			return err

@@ -23,6 +23,8 @@ type gpuRunner struct {
 	compare        *gpu.Buffer // attention outputs over two caches, made when first asked for
 	attAgainst     *gpu.Buffer // (q_dim) those over the second, of one layer
 	dispatches     int         // of the last forward pass
+
+	tested []ref.CacheType // whose kernels passed the self-test
 }
 
 // scratch are the activations of one forward pass, for up to n tokens.
@@ -178,8 +180,8 @@ func (r *gpuRunner) copyRows(dst, src *cacheLayer) error {
 	return p.Submit()
 }
 
-func (r *gpuRunner) readRows(l *cacheLayer, slots []int) (k, v [][]float32, err error) {
-	hd, row := r.cfg.HeadDim, 4*l.gpu.Type.RowWords(r.cfg.HeadDim)
+func (r *gpuRunner) readRows(l *cacheLayer, slots []int) (k, v []ref.Rows, err error) {
+	row := 4 * l.gpu.Type.RowWords(r.cfg.HeadDim)
 	p := r.d.Begin()
 	var kReads, vReads []*gpu.Read
 	for h, head := range l.heads {
@@ -189,23 +191,28 @@ func (r *gpuRunner) readRows(l *cacheLayer, slots []int) (k, v [][]float32, err 
 	if err := p.Submit(); err != nil {
 		return nil, nil, err
 	}
-	unpack := func(read *gpu.Read, n int) []float32 {
-		rows := ref.Rows{Type: l.gpu.Type, HeadDim: hd, Words: read.Words()}
-		values := make([]float32, n*hd)
-		for i := range n {
-			rows.Get(values[i*hd:(i+1)*hd], i)
-		}
-		return values
-	}
 	for h := range l.heads {
-		k = append(k, unpack(kReads[h], slots[h]))
-		v = append(v, unpack(vReads[h], slots[h]))
+		k = append(k, ref.Rows{Type: l.gpu.Type, HeadDim: r.cfg.HeadDim, Words: kReads[h].Words()})
+		v = append(v, ref.Rows{Type: l.gpu.Type, HeadDim: r.cfg.HeadDim, Words: vReads[h].Words()})
 	}
 	return k, v, nil
 }
 
-// applyRows makes the rows of a plan: kept slots are copied, merging sets
-// blended. Weights are read back if they are wanted.
+func (r *gpuRunner) writeRows(l *cacheLayer, k, v []ref.Rows) error {
+	row := 4 * l.gpu.Type.RowWords(r.cfg.HeadDim)
+	for h, head := range l.heads {
+		if err := l.gpu.K.UploadWords(row*head.Offset, k[h].Words); err != nil {
+			return err
+		}
+		if err := l.gpu.V.UploadWords(row*head.Offset, v[h].Words); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// applyRows makes the rows of a plan: kept slots are copied, others blended.
+// Weights are read back if they are wanted.
 func (r *gpuRunner) applyRows(dst, src *cacheLayer, rows [][]compress.Row, wantWeights bool) ([][][]float32, error) {
 	t := tabulate(dst, src, rows)
 	p := r.d.Begin()
@@ -226,15 +233,21 @@ func (r *gpuRunner) applyRows(dst, src *cacheLayer, rows [][]compress.Row, wantW
 	}
 	var weights *gpu.Read
 	if len(t.merges) > 0 {
-		merges, members := table("merged rows", gpu.MergeRowWords(t.merges)), table("members", t.members)
+		merges := table("merged rows", gpu.MergeWords(t.merges, t.members))
 		shares := table("weights", make([]uint32, len(t.members)))
 		defer merges.Destroy()
-		defer members.Destroy()
 		defer shares.Destroy()
-		p.GaussianMerge(&src.gpu, &dst.gpu, merges, members, shares, len(t.merges), len(t.members))
+		p.GaussianMerge(&src.gpu, &dst.gpu, merges, r.table, shares, len(t.merges), len(t.members))
 		if wantWeights {
 			weights = p.Read(shares, 0, shares.Size())
 		}
+	}
+	if len(t.explicit) > 0 {
+		rowWords, shareWords := gpu.ExplicitWords(t.explicit)
+		sums, shares := table("summed rows", rowWords), table("shares", shareWords)
+		defer sums.Destroy()
+		defer shares.Destroy()
+		p.ExplicitMerge(&src.gpu, &dst.gpu, sums, shares, len(t.explicit), len(shareWords)/2)
 	}
 	if err := p.Submit(); err != nil || !wantWeights {
 		return nil, err

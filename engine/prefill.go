@@ -1,8 +1,8 @@
 package engine
 
 import (
-	"context"
 	"fmt"
+	"slices"
 
 	"keyfold/compress"
 	"keyfold/gpu/ref"
@@ -11,21 +11,28 @@ import (
 // DefaultChunk is the number of tokens that prefill feeds per submit.
 const DefaultChunk = 256
 
-// Prompt is a text that has been read: its full cache, the logits after its
-// last token, and what the methods need to know about it. The cache can be
-// forked and compressed any number of times without reading the text again.
+// Prompt is a text that has been read: its full cache (but see
+// [Reading].MaxSlots), the logits after its last token, and what the methods need
+// to know about it. The cache can be forked and compressed any number of times
+// without reading the text again.
 type Prompt struct {
 	Cache  *Cache
 	Logits []float32 // (vocab) after the last token
 
 	tokens int
-	pinned []bool // (tokens) slots that no method may touch; nil: none
-	trace  *trace
-	e      *Engine
+	pinned []bool // (tokens) positions whose slots no method may touch; nil: none
+
+	// Attention that texts behind the prompt paid to its slots, (n_layers * n_kv_heads)(tokens).
+	reread [][]float32 // its own text, the most that one query paid; nil: not read again
+	future [][]float32 // what follows, summed; nil: not known
+
+	trace    *trace
+	received [][]float32 // attention that slots received before the trace began, (n_layers * n_kv_heads)(slots); nil: none
+	e        *Engine
 }
 
-// Pin marks the slots from..to-1 as not to be touched by any method. The
-// cache is still the full one, so slots are places in the text.
+// Pin marks the slots of the prompt's tokens from..to-1 as not to be touched by
+// any method, however often the cache is compressed.
 func (p *Prompt) Pin(from, to int) error {
 	if from < 0 || to <= from || to > p.tokens {
 		return fmt.Errorf("engine: pin %d:%d, want 0 <= from < to <= %d, the prompt's tokens", from, to, p.tokens)
@@ -49,11 +56,35 @@ type Reading struct {
 	Needs  compress.Needs             // signals to collect on the way
 	Logits func(rows []float32) error // if not nil, is given the logits of every token: (n, vocab) a chunk
 	Read   func(tokens int) error     // if not nil, is told after each chunk how many tokens are read
+	Pins   [][2]int                   // slots that no method may touch, as [Prompt.Pin]
+
+	// MaxSlots bounds the slots of every head, so that a text of any length is
+	// read in the same memory: Method, whose Needs are those above, compresses
+	// the cache whenever it is full. 0: no bound, and the cache is the full one.
+	MaxSlots int
+	Method   compress.Method
+}
+
+// With MaxSlots at least leastPiece tokens are read from one compression to the
+// next: with less room a text would be compressed at every other token.
+const leastPiece = 16
+
+// CanBound returns an error if a method cannot read a text in so many slots per
+// head: it cannot compress again ([CanRepeat]), or they are too few. Whether it
+// drops enough turns out on the way.
+func CanBound(m compress.Method, maxSlots int) error {
+	if maxSlots < 2*leastPiece {
+		return fmt.Errorf("a bound of %d slots per head is too low, want at least %d", maxSlots, 2*leastPiece)
+	}
+	if err := CanRepeat(m, maxSlots/2); err != nil {
+		return fmt.Errorf("a bound of %d slots per head lets half as many be read at a time: %w", maxSlots, err)
+	}
+	return nil
 }
 
 // Prefill reads tokens into a new cache, a chunk at a time: fewer than
 // asked for where the device could not do them in a moment.
-func (e *Engine) Prefill(ctx context.Context, tokens []int, o Reading) (p *Prompt, err error) {
+func (e *Engine) Prefill(ctx Context, tokens []int, o Reading) (p *Prompt, err error) {
 	if len(tokens) == 0 {
 		return nil, fmt.Errorf("engine: prefill of no tokens, want at least one")
 	}
@@ -71,22 +102,82 @@ func (e *Engine) Prefill(ctx context.Context, tokens []int, o Reading) (p *Promp
 			p = nil
 		}
 	}()
-	if p.trace, err = e.r.newTrace(o.Needs, len(tokens)); err != nil {
-		return p, err
+	slots := len(tokens)
+	if o.MaxSlots > 0 {
+		if err := CanBound(o.Method, o.MaxSlots); err != nil {
+			return p, fmt.Errorf("engine: %w", err)
+		}
+		slots = min(slots, o.MaxSlots)
 	}
-	if err := cache.reserve(len(tokens)); err != nil {
-		return p, err
-	}
-	chunk := o.Chunk
-	if chunk == 0 {
-		chunk = DefaultChunk
-	}
-	chunk = min(chunk, e.r.tokensAtOnce(len(tokens)))
-	for from := 0; from < len(tokens); from += chunk {
-		if err := ctx.Err(); err != nil {
+	for _, pin := range o.Pins {
+		if err := p.Pin(pin[0], pin[1]); err != nil {
 			return p, err
 		}
-		to := min(from+chunk, len(tokens))
+	}
+	if p.trace, err = e.r.newTrace(o.Needs, slots); err != nil {
+		return p, err
+	}
+	if o.Chunk == 0 {
+		o.Chunk = DefaultChunk
+	}
+	o.Chunk = min(o.Chunk, e.r.tokensAtOnce(slots))
+	for from := 0; from < len(tokens); {
+		n, err := p.piece(from, o)
+		if err != nil {
+			return p, err
+		}
+		if from > 0 {
+			if err := p.listen(n); err != nil {
+				return p, err
+			}
+		}
+		p.trace.end = from + n
+		if err := p.read(ctx, tokens, from, from+n, o); err != nil {
+			return p, err
+		}
+		if from += n; from < len(tokens) {
+			if _, _, err := p.compress(o.Method); err != nil {
+				return p, err
+			}
+		}
+	}
+	if o.Needs.Reread {
+		return p, p.readAgain(ctx, tokens)
+	}
+	return p, nil
+}
+
+// piece returns how many tokens from `from` on are read before the cache is
+// compressed: all, or what o.MaxSlots leaves. A method that asks the queries of
+// the last tokens finds as many in the last piece, too.
+func (p *Prompt) piece(from int, o Reading) (int, error) {
+	rest := p.tokens - from
+	if o.MaxSlots == 0 {
+		return rest, nil
+	}
+	longest := p.Cache.longest()
+	last := max(o.Needs.LastQueries, o.Needs.MassLast)
+	free, least := o.MaxSlots-longest, max(leastPiece, 2*last)
+	switch {
+	case free >= rest:
+		return rest, nil
+	case free < least:
+		return 0, fmt.Errorf("engine: %s leaves %d slots in a head after %d tokens; with the %d at least that are read before it compresses again that is more than the bound of %d",
+			o.Method.Name(), longest, from, least, o.MaxSlots)
+	}
+	return min(free, rest-last), nil
+}
+
+// read feeds the tokens from..to-1, a chunk at a time.
+func (p *Prompt) read(ctx Context, tokens []int, from, end int, o Reading) error {
+	if err := p.Cache.reserve(end - from); err != nil {
+		return err
+	}
+	for ; from < end; from += o.Chunk {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		to := min(from+o.Chunk, end)
 		s := &step{tokens: words(tokens[from:to]), trace: p.trace}
 		switch {
 		case o.Logits != nil:
@@ -94,25 +185,25 @@ func (e *Engine) Prefill(ctx context.Context, tokens []int, o Reading) (p *Promp
 		case to == len(tokens):
 			s.logits = lastRow
 		}
-		res, err := feed(cache, s)
+		res, err := feed(p.Cache, s)
 		if err != nil {
-			return p, err
+			return err
 		}
 		if o.Logits != nil {
 			if err := o.Logits(res.logits); err != nil {
-				return p, err
+				return err
 			}
 		}
 		if o.Read != nil {
 			if err := o.Read(to); err != nil {
-				return p, err
+				return err
 			}
 		}
 		if to == len(tokens) {
-			p.Logits = res.logits[len(res.logits)-e.Config.VocabSize:]
+			p.Logits = res.logits[len(res.logits)-p.e.Config.VocabSize:]
 		}
 	}
-	return p, nil
+	return nil
 }
 
 // words converts token ids to the shaders' type. feed checks their range.
@@ -139,9 +230,11 @@ func (p *Prompt) FreeSignals() {
 	}
 }
 
-// Signals reads what the prefill collected, and measures the rest of what needs
-// asks for on the prompt's cache as it is now, which must be the full one.
-// Ballots are nil unless needs.Votes is set and the prompt is longer than what
+// Signals reads what was collected on the way, and measures the rest of what needs
+// asks for on the prompt's cache as it is now, which must be the full one or what
+// a [Compressor] or a bounded reading made of it.
+// What a prefill did not collect and cannot be measured any more is an error.
+// Ballots are nil unless needs.Votes is set and the text is longer than what
 // the statistics skip and than MinLen, below which nobody votes.
 func (p *Prompt) Signals(needs compress.Needs) (*compress.Signals, *Ballots, error) {
 	c, r := p.Cache, p.e.r
@@ -154,18 +247,33 @@ func (p *Prompt) Signals(needs compress.Needs) (*compress.Signals, *Ballots, err
 				head.N = append(head.N, int(slot.N))
 				head.Bias = append(head.Bias, slot.Bias)
 			}
-			head.Pinned = p.pinned
+			if p.pinned != nil { // a pinned slot is never merged, so its position is its own
+				head.Pinned = make([]bool, len(head.Pos))
+				for slot, pos := range head.Pos {
+					head.Pinned[slot] = pos < len(p.pinned) && p.pinned[pos]
+				}
+			}
 			s.Heads = append(s.Heads, head)
 		}
 	}
-	s.Distance = func(pivots [][]int) ([][]float32, error) { return r.distance(c, pivots) }
+	s.Distance = func(pivots [][]int, aligned bool) ([][]float32, error) { return r.distance(c, pivots, aligned) }
+	s.Keys = func() ([][]float32, error) {
+		k, _, err := c.Rows()
+		return k, err
+	}
 	if needs.Mass {
 		mass, err := r.readMass(p.trace)
 		if err != nil {
 			return nil, nil, err
 		}
 		for i := range s.Heads {
-			s.Heads[i].Mass = mass[i]
+			s.Heads[i].Mass = mass[i][:s.Heads[i].Slots()]
+			if p.received != nil {
+				s.Heads[i].Mass = slices.Clone(s.Heads[i].Mass) // the CPU's sums go on
+				for slot, sum := range p.received[i] {
+					s.Heads[i].Mass[slot] += sum
+				}
+			}
 		}
 	}
 	if needs.Cosine {
@@ -177,8 +285,11 @@ func (p *Prompt) Signals(needs compress.Needs) (*compress.Signals, *Ballots, err
 			s.Heads[i].Cosine = cosine[i]
 		}
 	}
+	if err := p.attended(needs, s); err != nil {
+		return nil, nil, err
+	}
 	var ballots *Ballots
-	if needs.Votes != nil && p.tokens > needs.Votes.NSkip && p.tokens >= needs.Votes.MinLen {
+	if needs.Votes != nil && c.next > needs.Votes.NSkip && c.next >= needs.Votes.MinLen {
 		var err error
 		if ballots, err = r.ballots(c, p.trace, *needs.Votes); err != nil {
 			return nil, nil, err
@@ -208,7 +319,7 @@ func (p *Prompt) Decide(m compress.Method) (*compress.Plan, *compress.Signals, *
 
 // Feed appends tokens behind what the cache holds, whatever compression did to
 // it, and returns the logits after the last one.
-func (e *Engine) Feed(ctx context.Context, c *Cache, tokens []int) ([]float32, error) {
+func (e *Engine) Feed(ctx Context, c *Cache, tokens []int) ([]float32, error) {
 	var logits []float32
 	for from := 0; from < len(tokens); {
 		if err := ctx.Err(); err != nil {

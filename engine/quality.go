@@ -73,7 +73,7 @@ func (s *Shadow) HeadErrors() []float64 {
 // compare returns the quality of the token that the compressed run chose from
 // its logits, and lets the full run choose its own.
 func (s *Shadow) compare(e *Engine, logits []float32, id int, sampler Sampler) (*Quality, error) {
-	q := compareLogits(s.logits, logits, id)
+	q := Compare(s.logits, logits, id)
 	if s.ended {
 		return q, nil
 	}
@@ -137,9 +137,9 @@ func (s *Shadow) addHeadErrors(res *result) {
 	s.headTokens++
 }
 
-// compareLogits returns the quality of compressed logits against full ones at a
-// position where id was chosen. Both are (vocab).
-func compareLogits(full, comp []float32, id int) *Quality {
+// Compare returns the quality of compressed logits against full ones before a
+// token of the text. Both are (vocab).
+func Compare(full, comp []float32, id int) *Quality {
 	fullNorm, compNorm := logSumExp(full), logSumExp(comp)
 	var kl float64
 	for i := range full {

@@ -21,12 +21,12 @@ func TestCompareLogits(t *testing.T) {
 		}
 		return v
 	}
-	q := compareLogits(ln(0.5, 0.25, 0.25), ln(0.25, 0.5, 0.25), 0)
+	q := Compare(ln(0.5, 0.25, 0.25), ln(0.25, 0.5, 0.25), 0)
 	// KL = 0.5 ln 2 + 0.25 ln 0.5 + 0 = 0.25 ln 2; the token costs ln 0.5 - ln 0.25 = ln 2 more.
 	if math.Abs(q.KL-0.25*math.Ln2) > 1e-6 || math.Abs(q.DeltaNLL-math.Ln2) > 1e-6 || q.Top1 {
 		t.Errorf("got %+v, want KL %g, delta NLL %g and another favourite", q, 0.25*math.Ln2, math.Ln2)
 	}
-	same := compareLogits(ln(0.5, 0.5), ln(0.5, 0.5), 1)
+	same := Compare(ln(0.5, 0.5), ln(0.5, 0.5), 1)
 	if same.KL != 0 || same.DeltaNLL != 0 || !same.Top1 {
 		t.Errorf("equal logits: %+v", same)
 	}
@@ -104,7 +104,7 @@ func TestShadowOfACompressedCache(t *testing.T) {
 		row := func(logits []float32, i int) []float32 { return logits[(len(prompt)-1+i)*vocab:][:vocab] }
 		var kl float64
 		for i, tok := range tokens {
-			want := compareLogits(row(full, i), row(comp, i), ids[i])
+			want := Compare(row(full, i), row(comp, i), ids[i])
 			kl += want.KL
 			if math.Abs(tok.Quality.KL-want.KL) > 1e-3 || math.Abs(tok.Quality.DeltaNLL-want.DeltaNLL) > 1e-2 {
 				t.Errorf("token %d: %+v, want %+v", i, *tok.Quality, *want)

@@ -67,17 +67,21 @@ type TokenReport struct {
 
 // CacheReport is what the cache weighs. BytesFull is what the same text takes
 // uncompressed, in occupied slots; the others are the compressed cache's.
-// Ratio is kept / total slots right after compression, over all layers and heads.
+// Ratio is slots over those of the full cache, all layers and heads, right after
+// the prompt's compression. Compressions counts that and those while decoding.
 type CacheReport struct {
 	BytesFull      int     `json:"bytes_full"`
 	BytesOccupied  int     `json:"bytes_occupied"`
 	BytesAllocated int     `json:"bytes_allocated"`
 	BytesPeak      int     `json:"bytes_peak"`
+	Compressions   int     `json:"compressions,omitempty"` // 0 where nobody counts them
 	Ratio          float64 `json:"ratio"`
-	PerLayerHead   [][]int `json:"per_layer_head"` // (n_layers)(n_kv_heads) slots right after compression
+	PerLayerHead   [][]int `json:"per_layer_head"` // (n_layers)(n_kv_heads) slots right after the prompt's compression
 }
 
 // TimingReport holds wall times. TokPerS counts decoded tokens, not the prompt.
+// CompressMS is the compression after the prompt; later ones are part of
+// DecodeMS and of the times of their tokens.
 type TimingReport struct {
 	PrefillMS  float64 `json:"prefill_ms"`
 	CompressMS float64 `json:"compress_ms"`
@@ -111,12 +115,22 @@ func (e *Engine) DescribeModel(r *Report, name, sha256 string) {
 func DescribeMethod(r *Report, m compress.Method, plan *compress.Plan, s *compress.Signals) {
 	r.Method = MethodReport{Name: plan.Method, Options: plan.Options, Differs: compress.Deviations(m),
 		SimilarNeighbours: similarNeighbours(s)}
-	r.Cache.Ratio = plan.Ratio(s)
+	r.Cache.Ratio = shareOfText(plan, s)
 	r.Cache.PerLayerHead = make([][]int, s.NLayers)
 	for i, rows := range plan.Heads {
 		l := i / s.NKVHeads
 		r.Cache.PerLayerHead[l] = append(r.Cache.PerLayerHead[l], len(rows))
 	}
+}
+
+// shareOfText returns a plan's rows over the slots that the full cache would have.
+// That is [compress.Plan.Ratio] where s is of the full cache.
+func shareOfText(plan *compress.Plan, s *compress.Signals) float64 {
+	full := 0
+	for _, head := range s.Heads {
+		full += head.Pos[head.Slots()-1] + 1 // the newest token has a slot of its own
+	}
+	return float64(plan.Rows()) / float64(full)
 }
 
 // similarNeighbours returns the share of neighbouring keys with cosine above

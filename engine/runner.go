@@ -23,6 +23,7 @@ type runner interface {
 	forward(c *Cache, s *step) (*result, error)
 
 	// Memory of a cache layer whose tables are set.
+	trust(t ref.CacheType) error                   // an error if caches of this type come out wrong
 	allocate(l *cacheLayer, t ref.CacheType) error // buffers, and the tables in them
 	free(l *cacheLayer)
 	bytes(l *cacheLayer) int
@@ -30,15 +31,20 @@ type runner interface {
 	// applyRows makes what a plan says: (n_kv_heads)(rows). With weights, the share of
 	// each slot in its row: (n_kv_heads)(rows)(slots).
 	applyRows(dst, src *cacheLayer, rows [][]compress.Row, weights bool) ([][][]float32, error)
-	readRows(l *cacheLayer, slots []int) (k, v [][]float32, err error) // (n_kv_heads)(slots[h], head_dim)
+	readRows(l *cacheLayer, slots []int) (k, v []ref.Rows, err error) // the first slots[h] rows of each head, bit for bit
+	writeRows(l *cacheLayer, k, v []ref.Rows) error                   // and back, to the start of each head
 
 	// Signals.
 	newTrace(needs compress.Needs, slots int) (*trace, error)
 	freeTrace(t *trace)
 	readMass(t *trace) ([][]float32, error)                               // (n_layers * n_kv_heads)(slots)
 	cosine(c *Cache) ([][]float32, error)                                 // likewise
-	distance(c *Cache, pivots [][]int) ([][]float32, error)               // likewise
+	distance(c *Cache, pivots [][]int, aligned bool) ([][]float32, error) // likewise
 	ballots(c *Cache, t *trace, o compress.VoteOptions) (*Ballots, error) // GVote's votes
+	window(c *Cache, t *trace, w int) ([][]float32, error)                // attention that the last w queries paid, as readMass
+	// expected returns ln of what exp(score) will be on average, (n_layers * n_kv_heads)(group)(slots),
+	// and the lengths of the values, (n_layers * n_kv_heads)(slots).
+	expected(c *Cache, t *trace, o compress.ExpectedOptions) (logits [][][]float32, norms [][]float32, err error)
 }
 
 // Device says what a model runs on.
@@ -89,7 +95,9 @@ type result struct {
 // trace is what a prefill leaves behind for the methods, on the device.
 type trace struct {
 	needs compress.Needs
-	slots int // of the whole prompt: mass has this many entries per head
+	slots int  // mass has this many entries per head
+	end   int  // tokens of the text when the signals are to be read
+	most  bool // mass is the most that one query paid, not what all paid together
 
 	gpu gpuTrace
 	cpu cpuTrace

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"keyfold/compress"
+	"keyfold/cpu"
 	"keyfold/gpu/ref"
 )
 
@@ -9,11 +10,14 @@ import (
 type cpuTrace struct {
 	mass  [][]float32 // (n_kv_heads, slots)
 	stats [][]float32 // (2, dim): mean, M2 of the attention input
-	qLast [][]float32 // (n_heads, head_dim) queries of the last token
+	qLast [][]float32 // (n_heads, head_dim) queries of the text's last token
+	last  [][]float32 // (needs.LastQueries, row of qkv) the last tokens after RoPE
+	means [][]float32 // (2, row of qkv): mean, M2 before RoPE
+	covs  [][]float32 // (n_heads, head_dim, head_dim) co-moments of the queries before RoPE
 }
 
 func (r *cpuRunner) newTrace(needs compress.Needs, slots int) (*trace, error) {
-	t := &trace{needs: needs, slots: slots}
+	t := &trace{needs: needs, slots: slots, end: slots}
 	for range r.cfg.NLayers {
 		if needs.Mass {
 			t.cpu.mass = append(t.cpu.mass, make([]float32, r.cfg.NKVHeads*slots))
@@ -21,6 +25,14 @@ func (r *cpuRunner) newTrace(needs compress.Needs, slots int) (*trace, error) {
 		if needs.Votes != nil {
 			t.cpu.stats = append(t.cpu.stats, make([]float32, 2*r.cfg.Dim))
 			t.cpu.qLast = append(t.cpu.qLast, make([]float32, r.cfg.QDim()))
+		}
+		row := r.cfg.QDim() + 2*r.cfg.KVDim()
+		if needs.LastQueries > 0 {
+			t.cpu.last = append(t.cpu.last, make([]float32, needs.LastQueries*row))
+		}
+		if needs.Expected != nil {
+			t.cpu.means = append(t.cpu.means, make([]float32, 2*row))
+			t.cpu.covs = append(t.cpu.covs, make([]float32, r.cfg.NHeads*r.cfg.HeadDim*r.cfg.HeadDim))
 		}
 	}
 	return t, nil
@@ -35,18 +47,34 @@ func (r *cpuRunner) traceInput(t *trace, l int, xb []float32, n, first int) {
 	}
 }
 
+// traceQueries collects the statistics of layer l's queries before RoPE.
+func (r *cpuRunner) traceQueries(t *trace, l int, qkv []float32, n, first int) {
+	if t == nil || t.needs.Expected == nil {
+		return
+	}
+	row := r.cfg.QDim() + 2*r.cfg.KVDim()
+	before, skip := max(0, first-t.needs.Expected.NSkip), max(0, t.needs.Expected.NSkip-first)
+	ref.GVoteStats(qkv, t.cpu.means[l], n, row, before, skip)
+	ref.QueryCov(qkv, t.cpu.means[l], t.cpu.covs[l], n, row, r.cfg.NHeads, r.cfg.HeadDim, before, skip)
+}
+
 // traceAttention collects the attention that layer l's slots receive, and the
-// queries of the last token.
+// queries of the last tokens.
 func (r *cpuRunner) traceAttention(t *trace, l int, c *cacheLayer, qkv, lse []float32, n, first, nBefore int, scale float32) {
 	if t == nil {
 		return
 	}
 	stride := r.cfg.QDim() + 2*r.cfg.KVDim()
-	if t.needs.Mass {
-		ref.AttnMass(c.cpu.k, c.cpu.slots, c.heads, qkv, lse, t.cpu.mass[l], n, stride, r.cfg.NHeads, nBefore,
+	if t.needs.Mass && t.most {
+		cpu.AttnMax(c.cpu.k, c.cpu.slots, c.heads, qkv, lse, t.cpu.mass[l], n, stride, r.cfg.NHeads, nBefore, scale, t.slots)
+	} else if t.needs.Mass {
+		cpu.AttnMass(c.cpu.k, c.cpu.slots, c.heads, qkv, lse, t.cpu.mass[l], n, stride, r.cfg.NHeads, nBefore,
 			scale, t.massFrom(first), t.slots)
 	}
-	if t.needs.Votes != nil && first+n == t.slots {
+	if from, to := t.lastOf(first, n); from < to {
+		copy(t.cpu.last[l][(first+from-t.end+t.lastQueries())*stride:], qkv[from*stride:to*stride])
+	}
+	if t.needs.Votes != nil && first+n == t.end {
 		copy(t.cpu.qLast[l], qkv[(n-1)*stride:])
 	}
 }
@@ -72,13 +100,13 @@ func (r *cpuRunner) cosine(c *Cache) ([][]float32, error) {
 	return out, nil
 }
 
-func (r *cpuRunner) distance(c *Cache, pivots [][]int) ([][]float32, error) {
+func (r *cpuRunner) distance(c *Cache, pivots [][]int, aligned bool) ([][]float32, error) {
 	var out [][]float32
 	for l, layer := range c.layers {
 		lens, stride := c.headLens(l)
 		values := make([]float32, len(lens)*stride)
 		ref.PivotDistance(layer.cpu.k, layer.heads, pivotWords(pivots[l*len(lens):(l+1)*len(lens)], stride),
-			values, stride, len(c.appended))
+			values, layer.cpu.slots, r.table, stride, len(c.appended), aligned)
 		out = append(out, splitHeads(values, stride, lens)...)
 	}
 	return out, nil
@@ -87,14 +115,14 @@ func (r *cpuRunner) distance(c *Cache, pivots [][]int) ([][]float32, error) {
 func (r *cpuRunner) ballots(c *Cache, t *trace, o compress.VoteOptions) (*Ballots, error) {
 	cfg, b := r.cfg, &Ballots{}
 	stride := cfg.QDim() + 2*cfg.KVDim()
-	count := t.counted(t.slots)
+	count := t.counted(t.end)
 	positions := samplePositions(c.next, o)
 	r.growTable(int(positions[o.Samples-1]) + 1)
 	h, qkv := make([]float32, o.Samples*cfg.Dim), make([]float32, o.Samples*stride)
 	for l, layer := range c.layers {
 		lens, slots := c.headLens(l)
 		ref.GVoteSample(t.cpu.stats[l], h, cfg.Dim, o.Samples, count, o.Seed, uint32(l))
-		ref.MatMul(r.w.layers[l].qkv, h, qkv, o.Samples, 0, stride, 0, false)
+		cpu.MatMul(r.w.layers[l].qkv, h, qkv, o.Samples, 0, stride, 0, false)
 		ref.RoPE(r.table, positions, qkv, stride, cfg.NHeads, cfg.HeadDim)
 		votes, bStep := make([]uint32, cfg.NKVHeads*slots), make([]uint32, cfg.NHeads)
 		ref.GVoteVote(layer.cpu.k, layer.cpu.slots, layer.heads, t.cpu.qLast[l], qkv, votes, bStep,

@@ -9,11 +9,14 @@ import (
 type gpuTrace struct {
 	mass  []*gpu.Buffer // (n_kv_heads, slots)
 	stats []*gpu.Buffer // (2, dim): mean, M2 of the attention input
-	qLast []*gpu.Buffer // (n_heads, head_dim) queries of the last token
+	qLast []*gpu.Buffer // (n_heads, head_dim) queries of the text's last token
+	last  []*gpu.Buffer // (needs.LastQueries, row of qkv) the last tokens after RoPE
+	means []*gpu.Buffer // (2, row of qkv): mean, M2 before RoPE
+	covs  []*gpu.Buffer // (n_heads, head_dim, head_dim) co-moments of the queries before RoPE
 }
 
 func (r *gpuRunner) newTrace(needs compress.Needs, slots int) (*trace, error) {
-	t := &trace{needs: needs, slots: slots}
+	t := &trace{needs: needs, slots: slots, end: slots}
 	var err error
 	add := func(to *[]*gpu.Buffer, label string, n int) {
 		if err != nil {
@@ -32,6 +35,14 @@ func (r *gpuRunner) newTrace(needs compress.Needs, slots int) (*trace, error) {
 			add(&t.gpu.stats, "gvote statistics", 2*r.cfg.Dim)
 			add(&t.gpu.qLast, "last queries", r.cfg.QDim())
 		}
+		row := r.cfg.QDim() + 2*r.cfg.KVDim()
+		if needs.LastQueries > 0 {
+			add(&t.gpu.last, "queries of the window", needs.LastQueries*row)
+		}
+		if needs.Expected != nil {
+			add(&t.gpu.means, "query statistics", 2*row)
+			add(&t.gpu.covs, "query co-moments", r.cfg.NHeads*r.cfg.HeadDim*r.cfg.HeadDim)
+		}
 	}
 	if err != nil {
 		r.freeTrace(t)
@@ -41,7 +52,7 @@ func (r *gpuRunner) newTrace(needs compress.Needs, slots int) (*trace, error) {
 }
 
 func (r *gpuRunner) freeTrace(t *trace) {
-	for _, buffers := range [][]*gpu.Buffer{t.gpu.mass, t.gpu.stats, t.gpu.qLast} {
+	for _, buffers := range [][]*gpu.Buffer{t.gpu.mass, t.gpu.stats, t.gpu.qLast, t.gpu.last, t.gpu.means, t.gpu.covs} {
 		for _, b := range buffers {
 			b.Destroy()
 		}
@@ -56,17 +67,33 @@ func (r *gpuRunner) traceInput(p *gpu.Pass, t *trace, l, n, first int) {
 	}
 }
 
+// traceQueries collects the statistics of layer l's queries before RoPE.
+func (r *gpuRunner) traceQueries(p *gpu.Pass, t *trace, l, n, first int) {
+	if t == nil || t.needs.Expected == nil {
+		return
+	}
+	row := r.cfg.QDim() + 2*r.cfg.KVDim()
+	before, skip := max(0, first-t.needs.Expected.NSkip), max(0, t.needs.Expected.NSkip-first)
+	p.GVoteStats(r.s.qkv, t.gpu.means[l], n, row, before, skip)
+	p.QueryCov(r.s.qkv, t.gpu.means[l], t.gpu.covs[l], n, row, r.cfg.NHeads, r.cfg.HeadDim, before, skip)
+}
+
 // traceAttention collects the attention that layer l's slots receive, and the
-// queries of the last token.
+// queries of the last tokens.
 func (r *gpuRunner) traceAttention(p *gpu.Pass, t *trace, l int, c *gpu.Cache, n, first, nBefore int, scale float32) {
 	if t == nil {
 		return
 	}
 	stride := r.cfg.QDim() + 2*r.cfg.KVDim()
-	if t.needs.Mass {
+	if t.needs.Mass && t.most {
+		p.AttnMax(c, r.s.qkv, r.s.lse, t.gpu.mass[l], n, stride, r.cfg.NHeads, nBefore, scale, t.slots)
+	} else if t.needs.Mass {
 		p.AttnMass(c, r.s.qkv, r.s.lse, t.gpu.mass[l], n, stride, r.cfg.NHeads, nBefore, scale, t.massFrom(first), t.slots)
 	}
-	if t.needs.Votes != nil && first+n == t.slots {
+	if from, to := t.lastOf(first, n); from < to {
+		p.Copy(t.gpu.last[l], 4*(first+from-t.end+t.lastQueries())*stride, r.s.qkv, 4*from*stride, 4*(to-from)*stride)
+	}
+	if t.needs.Votes != nil && first+n == t.end {
 		p.Copy(t.gpu.qLast[l], 0, r.s.qkv, 4*(n-1)*stride, 4*r.cfg.QDim())
 	}
 }
@@ -97,7 +124,7 @@ func (r *gpuRunner) cosine(c *Cache) ([][]float32, error) {
 	})
 }
 
-func (r *gpuRunner) distance(c *Cache, pivots [][]int) ([][]float32, error) {
+func (r *gpuRunner) distance(c *Cache, pivots [][]int, aligned bool) ([][]float32, error) {
 	return r.perSlot(c, func(p *gpu.Pass, l int, out *gpu.Buffer, stride int) *gpu.Buffer {
 		kvHeads := r.cfg.NKVHeads
 		words := pivotWords(pivots[l*kvHeads:(l+1)*kvHeads], stride)
@@ -109,7 +136,7 @@ func (r *gpuRunner) distance(c *Cache, pivots [][]int) ([][]float32, error) {
 			p.Fail(err)
 			return table
 		}
-		p.PivotDistance(&c.layers[l].gpu, table, out, stride, len(c.appended))
+		p.PivotDistance(&c.layers[l].gpu, table, r.table, out, stride, len(c.appended), aligned)
 		return table
 	})
 }
@@ -144,16 +171,12 @@ func (r *gpuRunner) perSlot(c *Cache, record func(p *gpu.Pass, l int, out *gpu.B
 func (r *gpuRunner) ballots(c *Cache, t *trace, o compress.VoteOptions) (*Ballots, error) {
 	cfg, b := r.cfg, &Ballots{}
 	stride := cfg.QDim() + 2*cfg.KVDim()
-	count := t.counted(t.slots)
+	count := t.counted(t.end)
 	samples := samplePositions(c.next, o)
 	if err := r.growTable(int(samples[o.Samples-1]) + 1); err != nil {
 		return nil, err
 	}
-	longest := 0
-	for l := range c.layers {
-		_, n := c.headLens(l)
-		longest = max(longest, n)
-	}
+	longest := c.longest()
 	var positions, h, qkv, scores, votes, bStep *gpu.Buffer
 	for _, buffer := range []struct {
 		to       **gpu.Buffer

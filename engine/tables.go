@@ -12,9 +12,10 @@ import (
 // rowTables are the rows of a plan for one layer in the form in which the
 // kernels take them: slots count from the start of the layer's buffers.
 type rowTables struct {
-	moves   []ref.Move     // kept rows
-	merges  []ref.MergeRow // blended rows
-	members []uint32       // of all blended rows
+	moves    []ref.Move        // kept rows
+	merges   []ref.MergeRow    // Gaussian rows
+	members  []uint32          // of all Gaussian rows
+	explicit []ref.ExplicitRow // rows with weights of their own
 }
 
 // tabulate lays out the plan's rows, (n_kv_heads)(rows), from src to dst.
@@ -23,14 +24,20 @@ func tabulate(dst, src *cacheLayer, rows [][]compress.Row) rowTables {
 	for h := range rows {
 		from, to := src.heads[h].Offset, dst.heads[h].Offset
 		for j, row := range rows[h] {
-			if row.Rule == compress.Keep {
+			switch row.Rule {
+			case compress.Keep:
 				t.moves = append(t.moves, ref.Move{From: from + row.Pivot, To: to + j})
+				continue
+			case compress.Explicit:
+				t.explicit = append(t.explicit, ref.ExplicitRow{
+					To: to + j, Keys: shares(row.KeyWeights, from), Values: shares(row.ValueWeights, from),
+				})
 				continue
 			}
 			t.merges = append(t.merges, ref.MergeRow{
 				To: to + j, Pivot: from + row.Pivot,
 				First: len(t.members), Count: len(row.Slots),
-				Sigma: row.Sigma, ValueScale: row.ValueScale,
+				Sigma: row.Sigma, ValueScale: row.ValueScale, Aligned: row.Aligned, PerToken: row.PerToken,
 			})
 			for _, slot := range row.Slots {
 				t.members = append(t.members, uint32(from+slot))
@@ -40,14 +47,28 @@ func tabulate(dst, src *cacheLayer, rows [][]compress.Row) rowTables {
 	return t
 }
 
-// split deals the weights of all members out to the rows: (n_kv_heads)(rows)(members).
-// A kept row has the single weight 1.
+// shares returns weights of a head's slots by slots of the layer's buffers.
+func shares(weights []compress.Weight, offset int) []ref.Share {
+	list := make([]ref.Share, len(weights))
+	for i, w := range weights {
+		list[i] = ref.Share{Slot: offset + w.Slot, Weight: w.Weight}
+	}
+	return list
+}
+
+// split deals the weights of all Gaussian members out to the rows: (n_kv_heads)(rows)(slots).
+// A kept row has the single weight 1, an explicit one those of its keys.
 func split(rows [][]compress.Row, weights []float32) [][][]float32 {
 	out := make([][][]float32, len(rows))
 	for h := range rows {
 		for _, row := range rows[h] {
-			if row.Rule == compress.Keep {
+			switch row.Rule {
+			case compress.Keep:
 				out[h] = append(out[h], []float32{1})
+				continue
+			case compress.Explicit:
+				_, keys, _ := row.Explicit()
+				out[h] = append(out[h], keys[:len(row.Slots)])
 				continue
 			}
 			out[h] = append(out[h], weights[:len(row.Slots):len(row.Slots)])
@@ -74,6 +95,16 @@ func (c *Cache) headLens(l int) (lens []int, longest int) {
 		longest = max(longest, c.Len(l, h))
 	}
 	return lens, longest
+}
+
+// longest returns the occupied slots of the head that has most.
+func (c *Cache) longest() int {
+	most := 0
+	for l := range c.layers {
+		_, n := c.headLens(l)
+		most = max(most, n)
+	}
+	return most
 }
 
 // pivotWords lays out the pivots of one layer's heads as (n_kv_heads, stride).
@@ -109,12 +140,12 @@ func samplePositions(n int, o compress.VoteOptions) []uint32 {
 func (t *trace) counted(n int) int { return max(0, n-t.needs.Votes.NSkip) }
 
 // massFrom returns the first of n tokens from position first on whose attention
-// counts: with MassLast only the last ones of the prompt do.
+// counts: with MassLast only the last ones of the text do.
 func (t *trace) massFrom(first int) int {
 	if t.needs.MassLast == 0 {
 		return 0
 	}
-	return max(0, t.slots-t.needs.MassLast-first)
+	return max(0, t.end-t.needs.MassLast-first)
 }
 
 // add appends one layer's ballots.

@@ -88,26 +88,33 @@ var residentTypes = map[checkpoint.Type]ref.WeightType{
 // pieceBytes bounds what is read from a checkpoint at once.
 const pieceBytes = 4 << 20
 
-// loadMatrix loads tensors of equal width, stacked. Tensors of different
-// resident types become F32 together, which loses nothing either.
-func loadMatrix[M, V any](f *checkpoint.File, b builder[M, V], names []string) (m M, err error) {
-	var tensors []*checkpoint.Tensor
-	rows := 0
-	for _, name := range names {
+// stack returns tensors of equal width, the type that they have on the device
+// together, and their rows. Tensors of different resident types become F32,
+// which loses nothing either.
+func stack(f *checkpoint.File, names []string) (tensors []*checkpoint.Tensor, resident ref.WeightType, rows int, err error) {
+	for i, name := range names {
 		t, ok := f.Tensor(name)
 		if !ok {
-			return m, fmt.Errorf("engine: %s: tensor %s is missing", f.Name, name)
+			return nil, 0, 0, fmt.Errorf("engine: %s: tensor %s is missing", f.Name, name)
+		}
+		if i == 0 {
+			resident = residentTypes[t.Type]
+		} else if residentTypes[t.Type] != resident {
+			resident = ref.F32
 		}
 		tensors = append(tensors, t)
 		rows += t.Rows
 	}
-	cols := tensors[0].Cols
-	resident := residentTypes[tensors[0].Type]
-	for _, t := range tensors {
-		if residentTypes[t.Type] != resident {
-			resident = ref.F32
-		}
+	return tensors, resident, rows, nil
+}
+
+// loadMatrix loads tensors of equal width, stacked.
+func loadMatrix[M, V any](f *checkpoint.File, b builder[M, V], names []string) (m M, err error) {
+	tensors, resident, rows, err := stack(f, names)
+	if err != nil {
+		return m, err
 	}
+	cols := tensors[0].Cols
 	m, put, err := b.matrix(names[0], resident, rows, cols)
 	if err != nil {
 		return m, err

@@ -41,6 +41,8 @@ type Device struct {
 	nextID     uint64  // of the next buffer
 	live       int     // bytes of all buffers not yet destroyed
 
+	profile *profile // what dispatches take; nil: not measured
+
 	sabotage func(id kernelID, src string) (string, error) // see Sabotage; else nil
 }
 

@@ -8,6 +8,7 @@ package gpu
 //	pipeline   a compiled shader with the layout of its bindings
 //	bindGroup  memories bound to a pipeline
 //	recorder   commands being recorded
+//	profile    what dispatches take; in a browser there is none
 //
 // The browser's half talks to WebGPU itself. The binding's would do, but it
 // brings log/slog and encoding/json along, an eighth of the wasm module, looks

@@ -25,6 +25,8 @@ type (
 
 	bindGroup struct{ group js.Value }
 
+	profile struct{}
+
 	recorder struct {
 		d       *driver
 		encoder js.Value
@@ -194,6 +196,9 @@ func (r *recorder) endPass() {
 		r.pass = js.Undefined()
 	}
 }
+
+func (*profile) before(*Pass, kernelID, []*Buffer) {}
+func (*profile) after(*Pass)                       {}
 
 // finish ends the recording and, unless before says no, hands it to the queue.
 func (r *recorder) finish(before func() error) error {

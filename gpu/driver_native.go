@@ -15,6 +15,9 @@ type driver struct {
 	adapter *wgpu.Adapter
 	dev     *wgpu.Device
 	queue   *wgpu.Queue
+
+	timestamps bool   // the adapter has timestamp queries
+	timer      *timer // while dispatches are timed; else nil
 }
 
 type (
@@ -72,13 +75,20 @@ func openDriver() (*driver, adapterInfo, error) {
 	limits, offered := wgpu.DefaultLimits(), adapter.GetLimits().Limits
 	limits.MaxStorageBufferBindingSize = offered.MaxStorageBufferBindingSize
 	limits.MaxBufferSize = offered.MaxBufferSize
-	dev, err := adapter.RequestDevice(&wgpu.DeviceDescriptor{RequiredLimits: &wgpu.RequiredLimits{Limits: limits}})
+	var features []wgpu.FeatureName
+	timestamps := adapter.HasFeature(wgpu.FeatureNameTimestampQuery)
+	if timestamps {
+		features = append(features, wgpu.FeatureNameTimestampQuery)
+	}
+	dev, err := adapter.RequestDevice(&wgpu.DeviceDescriptor{
+		RequiredFeatures: features, RequiredLimits: &wgpu.RequiredLimits{Limits: limits},
+	})
 	if err != nil {
 		adapter.Release()
 		return nil, adapterInfo{}, fmt.Errorf("gpu: open %s: %w", info.DriverDescription, err)
 	}
 	granted := dev.GetLimits().Limits
-	return &driver{adapter, dev, dev.GetQueue()}, adapterInfo{
+	return &driver{adapter: adapter, dev: dev, queue: dev.GetQueue(), timestamps: timestamps}, adapterInfo{
 		name:         info.DriverDescription, // info.Name is a number
 		backend:      backendNames[info.BackendType],
 		software:     info.AdapterType == wgpu.AdapterTypeCPU,
@@ -203,6 +213,14 @@ func (r *recorder) copy(dst memory, dstOffset int, src memory, srcOffset, n int)
 }
 
 func (r *recorder) dispatch(p pipeline, g bindGroup, offset int, groups [3]int) {
+	if t := r.d.timer; t != nil {
+		r.endPass()
+		t.stamp(r.encoder)
+		defer func() {
+			r.endPass()
+			t.stamp(r.encoder)
+		}()
+	}
 	if r.pass == nil {
 		r.pass = r.encoder.BeginComputePass(nil)
 	}
@@ -223,6 +241,11 @@ func (r *recorder) endPass() {
 func (r *recorder) finish(before func() error) error {
 	defer r.encoder.Release()
 	r.endPass()
+	if r.d.timer != nil {
+		if err := r.d.timer.resolve(r.encoder); err != nil {
+			return err
+		}
+	}
 	commands, err := r.encoder.Finish(nil)
 	if err != nil {
 		return err
@@ -232,5 +255,8 @@ func (r *recorder) finish(before func() error) error {
 		return err
 	}
 	r.d.queue.Submit(commands)
+	if r.d.timer != nil {
+		return r.d.timer.collect(r.d)
+	}
 	return nil
 }

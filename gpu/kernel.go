@@ -1,14 +1,10 @@
 package gpu
 
 import (
-	"embed"
 	"fmt"
 	"strconv"
 	"strings"
 )
-
-//go:embed shaders/*.wgsl
-var shaders embed.FS
 
 const (
 	paramStride   = 256  // bytes between uniform blocks: WebGPU's default offset alignment
@@ -53,14 +49,14 @@ func (id kernelID) source() (string, error) {
 		if name == "" {
 			continue
 		}
-		data, err := shaders.ReadFile("shaders/" + name + ".wgsl")
-		if err != nil {
+		file, ok := shaderFile(name)
+		if !ok {
 			return "", fmt.Errorf("gpu: no shader named %s.wgsl", name)
 		}
 		if i > 0 {
 			text.WriteString("\n")
 		}
-		text.Write(data)
+		text.WriteString(file)
 	}
 	src := text.String()
 	for _, c := range id.consts {

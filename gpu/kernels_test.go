@@ -204,7 +204,7 @@ func TestRoPE(t *testing.T) {
 func TestCacheWrite(t *testing.T) {
 	d := openForTest(t)
 	for _, ct := range ref.CacheTypes {
-		for _, tc := range cacheCases {
+		for _, tc := range append(casesFor(ct), cacheCase{"more than one workgroup", 96, slices.Repeat([]int{2}, 20), 1}) {
 			const n, nBefore, room = 3, 2, 8
 			c := newTestCache(t, d, tc.name, ct, tc.headDim, tc.lens, room)
 			kvHeads := len(tc.lens)
@@ -232,7 +232,7 @@ func TestCacheWrite(t *testing.T) {
 func TestAttention(t *testing.T) {
 	variants(t, func(t *testing.T, d *Device) {
 		for _, ct := range ref.CacheTypes {
-			for _, tc := range cacheCases {
+			for _, tc := range casesFor(ct) {
 				for _, n := range []int{1, 5} {
 					const nBefore = 2
 					// The last rows of each head are the new tokens' own.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 
 	"keyfold/gpu/ref"
@@ -218,16 +219,25 @@ func headWords(heads []ref.Head) []uint32 {
 	return words
 }
 
-// cacheCases are the shapes that cache kernels are tested on.
-var cacheCases = []struct {
+type cacheCase struct {
 	name    string
 	headDim int
 	lens    []int // slots before, per KV head
 	group   int   // query heads per KV head
-}{
+}
+
+// cacheCases are the shapes that cache kernels are tested on.
+var cacheCases = []cacheCase{
 	{"one slot", 4, []int{0}, 1},
 	{"stories260K: GQA", 8, []int{37, 37, 37, 37}, 2},
 	{"ragged heads", 16, []int{5, 64, 1, 130}, 1},
 	{"one KV head for all", 64, []int{65}, 4},
 	{"wide heads", 128, []int{33, 12}, 2},
+	{"one block", 32, []int{1, 70}, 2},
+	{"three blocks", 96, []int{20, 3}, 1},
+}
+
+// casesFor are the shapes that caches of type ct can have.
+func casesFor(ct ref.CacheType) []cacheCase {
+	return slices.DeleteFunc(slices.Clone(cacheCases), func(c cacheCase) bool { return ct.Check(c.headDim) != nil })
 }

@@ -241,6 +241,9 @@ func (p *Pass) dispatch(id kernelID, groups [3]int, params []uint32, buffers ...
 	if len(p.params) == paramStride*maxDispatches {
 		p.flush()
 	}
+	if p.d.profile != nil {
+		p.d.profile.before(p, id, buffers)
+	}
 	offset := len(p.params)
 	p.params = append(p.params, wordBytes(params)...)
 	p.params = append(p.params, make([]byte, paramStride-4*len(params))...)
@@ -249,6 +252,9 @@ func (p *Pass) dispatch(id kernelID, groups [3]int, params []uint32, buffers ...
 	}
 	p.count++
 	p.rec.dispatch(k.pipeline, group, offset, groups)
+	if p.d.profile != nil {
+		p.d.profile.after(p)
+	}
 	if p.d.Software && !k.warm {
 		// A software adapter compiles at the first dispatch, for seconds where
 		// heads are wide: one kernel per submit, or the wait gets too long.

@@ -107,6 +107,14 @@ func (s *selfTest) plainKernels(headDim int) {
 		p.GVoteStats(rows.buf, state.buf, n, dim, n-4, 1)
 	}, state.part(0, dim).near("mean", 2e-6, 1e-6), state.part(dim, 2*dim).near("m2", 2e-6, 2e-5)) // 13 terms
 
+	queries, means, cov := s.numbers(n*5*headDim), s.numbers(3*headDim), s.unwritten(3*headDim*headDim)
+	ref.QueryCov(queries.twin, means.twin, cov.twin, n, 5*headDim, 3, headDim, 0, 4)
+	ref.QueryCov(queries.twin, means.twin, cov.twin, n, 5*headDim, 3, headDim, n-4, 1)
+	s.check("query_cov", func(p *Pass) {
+		p.QueryCov(queries.buf, means.buf, cov.buf, n, 5*headDim, 3, headDim, 0, 4)
+		p.QueryCov(queries.buf, means.buf, cov.buf, n, 5*headDim, 3, headDim, n-4, 1)
+	}, cov.near("cov", 1e-4, 1e-5)) // 13 products of size 4, sums of them squared
+
 	known, draws := s.floats(state.twin), s.unwritten(3*dim)
 	ref.GVoteSample(known.twin, draws.twin, dim, 3, 13, seed, 2)
 	s.check("gvote_sample", func(p *Pass) { p.GVoteSample(known.buf, draws.buf, dim, 3, 13, seed, 2) },
@@ -124,16 +132,19 @@ func (s *selfTest) cacheKernels(t ref.CacheType, headDim int) {
 	const nHeads, appended, stride = 4, 6, 75
 	qDim := nHeads * headDim
 	qStride, scale := qDim+4*headDim, float32(1/math.Sqrt(float64(headDim)))
-	c := s.cache(t, headDim, s.sample)
+	c := s.cache(t, headDim, true)
 	name := func(kernel string) string { return kernel + " " + t.String() }
 	tiny, half := 0.0, 0.0
-	if t == ref.CacheF16 {
+	switch {
+	case t == ref.CacheF16:
 		tiny, half = 6.2e-5, 1.0/1024 // a device may round a half up or down, and a subnormal one to 0
+	case t.Quantised():
+		half = 1.0 / 1024 // likewise, but no scale here is subnormal
 	}
 
 	values, positions := s.sample(2*qStride), []uint32{1000, 1001}
 	values[qDim] = 1e6 // beyond the largest half
-	qkv, at, to := s.floats(values), s.upload(positions), s.cache(t, headDim, unwritten)
+	qkv, at, to := s.floats(values), s.upload(positions), s.cache(t, headDim, false)
 	ref.CacheWrite(values, to.heads, to.k, to.v, positions, to.slots, qStride, qDim, 3)
 	s.check(name("cache_write"), func(p *Pass) { p.CacheWrite(qkv.buf, to.gpu, at, 2, qStride, qDim, 3) },
 		to.keys(tiny, half), to.values(tiny, half),
@@ -165,34 +176,76 @@ func (s *selfTest) cacheKernels(t ref.CacheType, headDim int) {
 		pivots[i] = []uint32{uint32(i * i % 7), ref.NoPivot}[i%3/2]
 	}
 	pivotOf := s.upload(pivots)
-	ref.PivotDistance(c.k, c.heads, pivots, distance.twin, stride, appended)
-	s.check(name("pivot_distance"), func(p *Pass) { p.PivotDistance(c.gpu, pivotOf, distance.buf, stride, appended) },
-		distance.near("distance", 0, 1e-5)) // a sum of head_dim squares, a root
+	table := s.floats(ref.RoPETable(0, 120, headDim, 10000))
+	aligned := s.unwritten(2 * stride)
+	ref.PivotDistance(c.k, c.heads, pivots, distance.twin, c.slots, table.twin, stride, appended, false)
+	ref.PivotDistance(c.k, c.heads, pivots, aligned.twin, c.slots, table.twin, stride, appended, true)
+	s.check(name("pivot_distance"), func(p *Pass) {
+		p.PivotDistance(c.gpu, pivotOf, table.buf, distance.buf, stride, appended, false)
+		p.PivotDistance(c.gpu, pivotOf, table.buf, aligned.buf, stride, appended, true)
+	}, distance.near("distance", 0, 1e-5), // a sum of head_dim squares, a root
+		aligned.near("aligned distance", 1e-5, 1e-5)) // of rotated keys
 
-	s.applyKernels(c, name, tiny, half)
+	s.attendedKernels(c, q, known, name, nHeads, qStride, scale)
+	s.applyKernels(c, table, name, tiny, half)
 	s.voteKernel(c, name, nHeads, qStride, scale)
 }
 
+// attendedKernels tests what measures single queries' attention, and that of
+// queries to come. The five tokens of q have the log-sums lse.
+func (s *selfTest) attendedKernels(c *sampleCache, q, lse mirror, name func(string) string, nHeads, qStride int, scale float32) {
+	const stride, appended = 75, 6
+	headDim := c.k.HeadDim
+
+	most := s.floats(make([]float32, 2*stride))
+	ref.AttnMax(c.k, c.slots, c.heads, q.twin, lse.twin, most.twin, 5, qStride, nHeads, 1, scale, stride)
+	s.check(name("attn_max"), func(p *Pass) {
+		p.AttnMax(c.gpu, q.buf, lse.buf, most.buf, 5, qStride, nHeads, 1, scale, stride)
+	}, most.near("most", 1e-6, 2e-5)) // exp of rounded scores up to 10
+
+	mean, cov := s.numbers(nHeads*headDim), s.covariance(nHeads, headDim)
+	logits, norms := s.unwritten(nHeads*stride), s.unwritten(2*stride)
+	ref.ExpectedLogits(c.k, c.v, c.slots, c.heads, mean.twin, cov.twin, logits.twin, norms.twin, nHeads, stride, appended, scale)
+	s.check(name("expected_logits"), func(p *Pass) {
+		p.ExpectedLogits(c.gpu, mean.buf, cov.buf, logits.buf, norms.buf, nHeads, stride, appended, scale)
+	}, logits.near("logits", 1e-4, 1e-5), // sums of head_dim^2 products of size 1, scaled down by head_dim
+		norms.near("norms", 0, 1e-5))
+}
+
 // applyKernels tests what moves and blends rows of c into another cache.
-func (s *selfTest) applyKernels(c *sampleCache, name func(string) string, tiny, half float64) {
-	to, moves := s.cache(c.k.Type, c.k.HeadDim, unwritten), []ref.Move{{From: 3, To: 60}, {From: 79, To: 0}, {From: 0, To: 7}}
+func (s *selfTest) applyKernels(c *sampleCache, turns mirror, name func(string) string, tiny, half float64) {
+	to, moves := s.cache(c.k.Type, c.k.HeadDim, false), []ref.Move{{From: 3, To: 60}, {From: 79, To: 0}, {From: 0, To: 7}}
 	table := s.upload(MoveWords(moves))
 	ref.KVGather(c.k, c.v, to.k, to.v, moves)
 	s.check(name("kv_gather"), func(p *Pass) { p.KVGather(c.gpu, to.gpu, table, len(moves)) },
 		output{name: "k", buf: to.gpu.K, want: to.k.Words}, output{name: "v", buf: to.gpu.V, want: to.v.Words})
 
-	into, sigma := s.cache(c.k.Type, c.k.HeadDim, unwritten), float32(math.Sqrt(float64(c.k.HeadDim)))
+	into, sigma := s.cache(c.k.Type, c.k.HeadDim, false), float32(math.Sqrt(float64(c.k.HeadDim)))
 	rows := []ref.MergeRow{
 		{To: 9, Pivot: 4, First: 0, Count: 3, Sigma: sigma, ValueScale: 2},
 		{To: 2, Pivot: 75, First: 3, Count: 2, Sigma: 1.5 * sigma, ValueScale: 1},
+		{To: 5, Pivot: 21, First: 5, Count: 3, Sigma: sigma, ValueScale: 1, Aligned: true},
+		{To: 30, Pivot: 40, First: 8, Count: 2, Sigma: sigma, ValueScale: 3, PerToken: true},
 	}
-	members, weights := []uint32{3, 4, 6, 74, 75}, s.unwritten(5)
-	rowBuf, memberBuf := s.upload(MergeRowWords(rows)), s.upload(members)
-	ref.GaussianMerge(c.k, c.v, into.k, into.v, rows, members, c.slots, weights.twin)
+	members, weights := []uint32{3, 4, 6, 74, 75, 20, 21, 23, 40, 41}, s.unwritten(10)
+	rowBuf := s.upload(MergeWords(rows, members))
+	ref.GaussianMerge(c.k, c.v, into.k, into.v, rows, members, c.slots, turns.twin, weights.twin)
 	s.check(name("gaussian_merge"), func(p *Pass) {
-		p.GaussianMerge(c.gpu, into.gpu, rowBuf, memberBuf, weights.buf, len(rows), len(members))
+		p.GaussianMerge(c.gpu, into.gpu, rowBuf, turns.buf, weights.buf, len(rows), len(members))
 	}, weights.near("weights", 1e-6, 2e-5), // exp of a rounded distance
 		into.keys(1e-5+tiny, 1e-5+half), into.values(1e-5+tiny, 1e-5+half))
+
+	summed := s.cache(c.k.Type, c.k.HeadDim, false)
+	list := []ref.ExplicitRow{
+		{To: 11, Keys: []ref.Share{{Slot: 7, Weight: 1}}, Values: []ref.Share{{Slot: 2, Weight: 0.25}, {Slot: 7, Weight: 1}, {Slot: 9, Weight: -0.5}}},
+		{To: 70, Keys: []ref.Share{{Slot: 30, Weight: 0.4}, {Slot: 31, Weight: 0.6}}, Values: []ref.Share{{Slot: 31, Weight: 2}}},
+	}
+	rowWords, shareWords := ExplicitWords(list)
+	sumBuf, shareBuf := s.upload(rowWords), s.upload(shareWords)
+	ref.ExplicitMerge(c.k, c.v, summed.k, summed.v, list)
+	s.check(name("explicit_merge"), func(p *Pass) {
+		p.ExplicitMerge(c.gpu, summed.gpu, sumBuf, shareBuf, len(list), len(shareWords)/2)
+	}, summed.keys(1e-5+tiny, 1e-5+half), summed.values(1e-5+tiny, 1e-5+half)) // three products of size 2
 }
 
 // voteKernel tests GVote's ballot.

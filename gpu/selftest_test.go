@@ -17,9 +17,12 @@ import (
 func TestSelfTest(t *testing.T) {
 	compiled := map[kernelID]bool{}
 	variants(t, func(t *testing.T, d *Device) {
-		for _, headDim := range headDims {
+		for _, headDim := range []int{4, 8, 32, 64, 80, 96, 128} {
+			caches := slices.DeleteFunc(slices.Clone(ref.CacheTypes), func(t ref.CacheType) bool {
+				return !slices.Contains(headDims(t), headDim)
+			})
 			before, start := d.LiveBytes(), time.Now()
-			checks, err := d.SelfTest(weightTypes, ref.CacheTypes, headDim)
+			checks, err := d.SelfTest(weightTypes, caches, headDim)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,18 +88,33 @@ var sabotages = []sabotage{
 	{"attn_mass", "sum / f32(params.group_size)", "sum * f32(params.group_size)", "attn_mass f16", false},
 	{"attn_mass", "max(params.t_first, t_sees)", "t_sees", "attn_mass f16", false},
 	{"attn_mass", "max(j, len) - len", "0u", "attn_mass f16", false},
+	{"attn_max", "group_size; a <", "group_size + 1u; a <", "attn_max f16", false},
+	{"attn_max", "max(j, len) - len", "0u", "attn_max f16", false},
+	{"attn_max", "max(top, s - lse", "max(top, s + lse", "attn_max f16", false},
+	{"expected_logits", "0.5 * params.scale", "params.scale", "expected_logits f16", false},
+	{"expected_logits", "2u * HEAD_DIM4] * k.z", "2u * HEAD_DIM4] * k.y", "expected_logits f16", false},
+	{"expected_logits", "* z + bias", "* z", "expected_logits f16", false},
+	{"expected_logits", "let v = v4", "let v = k4", "expected_logits f16", false},
+	{"query_cov", "cov[id.x] += products +", "cov[id.x] = products +", "query_cov", false},
+	{"query_cov", "products - r_i", "products + r_i", "query_cov", false},
+	{"query_cov", "h * params.head_dim4 + id.x", "id.x", "query_cov", false},
 	{"swiglu", "1.0 + exp", "1.0 - exp", "swiglu", false},
 	{"choose", "best_id[other] < best_id[t]", "best_id[other] > best_id[t]", "choose (temperature 0)", false},
 	{"choose", "top + log(partial[0])", "log(partial[0])", "choose (temperature 0), choose (temperature 0.8)", false},
 	{"random", "0.6931472", "0.6931", "gvote_sample", false},
 	{"random", "state >> 28u", "state >> 27u", "choose (temperature 0.8), gvote_sample", false},
 	{"key_similarity", "sqrt(square) * sqrt(square_before)", "sqrt(square) * sqrt(square)", "key_similarity f16", false},
-	{"pivot_distance", "k4(pivot, c) - k4", "k4(pivot, c) + k4", "pivot_distance f16", false},
+	{"pivot_distance", "k4(pivot, c) - turned", "k4(pivot, c) + turned", "pivot_distance f16", false},
 	{"pivot_distance", "if pivots[id.x] != NO_PIVOT", "if pivots[id.x] != 3u", "pivot_distance f16", false},
 	{"kv_gather", "v_cache[slots.x", "v_cache[slots.y", "kv_gather f16", false},
 	{"gaussian_merge", "exp(-square", "exp(square", "gaussian_merge f16", false},
 	{"gaussian_merge", "f32(slots[3u * slot + 1u])", "1.0", "gaussian_merge f16", false},
-	{"gaussian_merge", "value_scale * v", "v", "gaussian_merge f16", false},
+	{"gaussian_merge", "v[i] *= value_scale", "v[i] *= 1.0", "gaussian_merge f16", false},
+	{"gaussian_merge", "table[at].yy", "table[at].xx", "gaussian_merge f16", false},
+	{"gaussian_merge", "weights[m] / f32(slots[3u * slot + 1u])", "weights[m]", "gaussian_merge f16", false},
+	{"pivot_distance", "k.yxwz", "k", "pivot_distance f16", false},
+	{"explicit_merge", "s < row.w", "s < row.w - 1u", "explicit_merge f16", false},
+	{"explicit_merge", "* k4(shares[s].x", "+ k4(shares[s].x", "explicit_merge f16", false},
 	{"gvote_stats", "m2 += state[", "m2 -= state[", "gvote_stats", false},
 	{"gvote_stats", "f32(params.n - params.skip)", "f32(params.n)", "gvote_stats", false},
 	{"gvote_sample", "abs(v - 0.5) - 0.25", "abs(v - 0.5) + 0.25", "gvote_sample", false},
@@ -138,15 +156,57 @@ func partSabotages() []sabotage {
 	}
 	for _, ct := range ref.CacheTypes {
 		reader, writer := "cache_"+ct.String(), "cache_write_"+ct.String()
-		add(reader, "k_cache[slot", "k_cache[slot + 1u", ct, "attention TYPE (1 token)", "attention TYPE (5 tokens)",
-			"attn_mass TYPE", "key_similarity TYPE", "pivot_distance TYPE", "gaussian_merge TYPE", "gvote_vote TYPE")
-		add(reader, "v_cache[slot", "v_cache[slot + 1u", ct, "attention TYPE (1 token)", "attention TYPE (5 tokens)", "gaussian_merge TYPE")
+		k, v := "k_cache[slot", "v_cache[slot"
+		if ct.Quantised() {
+			k, v = "k_cache[row", "v_cache[row"
+		}
+		add(reader, k, k+" + 1u", ct, "attention TYPE (1 token)", "attention TYPE (5 tokens)",
+			"attn_mass TYPE", "key_similarity TYPE", "pivot_distance TYPE", "attn_max TYPE",
+			"expected_logits TYPE", "gaussian_merge TYPE", "explicit_merge TYPE", "gvote_vote TYPE")
+		add(reader, v, v+" + 1u", ct, "attention TYPE (1 token)", "attention TYPE (5 tokens)", "expected_logits TYPE",
+			"gaussian_merge TYPE", "explicit_merge TYPE")
 		for _, side := range []string{"k", "v"} {
+			if ct.Quantised() {
+				add(writer, "(*"+side+")[i] *", "(*"+side+")[i ^ 2u] *", ct,
+					"cache_write TYPE", "gaussian_merge TYPE", "explicit_merge TYPE")
+				add(writer, "with_scale("+side+"_out[scales], i4", "with_scale("+side+"_out[scales], 0u", ct,
+					"cache_write TYPE", "gaussian_merge TYPE", "explicit_merge TYPE")
+				continue
+			}
 			add(writer, side+"_out[slot * (HEAD_DIM / 4u) + i4]", side+"_out[slot * (HEAD_DIM / 4u) + (i4 ^ 1u)]", ct,
-				"cache_write TYPE", "gaussian_merge TYPE")
+				"cache_write TYPE", "gaussian_merge TYPE", "explicit_merge TYPE")
 		}
 	}
-	add("cache_write_f16", "clamp(x,", "clamp(x * 0.998,", "f16", "cache_write TYPE", "gaussian_merge TYPE")
+	for _, tc := range []struct {
+		t        ref.CacheType
+		old, new string
+	}{
+		{ref.CacheQ8_0, ">> vec4<u32>(24u)", ">> vec4<u32>(25u)"},
+		{ref.CacheQ8_0, "[i4 / 8u % 2u]", "[0]"}, // another block's scale
+		{ref.CacheQ4_0, "[i4 / 8u % 2u]", "[0]"},
+		{ref.CacheQ4_0, "16u * (i4 % 2u)", "0u"},
+		{ref.CacheQ4_0, " - 8.0", " - 7.0"},
+	} {
+		add("cache_"+tc.t.String(), tc.old, tc.new, tc.t, "attention TYPE (1 token)", "attention TYPE (5 tokens)",
+			"attn_mass TYPE", "key_similarity TYPE", "pivot_distance TYPE", "attn_max TYPE",
+			"expected_logits TYPE", "gaussian_merge TYPE", "explicit_merge TYPE", "gvote_vote TYPE")
+	}
+	for _, tc := range []struct {
+		t        ref.CacheType
+		old, new string
+	}{
+		{ref.CacheQ8_0, "/ 127.0", "/ 128.0"},
+		{ref.CacheQ8_0, "step(vec4<f32>(0.5)", "step(vec4<f32>(1.0)"}, // towards zero
+		{ref.CacheQ8_0, "sign(x) *", ""},
+		{ref.CacheQ8_0, "return 1.0 / d", "return 1.01 / d"},
+		{ref.CacheQ4_0, "/ -8.0", "/ 8.0"},
+		{ref.CacheQ4_0, "x + 8.5", "x + 8.0"},
+		{ref.CacheQ4_0, "abs(v) > abs(top)", "v > top"},
+		{ref.CacheQ4_0, "vec4<u32>(15u)", "vec4<u32>(14u)"},
+	} {
+		add("cache_write_"+tc.t.String(), tc.old, tc.new, tc.t, "cache_write TYPE", "gaussian_merge TYPE", "explicit_merge TYPE")
+	}
+	add("cache_write_f16", "clamp(x,", "clamp(x * 0.998,", "f16", "cache_write TYPE", "gaussian_merge TYPE", "explicit_merge TYPE")
 	return list
 }
 
@@ -170,10 +230,16 @@ func TestSelfTestNamesWhatIsWrong(t *testing.T) {
 		weights, caches := []ref.WeightType{ref.Q8_0}, []ref.CacheType{ref.CacheF16}
 		if strings.HasPrefix(s.file, "weights_") {
 			weights, caches = weightTypes, nil
-		} else if strings.HasSuffix(s.file, "_f32") {
-			caches = ref.CacheTypes
+		} else if i := slices.IndexFunc(ref.CacheTypes, func(t ref.CacheType) bool {
+			return strings.HasSuffix(s.file, "_"+t.String())
+		}); i >= 0 {
+			caches = ref.CacheTypes[i : i+1]
 		}
-		checks, err := d.SelfTest(weights, caches, 8)
+		headDim := 8
+		if len(caches) > 0 && caches[0].Quantised() {
+			headDim = 64
+		}
+		checks, err := d.SelfTest(weights, caches, headDim)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,9 +301,12 @@ func TestSelfTestHasNoCloseCalls(t *testing.T) {
 	s := &selfTest{err: errors.New("no device")}
 	for _, ct := range ref.CacheTypes {
 		for headDim := 4; headDim <= 256; headDim += 4 {
+			if ct.Check(headDim) != nil {
+				continue
+			}
 			const nHeads, samples, appended, pNuc = 4, 3, 6, 0.9
 			s.samples = 0
-			c := s.cache(ct, headDim, s.sample)
+			c := s.cache(ct, headDim, true)
 			s.samples = ballotSamples
 			qStride, scale := 8*headDim, float32(1/math.Sqrt(float64(headDim)))
 			qLast, qSamples := s.sample(nHeads*headDim), s.sample(samples*qStride)

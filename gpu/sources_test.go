@@ -15,9 +15,15 @@ import (
 	"keyfold/gpu/ref"
 )
 
-// headDims are the values of HEAD_DIM that every cache kernel is compiled with:
-// the smallest, those of common models, and one that is not a power of two.
-var headDims = []int{4, 8, 64, 80, 128}
+// headDims are the values of HEAD_DIM that every kernel of a cache type is
+// compiled with: the smallest, those of common models, and one that is not a
+// power of two. Quantised rows of 32 and 96 elements have unused bytes.
+func headDims(t ref.CacheType) []int {
+	if t.Quantised() {
+		return []int{32, 64, 96}
+	}
+	return []int{4, 8, 64, 80, 128}
+}
 
 // shaderFiles returns the text of every file in shaders/ by its name without
 // .wgsl.
@@ -68,7 +74,7 @@ func kernelIDs(t testing.TB) []kernelID {
 		switch {
 		case reads || writes:
 			for _, ct := range ref.CacheTypes {
-				for _, headDim := range headDims {
+				for _, headDim := range headDims(ct) {
 					c := &Cache{Type: ct, HeadDim: headDim}
 					joined = append(joined, c.kernel(name, reads, writes))
 				}

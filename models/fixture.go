@@ -1,6 +1,6 @@
-// Package models makes the models that come with keyfold. So far that is a
-// fixture with random weights: it exercises all of the machinery and knows
-// nothing.
+// Package models has the models that come with keyfold: the built-in one, which
+// was trained for it, and for tests a fixture with random weights, which
+// exercises all of the machinery and knows nothing.
 package models
 
 import (
@@ -74,7 +74,7 @@ func Fixture(c checkpoint.Config, t checkpoint.Type, seed uint64) ([]byte, error
 	norm("output_norm.weight")
 
 	var out bytes.Buffer
-	if err := checkpoint.WriteGGUF(&out, append(shape(c), vocabulary(c.VocabSize)...), tensors); err != nil {
+	if err := checkpoint.WriteGGUF(&out, append(shape(c, "keyfold fixture (random weights)"), vocabulary(c.VocabSize)...), tensors); err != nil {
 		return nil, err
 	}
 	return out.Bytes(), nil
@@ -95,10 +95,10 @@ func encode(t checkpoint.Type, v []float32) []byte {
 }
 
 // shape returns the metadata that describes c.
-func shape(c checkpoint.Config) []checkpoint.KV {
+func shape(c checkpoint.Config, name string) []checkpoint.KV {
 	return []checkpoint.KV{
 		{Key: "general.architecture", Value: "llama"},
-		{Key: "general.name", Value: "keyfold fixture (random weights)"},
+		{Key: "general.name", Value: name},
 		{Key: "llama.embedding_length", Value: uint32(c.Dim)},
 		{Key: "llama.feed_forward_length", Value: uint32(c.HiddenDim)},
 		{Key: "llama.block_count", Value: uint32(c.NLayers)},

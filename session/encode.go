@@ -46,11 +46,11 @@ func appendValue(b []byte, v reflect.Value) []byte {
 		}
 		return append(b, ']')
 	case reflect.Map:
-		var keys []string
+		var keys []string // in order; for a few keys that is less code than a sort
 		for _, key := range v.MapKeys() {
-			keys = append(keys, key.String())
+			at, _ := slices.BinarySearch(keys, key.String())
+			keys = slices.Insert(keys, at, key.String())
 		}
-		slices.Sort(keys)
 		b = append(b, '{')
 		for i, key := range keys {
 			if i > 0 {

@@ -16,7 +16,7 @@ type Request struct {
 	Do string `json:"do"`
 
 	// "load": open a model. The file itself is handed over beside the message.
-	Name   string `json:"name,omitempty"`   // of the file; "" is the fixture
+	Name   string `json:"name,omitempty"`   // of the file
 	Device string `json:"device,omitempty"` // auto, gpu or cpu
 
 	// "run": read Prompt, compress, generate. "replan": compress the same prompt
@@ -27,7 +27,7 @@ type Request struct {
 	Method     string            `json:"method,omitempty"`
 	Budget     float64           `json:"budget,omitempty"` // kept / total; 0: not given
 	Options    map[string]string `json:"options,omitempty"`
-	KV         string            `json:"kv,omitempty"` // f16 or f32
+	KV         string            `json:"kv,omitempty"` // f16, f32, q8_0 or q4_0
 	Seed       int               `json:"seed,omitempty"`
 	N          int               `json:"n,omitempty"` // tokens to generate at most
 	Sampler    *Sampler          `json:"sampler,omitempty"`
@@ -92,7 +92,6 @@ type Loaded struct {
 	Note      string              `json:"note"` // why this device; a sentence or empty
 	Context   int                 `json:"context"`
 	Tokenizer string              `json:"tokenizer"`
-	Random    bool                `json:"random"` // random weights: the text means nothing
 	Checks    []Check             `json:"checks"` // the self-test, kernel by kernel
 	Methods   []Method            `json:"methods"`
 }
@@ -203,9 +202,13 @@ type Cell struct {
 	Pivot   int       `json:"pivot"`
 	N       int       `json:"n"`
 	Bias    float64   `json:"bias"`
-	Sigma   float64   `json:"sigma"` // 0: kept as it was
+	Rule    string    `json:"rule"`  // keep, gaussian or explicit
+	Sigma   float64   `json:"sigma"` // of gaussian rows; else 0
 	Slots   []int     `json:"slots"`
 	Weights []float32 `json:"weights"` // one per slot
+
+	// ValueWeights are there where they differ from Weights, in explicit rows.
+	ValueWeights []float32 `json:"value_weights,omitempty"`
 }
 
 // Map is the cosine of every pair of keys of a head: (slots, slots).

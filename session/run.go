@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -37,14 +36,26 @@ type run struct {
 func newRun(s *Session, req Request) (*run, error) {
 	tok := s.engine.Tokenizer
 	r := &run{s: s, anchor: -1}
+	bos := tok.AddsBOS() || req.Prompt == ""
 	var err error
-	if r.tokens, err = tok.Encode(req.Prompt, tok.AddsBOS() || req.Prompt == ""); err != nil {
+	if r.tokens, err = tok.Encode(req.Prompt, bos); err != nil {
 		return nil, wrong("prompt", "%w", err)
 	}
 	if req.Question != "" {
-		if r.question, err = tok.Encode(req.Question, false); err != nil {
+		// The two have the tokens that they have as one text; a token across the
+		// end of the prompt goes to the question.
+		whole, err := tok.Encode(req.Prompt+req.Question, bos)
+		if err != nil {
 			return nil, wrong("question", "%w", err)
 		}
+		n := 0
+		for n < min(len(r.tokens), len(whole)) && r.tokens[n] == whole[n] {
+			n++
+		}
+		if n == 0 {
+			return nil, wrong("question", "the prompt is one token together with the question: begin the question with a space")
+		}
+		r.tokens, r.question = r.tokens[:n], whole[n:]
 	}
 	left := s.engine.Config.SeqLen - len(r.tokens) - len(r.question) + 1
 	if left < 1 {
@@ -79,12 +90,9 @@ func (r *run) free() {
 
 // read prefills the prompt and collects what all methods with their default
 // signals need, so that any of them can be chosen afterwards.
-func (r *run) read(ctx context.Context, kv ref.CacheType, emit func(Event)) error {
-	gvote, err := compress.New(compress.Settings{Name: "gvote"})
-	if err != nil {
-		panic("BUG: session: " + err.Error())
-	}
-	r.reading = compress.Needs{Mass: true, Cosine: true, Votes: gvote.Needs().Votes}
+func (r *run) read(ctx *stopSign, kv ref.CacheType, emit func(Event)) error {
+	r.reading = compress.Needs{Mass: true, Cosine: true, Votes: needs("gvote").Votes,
+		LastQueries: needs("snapkv").LastQueries, Expected: needs("expected").Expected}
 	o := engine.Reading{KV: kv, Needs: r.reading, Read: func(n int) error {
 		emit(Event{Progress: &Progress{Step: "prompt", Done: n, Total: len(r.tokens), Unit: "tokens"}})
 		return ctx.Err()
@@ -92,9 +100,23 @@ func (r *run) read(ctx context.Context, kv ref.CacheType, emit func(Event)) erro
 	if r.s.engine.Device.Kind == "cpu" {
 		o.Chunk = 32 // the page hears "stop" between chunks
 	}
+	var err error
 	r.prompt, err = r.s.engine.Prefill(ctx, r.tokens, o)
 	return err
 }
+
+// needs returns what a method reads with its default options.
+func needs(method string) compress.Needs {
+	m, err := compress.New(compress.Settings{Name: method})
+	if err != nil {
+		panic("BUG: session: " + err.Error())
+	}
+	return m.Needs()
+}
+
+// readsMore reports whether a method wants to know what one reading of a prompt
+// does not tell.
+func readsMore(n compress.Needs) bool { return n.Reread || n.Future }
 
 // pin marks the tokens that the spans of the prompt touch.
 func (r *run) pin(spans []Span) error {
@@ -119,6 +141,9 @@ func (r *run) compress(req Request) error {
 		return err
 	}
 	needs := m.Needs()
+	if readsMore(needs) {
+		return wrong("method", "%s asks for more than one reading of the prompt; the page reads it once", req.Method)
+	}
 	if needs.MassLast != 0 {
 		return wrong("options", "mass=last:W needs a reading of its own; the page reads a prompt once, for exact mass")
 	}
@@ -162,7 +187,7 @@ func (r *run) compress(req Request) error {
 
 // generate writes a text behind the compressed prompt, the question and what is
 // written of it already, and beside it what the full cache would have written.
-func (r *run) generate(ctx context.Context, req Request, written []int, emit func(Event)) error {
+func (r *run) generate(ctx *stopSign, req Request, written []int, emit func(Event)) error {
 	e := r.s.engine
 	behind := slices.Concat(r.question, written)
 	sampler, err := newSampler(req)
@@ -229,13 +254,13 @@ func (r *run) generate(ctx context.Context, req Request, written []int, emit fun
 		if req.StepByStep {
 			select {
 			case <-r.s.step:
-			case <-ctx.Done():
+			case <-ctx.done:
 			}
 		}
 		return ctx.Err()
 	})
 	r.report.SetTiming(r.prefillTime, r.compressTime, time.Since(start))
-	if err != nil && !errors.Is(err, context.Canceled) { // a stopped text has its report too
+	if err != nil && !errors.Is(err, errStopped) { // a stopped text has its report too
 		return err
 	}
 	fullText, err := e.Tokenizer.Decode(shadow.Text())
@@ -256,7 +281,7 @@ func (r *run) describeCache(cache *engine.Cache) {
 
 // branch continues from another token: the text before it is read again behind
 // the compressed prompt, and both columns go on from there.
-func (r *run) branch(ctx context.Context, req Request, emit func(Event)) error {
+func (r *run) branch(ctx *stopSign, req Request, emit func(Event)) error {
 	if req.Token < 0 || req.Token >= len(r.written) {
 		return wrong("token", "token %d, want 0 to %d", req.Token, len(r.written)-1)
 	}
@@ -357,10 +382,17 @@ func (r *run) cell(req Request, emit func(Event)) error {
 		return wrong("row", "row %d, this head has 0 to %d", req.Row, len(r.plan.Heads[h])-1)
 	}
 	row := r.plan.Heads[h][req.Row]
-	emit(Event{Cell: &Cell{
+	cell := &Cell{
 		Layer: req.Layer, Head: req.Head, Row: req.Row, Pivot: row.Pivot, N: row.N, Bias: float64(row.Bias),
-		Sigma: float64(row.Sigma), Slots: row.Slots, Weights: r.weights[h][req.Row],
-	}})
+		Rule: row.Rule.String(), Sigma: float64(row.Sigma), Slots: row.Slots, Weights: r.weights[h][req.Row],
+	}
+	if row.Rule == compress.Explicit {
+		var values []float32
+		if cell.Slots, cell.Weights, values = row.Explicit(); !slices.Equal(values, cell.Weights) {
+			cell.ValueWeights = values
+		}
+	}
+	emit(Event{Cell: cell})
 	emit(Event{Done: r.report})
 	return nil
 }
@@ -374,7 +406,7 @@ func (r *run) ballots(req Request, emit func(Event)) error {
 	}
 	needs := r.method.Needs()
 	if needs.Votes == nil {
-		return wrong("method", "%s has no ballots; choose gvote", r.method.Name())
+		return wrong("method", "%s has no ballots; choose gvote or votefold", r.method.Name())
 	}
 	out := &Ballots{Layer: req.Layer, Head: req.Head, Rounds: [][]int{}}
 	before := make([]uint32, len(r.tokens))

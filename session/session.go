@@ -1,7 +1,7 @@
 package session
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,7 +18,7 @@ import (
 // was made of it. Requests are handled one after the other; only Stop and Step
 // may be called meanwhile.
 type Session struct {
-	// Open opens the model of a "load" request; without a name, the fixture.
+	// Open opens the model of a "load" request.
 	Open func(req Request) (*checkpoint.File, error)
 	// InUse is told that the model last opened is the one in use now, and returns
 	// its sha256 in hex, or "". May be nil.
@@ -32,7 +32,7 @@ type Session struct {
 	loaded *Loaded
 	run    *run
 
-	stop context.CancelFunc
+	stop *stopSign
 	step chan struct{}
 }
 
@@ -52,7 +52,7 @@ func wrong(field, format string, args ...any) error {
 // Stop ends the request that is being handled.
 func (s *Session) Stop() {
 	if s.stop != nil {
-		s.stop()
+		s.stop.set()
 	}
 }
 
@@ -66,9 +66,8 @@ func (s *Session) Step() {
 
 // Handle answers a request with events.
 func (s *Session) Handle(req Request, emit func(Event)) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	s.stop, s.step = cancel, make(chan struct{}, 1)
+	ctx := newStopSign()
+	s.stop, s.step = ctx, make(chan struct{}, 1)
 	answer := func(e Event) {
 		e.ID = req.ID
 		emit(e)
@@ -87,13 +86,13 @@ func (s *Session) Handle(req Request, emit func(Event)) {
 		failed.Usage, failed.Field = true, usage.field
 	case errors.Is(err, compress.ErrUsage):
 		failed.Usage, failed.Field = true, "options"
-	case errors.Is(err, context.Canceled):
-		failed.Message = "stopped"
+	case errors.Is(err, errStopped):
+		failed.Message = errStopped.Error()
 	}
 	answer(Event{Failed: failed})
 }
 
-func (s *Session) handle(ctx context.Context, req Request, emit func(Event)) error {
+func (s *Session) handle(ctx *stopSign, req Request, emit func(Event)) error {
 	if req.Do == "load" {
 		if err := s.load(ctx, req, emit); err != nil {
 			return err
@@ -142,7 +141,7 @@ func (s *Session) handle(ctx context.Context, req Request, emit func(Event)) err
 }
 
 // load opens a model. The old one stays in use until the new one works.
-func (s *Session) load(ctx context.Context, req Request, emit func(Event)) error {
+func (s *Session) load(ctx *stopSign, req Request, emit func(Event)) error {
 	f, err := s.Open(req)
 	if err != nil {
 		return err
@@ -179,7 +178,7 @@ func (s *Session) load(ctx context.Context, req Request, emit func(Event)) error
 	e.DescribeModel(report, f.Model, sum)
 	s.loaded = &Loaded{
 		Model: report.Model, Device: report.Device, Note: e.Note,
-		Context: e.Config.SeqLen, Tokenizer: tok.Kind(), Random: req.Name == "",
+		Context: e.Config.SeqLen, Tokenizer: tok.Kind(),
 		Checks: []Check{}, Methods: methods(),
 	}
 	for _, c := range e.Checks {
@@ -193,10 +192,13 @@ func (s *Session) load(ctx context.Context, req Request, emit func(Event)) error
 	return nil
 }
 
-// methods describes all methods for the controls.
+// methods describes the methods that a page offers, for the controls.
 func methods() []Method {
 	var list []Method
 	for _, name := range compress.Names() {
+		if readsMore(needs(name)) {
+			continue
+		}
 		options, line, err := compress.Help(name)
 		if err != nil {
 			panic("BUG: session: " + err.Error())
@@ -211,14 +213,13 @@ func methods() []Method {
 }
 
 // start reads a prompt and runs a method on it.
-func (s *Session) start(ctx context.Context, req Request, emit func(Event)) error {
-	kv := ref.CacheF16
-	switch req.KV {
-	case "", "f16":
-	case "f32":
-		kv = ref.CacheF32
-	default:
-		return wrong("kv", "the cache type is %q, want f16 or f32", req.KV)
+func (s *Session) start(ctx *stopSign, req Request, emit func(Event)) error {
+	kv, ok := ref.CacheTypeOf(cmp.Or(req.KV, "f16"))
+	if !ok {
+		return wrong("kv", "the cache type is %q, want %s", req.KV, ref.CacheTypeNames)
+	}
+	if err := kv.Check(s.engine.Config.HeadDim); err != nil {
+		return wrong("kv", "%v", err)
 	}
 	if _, err := newMethod(req); err != nil { // before anything is given up
 		return err

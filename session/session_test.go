@@ -175,6 +175,30 @@ func TestRunAndReplan(t *testing.T) {
 	}
 }
 
+// Wherever a text is cut into prompt and question, it has the tokens of the whole.
+func TestQuestionGoesOnWithThePrompt(t *testing.T) {
+	const text = "that stone\nwas left at the tower"
+	p := newPage(t)
+	run := Request{Do: "run", Prompt: text, Method: "full", KV: "f32", N: 8, Seed: 4, Sampler: sampling}
+	want := tokensOf(p.must(run))
+	for at := range len(text) {
+		run.Prompt, run.Question = text[:at], text[at:]
+		if got := tokensOf(p.must(run)); !slices.Equal(got, want) {
+			t.Errorf("behind %q and %q: %v, want %v", run.Prompt, run.Question, got, want)
+		}
+	}
+	// Without BOS nothing may be left for the prompt.
+	p.s.Open = func(Request) (*checkpoint.File, error) {
+		f, err := models.OpenFixture()
+		if err == nil {
+			f.Meta["tokenizer.ggml.add_bos_token"], f.Meta["tokenizer.ggml.add_space_prefix"] = false, false
+		}
+		return f, err
+	}
+	p.must(Request{Do: "load", Device: "cpu"})
+	p.refused(Request{Do: "run", Prompt: "t", Question: "h", Method: "full", N: 1}, "question", "begin the question with a space")
+}
+
 // A branch at what was written anyway changes nothing.
 func TestBranch(t *testing.T) {
 	p := newPage(t)
@@ -250,6 +274,36 @@ func TestPinsAndCells(t *testing.T) {
 		return
 	}
 	t.Error("nothing was merged")
+}
+
+// Rows whose weights the plan brings show them, those of values apart.
+func TestExplicitCells(t *testing.T) {
+	p := newPage(t)
+	planOf(t, p.must(Request{Do: "run", Prompt: prompt, Method: "full", N: 1}))
+	for _, tc := range []struct {
+		method string
+		apart  bool
+		valid  func(c *Cell) bool
+	}{
+		{"pivot", false, func(c *Cell) bool { return len(c.Slots) == c.N && c.Weights[slices.Index(c.Slots, c.Pivot)] == 1 }},
+		{"cam", true, func(c *Cell) bool { return c.N == 1 && c.Slots[0] == c.Pivot && c.ValueWeights[1] == 1.0/32 }},
+	} {
+		plan := planOf(t, p.must(Request{Do: "plan", Method: tc.method, Budget: 0.5}))
+		explicit := 0
+		for row := range plan.Heads[0].N {
+			cell := p.must(Request{Do: "cell", Row: row})[0].Cell
+			if cell.Rule != "explicit" {
+				continue
+			}
+			explicit++
+			if len(cell.Weights) != len(cell.Slots) || (cell.ValueWeights != nil) != tc.apart || !tc.valid(cell) {
+				t.Errorf("%s: row %d is %+v", tc.method, row, cell)
+			}
+		}
+		if explicit == 0 {
+			t.Errorf("%s: no row has weights of its own", tc.method)
+		}
+	}
 }
 
 func TestBallotsAndMap(t *testing.T) {
@@ -335,10 +389,12 @@ func TestBadRequests(t *testing.T) {
 	}{
 		{"prompt", "context is 1024", func(r *Request) { r.Prompt = strings.Repeat(prompt, 40) }},
 		{"n", "5000 tokens are wanted", func(r *Request) { r.N = 5000 }},
-		{"kv", `"q8_0", want f16 or f32`, func(r *Request) { r.KV = "q8_0" }},
+		{"kv", `"q5_0", want f16, f32, q8_0 or q4_0`, func(r *Request) { r.KV = "q5_0" }},
+		{"kv", "multiple of 32, and this model's is 16", func(r *Request) { r.KV = "q8_0" }},
 		{"seed", "want 0 to", func(r *Request) { r.Seed = -1 }},
 		{"budget", "want 0 < R <= 1", func(r *Request) { r.Budget = 2 }},
-		{"method", `unknown method "h2o"`, func(r *Request) { r.Method = "h2o" }},
+		{"method", `unknown method "h3o"`, func(r *Request) { r.Method = "h3o" }},
+		{"method", "kvzip asks for more than one reading of the prompt", func(r *Request) { r.Method = "kvzip" }},
 		{"options", "unknown option", func(r *Request) { r.Options = map[string]string{"x": "1"} }},
 		{"budget", "want none", func(r *Request) { r.Method, r.Budget = "gvote", 0.5 }},
 		{"budget", "out of reach", func(r *Request) { r.Method, r.Budget = "kvmerger", 0.01 }},

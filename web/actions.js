@@ -1,9 +1,9 @@
 // actions.js: everything that a view may ask for, and links to a run.
 
 import { file, loadModel } from "./engines.js";
-import { check, fromHash, toHash } from "./form.js";
+import { check, fromHash, toHash, votes } from "./form.js";
 import { byteOffset, count } from "./format.js";
-import { hideFact, presets } from "./presets.js";
+import { hidden, hideFact, presets } from "./presets.js";
 import { step, stop } from "./queue.js";
 import { askAbout, branch, needle, repin, replan, run, takeApartAt } from "./runs.js";
 import { method, set, setForm, state } from "./store.js";
@@ -81,12 +81,14 @@ export const actions = {
         const preset = presets.find((p) => p.key === key);
         if (!preset) return;
         if (key === "fact") {
-            const fact = state.form.fact || "Tim liked to eat cake.";
+            // A fact of the reader's own comes with their question.
+            const own = state.form.fact !== "" && state.form.answer !== "";
+            const { fact, answer, question } = own ? state.form : hidden;
             setForm({
                 preset: key,
                 fact,
-                answer: state.form.answer || "cake",
-                question: preset.question,
+                answer,
+                question,
                 pins: [],
                 prompt: hideFact(fact, Number(state.form.depth) / 100 || 0, state.form.length === "long"),
             });
@@ -129,7 +131,7 @@ export const actions = {
     },
     /** The one control: a share, from 0.05 to 1. @param {number} share @param {boolean} released */
     resize: (share, released) => {
-        if (state.form.method === "gvote") setForm({ options: { ...state.form.options, p_nuc: String(share) } });
+        if (votes(state.form.method)) setForm({ options: { ...state.form.options, p_nuc: String(share) } });
         else {
             const { eps: _, ...options } = state.form.options; // a budget chooses eps
             setForm({ budget: String(share), options });

@@ -11,6 +11,9 @@ export let engine = null;
 /** @type {File | null} the file behind the loaded model; null: the built-in one */
 export let file = null;
 
+/** The built-in model, beside the page. */
+const builtIn = "keyfold.gguf";
+
 function startWorker() {
     set({ loading: { text: "Loading the engine", done: 0, total: 0 } });
     engine = openWorker((event) => {
@@ -31,12 +34,12 @@ export async function loadModel(next) {
     const name = next?.name ?? "";
     const device = ["auto", "gpu", "cpu"].includes(state.form.device) ? state.form.device : "auto";
     await exclusive(
-        { do: "load", name, device },
+        { do: "load", name: name || builtIn, device },
         (event) => {
             if (event.progress)
                 set({
                     loading: {
-                        text: `Loading ${name || "the built-in model"}`,
+                        text: `${event.progress.step === "fetch" ? "Fetching" : "Loading"} ${name || "the built-in model"}`,
                         done: event.progress.done,
                         total: event.progress.total,
                     },
@@ -51,7 +54,7 @@ export async function loadModel(next) {
             if (event.failed) fail({ ...event.failed, field: event.failed.field || "model" });
         },
         link,
-        next ?? undefined,
+        next ?? builtIn,
     );
     set({ loading: null });
 }

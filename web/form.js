@@ -85,7 +85,10 @@ const numbers = {
 };
 
 /** @type {Object<string, string[]>} */
-const choices = { device: ["auto", "gpu", "cpu"], kv: ["f16", "f32"] };
+const choices = { device: ["auto", "gpu", "cpu"], kv: ["f16", "f32", "q8_0", "q4_0"] };
+
+/** Whether a method keeps what gets votes, so that p_nuc sets its size. @param {string | undefined} name */
+export const votes = (name) => name === "gvote" || name === "votefold";
 
 /**
  * Checks a form against what the engine can do.

@@ -8,8 +8,8 @@
 /**
  * @typedef {object} Link
  * @property {boolean} recorded
- * @property {(request: Request, onEvent: (event: Event) => void, file?: Blob) => Promise<Event>} ask
- *   resolves with the last event, which is done or failed; never rejects
+ * @property {(request: Request, onEvent: (event: Event) => void, file?: Blob | string) => Promise<Event>} ask
+ *   file: a model to load, or the name of one beside the page; resolves with the last event, which is done or failed; never rejects
  * @property {(what: "stop" | "step") => void} interrupt  for the request being answered
  * @property {() => void} close
  */

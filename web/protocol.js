@@ -9,14 +9,14 @@
  * @typedef {object} Request
  * @property {number} [id]
  * @property {string} do        load, run, plan, replan, branch, cell, map or ballots
- * @property {string} [name]    load: of the file; "" is the fixture
+ * @property {string} [name]    load: of the file
  * @property {string} [device]  load: auto, gpu or cpu
  * @property {string} [prompt]
  * @property {string} [question] read behind the prompt, after compression
  * @property {string} [method]
  * @property {number} [budget]  kept / total; 0: not given
  * @property {Object<string, string>} [options]
- * @property {string} [kv]      f16 or f32
+ * @property {string} [kv]      f16, f32, q8_0 or q4_0
  * @property {number} [seed]
  * @property {number} [n]       tokens to generate at most
  * @property {Sampler} [sampler]
@@ -68,7 +68,6 @@
  * @property {string} note      why this device; a sentence or empty
  * @property {number} context
  * @property {string} tokenizer
- * @property {boolean} random   random weights: the text means nothing
  * @property {Check[]} checks
  * @property {Method[]} methods
  */
@@ -139,9 +138,11 @@
  * @property {number} pivot
  * @property {number} n
  * @property {number} bias
- * @property {number} sigma     0: kept as it was
+ * @property {string} rule      keep, gaussian or explicit
+ * @property {number} sigma     of gaussian rows; else 0
  * @property {number[]} slots
  * @property {number[]} weights one per slot
+ * @property {number[]} [value_weights] where they differ
  */
 
 /** @typedef {{layer: number, head: number, slots: number, cosine: number[]}} SimilarityMap */

@@ -22,7 +22,7 @@ let stopped = false;
  * @param {Request} request
  * @param {(event: Event) => void} onEvent
  * @param {Link} link
- * @param {File} [withFile]
+ * @param {File | string} [withFile]
  * @returns {Promise<Event | null>} the last event; null: overtaken by a newer wish
  */
 export async function exclusive(request, onEvent, link, withFile) {

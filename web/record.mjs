@@ -1,7 +1,9 @@
 // record.mjs: makes recorded.json, the run that the page opens on, by asking the
 // real engine the questions that the page can ask. Needs only node:
 //
-//     node web/record.mjs keyfold.wasm wasm_exec.js stories260K.gguf > web/recorded.json
+//     node web/record.mjs keyfold.wasm wasm_exec.js keyfold.gguf > web/recorded.json
+//
+// "make recording" does it with the built-in model.
 //
 // It holds the events as they came, made small: numbers are rounded, long lists
 // of them packed into bytes (unpacked in link.js), what all runs share is kept
@@ -10,14 +12,11 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import vm from "node:vm";
+import { hidden, hideFact } from "./presets.js";
 
 const [wasm, glue, model] = process.argv.slice(2);
-const prompt =
-    "Once upon a time, there was a little boy named Tim. Tim liked to eat cake. One day, a girl named Sue came to the park. " +
-    "She saw a bird in a tall tree. The bird was sad because it could not find its nest.";
-const fact = "Tim liked to eat cake.";
-const answer = "cake";
-const question = " Tim was hungry. He wanted to eat his";
+const { fact, answer, question } = hidden;
+const prompt = hideFact(fact, 0.25, false); // as recorded.js says in the form
 const sampler = { temperature: 0, top_k: 0, top_p: 0.9, min_p: 0, repeat_penalty: 1 };
 
 // 1. Start the engine as worker.js does.
@@ -128,7 +127,7 @@ exchanges.forEach(({ request, events: list }, which) => {
     if (list.length && !list[list.length - 1].done) list.push({ done: {} });
 });
 const recording = {
-    note: `${basename(model, ".gguf")} on the CPU in WebAssembly.`,
+    note: `${loaded.loaded.model.name} on the CPU in WebAssembly.`,
     loaded,
     request: main,
     fact,

@@ -1,6 +1,7 @@
 // recorded.js: the run that the page opens on, while the engine loads.
 
 import { openRecording, unpack } from "./link.js";
+import { isFound } from "./presets.js";
 import { beginRun, onAnswer, onRunEvent } from "./runs.js";
 import { set, setForm, showing, state, written } from "./store.js";
 
@@ -75,7 +76,7 @@ export async function showRecording(keepForm) {
  */
 function recordedNeedle(recording) {
     const { method: name } = recording.request;
-    const answer = recording.answer?.toLowerCase();
+    const { answer } = recording;
     if (!name || !answer) return null;
     /** @type {Object<string, string>} */
     const cells = {};
@@ -83,13 +84,8 @@ function recordedNeedle(recording) {
     for (const { request: r, events } of recording.exchanges) {
         if (r.method !== name || !r.budget || (r.do !== "run" && r.do !== "replan")) continue;
         sizes.push(r.budget);
-        cells[`0.25/${r.budget}`] = events
-            .map((e) => e.token?.text ?? "")
-            .join("")
-            .toLowerCase()
-            .includes(answer)
-            ? "found"
-            : "forgotten";
+        const written = events.map((e) => e.token?.text ?? "").join("");
+        cells[`0.25/${r.budget}`] = isFound(written, answer) ? "found" : "forgotten";
     }
     return { depths: [0.25], sizes: sizes.sort((a, b) => b - a), cells, method: name, running: false, note: "" };
 }

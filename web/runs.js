@@ -2,9 +2,9 @@
 // requests to the engine, and what its events do to the state.
 
 import { engine, file, loadModel } from "./engines.js";
-import { toHash, toRequest } from "./form.js";
+import { toHash, toRequest, votes } from "./form.js";
 import { sentence } from "./format.js";
-import { findFact, hideFact } from "./presets.js";
+import { findFact, hideFact, isFound } from "./presets.js";
 import { checked, exclusive, fail } from "./queue.js";
 import { method, set, setForm, setRun, state } from "./store.js";
 
@@ -66,7 +66,7 @@ export function onRunEvent(event) {
         setRun({ plan: event.plan, stale: r.tokens.length > 0 });
         set({ reading: null, cell: null, ballots: event.plan.method === r.plan?.method ? null : state.ballots });
         if (stays && state.cell) takeApartAt(state.cell.layer, state.cell.head, state.cell.pivot);
-        if (event.plan.method !== "gvote") set({ ballots: null });
+        if (!votes(event.plan.method)) set({ ballots: null });
     }
     if (event.token) {
         const tokens = (state.run?.stale ? [] : r.tokens).slice(0, event.token.index);
@@ -203,7 +203,7 @@ export async function needle() {
         set({ faults: { ...state.faults, needle: "Hide a fact first, and say which word shows that it was found." } });
         return;
     }
-    const adaptive = m.name === "gvote";
+    const adaptive = votes(m.name);
     if (!m.takes_budget && !adaptive) {
         set({ faults: { ...state.faults, needle: `${m.name} has no size to vary: choose another method.` } });
         return;
@@ -243,8 +243,8 @@ export async function needle() {
                 });
                 return;
             }
-            const found = text.toLowerCase().includes(answer.trim().toLowerCase());
-            table = { ...table, cells: { ...table.cells, [`${depth}/${size}`]: found ? "found" : "forgotten" } };
+            const outcome = isFound(text, answer) ? "found" : "forgotten";
+            table = { ...table, cells: { ...table.cells, [`${depth}/${size}`]: outcome } };
             set({ needle: table });
         }
     }

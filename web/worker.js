@@ -5,12 +5,13 @@
 //     page   postMessage({interrupt})      ->  keyfold.interrupt("stop" or "step"), for the request being answered
 //     engine keyfoldEmit(JSON)             ->  postMessage(event)
 //
+// A file is a Blob, or the name of one in this folder, which is fetched first.
 // Until the engine runs, requests wait. Events about the engine itself have id
 // 0; the one that ends it has the field "engine".
 
 const self_ = /** @type {any} */ (globalThis);
 
-/** @typedef {{request?: object, file?: Blob, interrupt?: string}} Message */
+/** @typedef {{request?: {id: number}, file?: Blob | string, interrupt?: string}} Message */
 
 /** @type {Message[] | null} */
 let waiting = [];
@@ -23,9 +24,19 @@ addEventListener("message", ({ data }) => {
 });
 
 /** @param {Message} message */
-function handle({ request, file, interrupt }) {
+async function handle({ request, file, interrupt }) {
     if (interrupt) self_.keyfold.interrupt(interrupt);
-    else self_.keyfold.handle(JSON.stringify(request), file ?? null);
+    if (!request) return;
+    if (typeof file === "string") {
+        try {
+            file = await (await fetchFile(file, "", request.id, "fetch")).blob();
+        } catch (error) {
+            const message = `The model could not be fetched: ${error instanceof Error ? error.message : error}.`;
+            postMessage({ id: request.id, failed: { message, usage: false, field: "model" } });
+            return;
+        }
+    }
+    self_.keyfold.handle(JSON.stringify(request), file ?? null);
 }
 
 /** @param {string} message */
@@ -34,24 +45,30 @@ function fail(message) {
 }
 
 /**
- * Fetches the engine and says how far it is. The body is handed on as a stream
- * of the right type, whatever type the server gave it.
+ * Fetches a file of this folder and says how far it is. The body is handed on as
+ * a stream of the right type, whatever type the server gave it.
+ * @param {string} name
+ * @param {string} type
+ * @param {number} id    of the request that the progress belongs to
+ * @param {string} step
  */
-async function fetchEngine() {
-    const answer = await fetch("keyfold.wasm");
-    if (!answer.ok || !answer.body) throw new Error(`keyfold.wasm: the server says ${answer.status}`);
+async function fetchFile(name, type, id, step) {
+    const answer = await fetch(name);
+    if (!answer.ok || !answer.body) throw new Error(`${name}: the server says ${answer.status}`);
     // The length is that of the compressed body where there is one: then it is no total.
     const total = answer.headers.get("Content-Encoding") ? 0 : Number(answer.headers.get("Content-Length"));
     let done = 0;
     const counter = new TransformStream({
         transform(chunk, controller) {
             done += chunk.byteLength;
-            postMessage({ id: 0, progress: { step: "engine", done, total, unit: "bytes" } });
+            postMessage({ id, progress: { step, done, total, unit: "bytes" } });
             controller.enqueue(chunk);
         },
     });
-    return new Response(answer.body.pipeThrough(counter), { headers: { "Content-Type": "application/wasm" } });
+    return new Response(answer.body.pipeThrough(counter), { headers: { "Content-Type": type } });
 }
+
+const fetchEngine = () => fetchFile("keyfold.wasm", "application/wasm", 0, "engine");
 
 async function start() {
     self_.importScripts("wasm_exec.js");

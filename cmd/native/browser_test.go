@@ -141,7 +141,7 @@ func loaded(t testing.TB, events []session.Event) *session.Loaded {
 // slots and draws the same ballots: on its GPU path and on its CPU path.
 func TestBrowserEqualsNative(t *testing.T) {
 	prompt := strings.Repeat("Once upon a time there was a little girl named Lily. She saw a red ball. ", 4)
-	models := map[string]string{"fixture.gguf": ""}
+	models := map[string]string{"fixture.gguf": fixtureModel(t, checkpoint.F16)}
 	if path := filepath.Join("..", "..", "..", "shared", "data", "stories260K", "stories260K.gguf"); fileExists(path) {
 		models["stories260K.gguf"] = path
 	}
@@ -149,11 +149,7 @@ func TestBrowserEqualsNative(t *testing.T) {
 	runs, whole := 0, 0
 	for model, path := range models {
 		for _, device := range []string{"gpu", "cpu"} {
-			name := model
-			if path == "" {
-				name = "" // the fixture, which both make
-			}
-			events, _ := w.must(session.Request{Do: "load", Name: name, Device: device}, name)
+			events, _ := w.must(session.Request{Do: "load", Name: model, Device: device}, model)
 			info := loaded(t, events)
 			if info.Device.Kind != device {
 				t.Fatalf("%s runs on %s, want %s", model, info.Device.Kind, device)
@@ -191,14 +187,10 @@ func fileExists(path string) bool {
 // draws, with what the native plan command writes.
 func compareDecisions(t *testing.T, w *worker, what, path, device, prompt string) {
 	t.Helper()
-	named := []string{}
-	if path != "" {
-		named = []string{"-model", path}
-	}
-	ids := strings.TrimSpace(mustRun(t, append(append([]string{"tokens", "-bos"}, named...), prompt)...))
+	ids := strings.TrimSpace(mustRun(t, "tokens", "-bos", "-model", path, prompt))
 	for _, method := range []string{"kvmerger", "gvote"} {
 		dir := t.TempDir()
-		mustRun(t, append([]string{"plan", "-device", device, "-method", method, "-tokens", ids, "-seed", "5", "-o", dir}, named...)...)
+		mustRun(t, "plan", "-model", path, "-device", device, "-method", method, "-tokens", ids, "-seed", "5", "-o", dir)
 		want := readPlan(t, dir)
 		events, _ := w.must(session.Request{Do: "run", Prompt: prompt, Method: method, KV: "f32", Seed: 5, N: 1}, "")
 		differ := 0
@@ -255,12 +247,8 @@ func compareWithNative(t *testing.T, w *worker, what, path, device, method, prom
 	t.Helper()
 	const n = 24
 	file := filepath.Join(t.TempDir(), "report.json")
-	args := []string{"run", "-device", device, "-kv", "f32", "-method", method, "-n", fmt.Sprint(n), "-seed", "5",
-		"-temperature", fmt.Sprint(temperature), "-top-p", "0.9", "-shadow", "-json", file}
-	if path != "" {
-		args = append(args, "-model", path)
-	}
-	mustRun(t, append(args, prompt)...)
+	mustRun(t, "run", "-model", path, "-device", device, "-kv", "f32", "-method", method, "-n", fmt.Sprint(n), "-seed", "5",
+		"-temperature", fmt.Sprint(temperature), "-top-p", "0.9", "-shadow", "-json", file, prompt)
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

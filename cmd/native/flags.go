@@ -75,19 +75,16 @@ func given(fs *flagSet, name string) bool {
 type modelFlags struct{ model, tokenizer string }
 
 func (m *modelFlags) register(fs *flagSet) {
-	fs.StringVar(&m.model, "model", "", "`PATH` of a .gguf, .bin or .safetensors file or of a folder with config.json; without it a fixture with random weights")
+	fs.StringVar(&m.model, "model", models.Name, "`PATH` of a .gguf, .bin or .safetensors file or of a folder with config.json, or the name of the built-in model")
 	fs.StringVar(&m.tokenizer, "tokenizer", "", "`PATH` of tokenizer.json, tokenizer.bin or a .gguf; without it the model's own, or the one beside it")
 }
 
-const fixtureNote = "random weights: checks the machinery, the text means nothing\n"
-
 // open opens the model, and its tokenizer if one is wanted and found.
-func (m *modelFlags) open(t terminal, wantTokenizer bool) (*checkpoint.File, *tokenizer.Tokenizer, error) {
+func (m *modelFlags) open(wantTokenizer bool) (*checkpoint.File, *tokenizer.Tokenizer, error) {
 	var f *checkpoint.File
 	var err error
-	if m.model == "" {
-		fmt.Fprint(t.err, fixtureNote)
-		f, err = models.OpenFixture()
+	if m.model == models.Name {
+		f, err = models.Open()
 	} else {
 		f, err = checkpoint.Open(m.model)
 	}
@@ -199,12 +196,17 @@ type runFlags struct {
 }
 
 func (r *runFlags) register(fs *flagSet, kv string) {
-	r.modelFlags.register(fs)
-	fs.StringVar(&r.device, "device", "auto", "`DEVICE` to run on: auto, gpu or cpu")
+	r.registerDevice(fs)
 	fs.StringVar(&r.method, "method", "full", "compression `METHOD`: "+strings.Join(compress.Names(), ", ")+"; with -help, its options")
 	fs.Float64Var(&r.budget, "budget", 0, "kept / total over the whole cache, 0 < `R` <= 1, for methods that take one")
 	fs.Var(&r.options, "opt", "method option `KEY=VALUE`, may be repeated")
-	fs.StringVar(&r.kv, "kv", kv, "`TYPE` of the cache's elements: f16 or f32")
+	fs.StringVar(&r.kv, "kv", kv, "`TYPE` of the cache's elements: "+ref.CacheTypeNames)
+}
+
+// registerDevice registers the flags that need no method: model, device and seed.
+func (r *runFlags) registerDevice(fs *flagSet) {
+	r.modelFlags.register(fs)
+	fs.StringVar(&r.device, "device", "auto", "`DEVICE` to run on: auto, gpu or cpu")
 	fs.UintVar(&r.seed, "seed", 1, "seed `N`: same seed, same draws")
 }
 
@@ -222,15 +224,21 @@ func (r *runFlags) parse(t terminal, fs *flagSet, args []string, most int) error
 	if uint64(r.seed) > 1<<32-1 {
 		return usageError("-seed is %d, want 0 to %d", r.seed, uint32(1<<32-1))
 	}
-	switch engine.DeviceKind(r.device) {
-	case engine.Auto, engine.GPU, engine.CPU:
-	default:
-		return usageError("-device is %q, want auto, gpu or cpu", r.device)
+	if err := r.checkDevice(); err != nil {
+		return err
 	}
 	if given(fs, "budget") && !(r.budget > 0 && r.budget <= 1) {
 		return usageError("-budget is %g, want 0 < R <= 1", r.budget)
 	}
 	return nil
+}
+
+func (r *runFlags) checkDevice() error {
+	switch engine.DeviceKind(r.device) {
+	case engine.Auto, engine.GPU, engine.CPU:
+		return nil
+	}
+	return usageError("-device is %q, want auto, gpu or cpu", r.device)
 }
 
 func methodHelp(w io.Writer, name string) error {
@@ -257,12 +265,11 @@ func (r *runFlags) newMethod() (compress.Method, error) {
 
 // cacheType returns the chosen element type.
 func (r *runFlags) cacheType() (ref.CacheType, error) {
-	for _, t := range ref.CacheTypes {
-		if t.String() == r.kv {
-			return t, nil
-		}
+	t, ok := ref.CacheTypeOf(r.kv)
+	if !ok {
+		return 0, usageError("-kv is %q, want %s", r.kv, ref.CacheTypeNames)
 	}
-	return 0, usageError("-kv is %q, want f16 or f32", r.kv)
+	return t, nil
 }
 
 // optionFlag collects KEY=VALUE pairs.

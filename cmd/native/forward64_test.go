@@ -16,8 +16,9 @@ import (
 type forward64 struct {
 	c       checkpoint.Config
 	tensors map[string][]float64
-	k, v    [][][]float64 // (n_layers * n_kv_heads)(slots)(head_dim)
-	bias    [][]float64   // (n_layers * n_kv_heads)(slots)
+	k, v    [][][]float64                 // (n_layers * n_kv_heads)(slots)(head_dim)
+	bias    [][]float64                   // (n_layers * n_kv_heads)(slots)
+	store   func(row []float64) []float64 // what the cache makes of a key or value; nil: nothing
 
 	// What observe asks for.
 	mass        [][]float64   // (n_layers * n_kv_heads)(slots) attention received, mean over the group
@@ -114,8 +115,11 @@ func (m *forward64) feed(token, pos int) []float64 {
 			head := l*c.NKVHeads + a/c.GroupSize()
 			if a%c.GroupSize() == 0 {
 				at := a / c.GroupSize() * hd
-				m.k[head] = append(m.k[head], k[at:at+hd])
-				m.v[head] = append(m.v[head], v[at:at+hd])
+				key, value := k[at:at+hd], v[at:at+hd]
+				if m.store != nil {
+					key, value = m.store(key), m.store(value)
+				}
+				m.k[head], m.v[head] = append(m.k[head], key), append(m.v[head], value)
 				m.bias[head] = append(m.bias[head], 0)
 			}
 			att = append(att, m.attend(head, q[a*hd:(a+1)*hd])...)

@@ -9,21 +9,24 @@ import (
 	"text/tabwriter"
 
 	"keyfold/gpu/ref"
+	"keyfold/models"
 )
 
 func inspectCommand(_ context.Context, t terminal, args []string) error {
-	fs := newFlags("inspect", `usage: keyfold inspect [flags] MODEL
+	fs := newFlags("inspect", `usage: keyfold inspect [flags] [MODEL]
 
-Prints what is in a model file: configuration, tensors, tokenizer, and what its
-KV cache takes per token.
+Prints what is in a model, by default the built-in one: configuration, tensors,
+tokenizer, and what its KV cache takes per token.
 `)
-	var m modelFlags
+	m := modelFlags{model: models.Name}
 	fs.StringVar(&m.tokenizer, "tokenizer", "", "`PATH` of the tokenizer; without it the model's own, or the one beside it")
 	if err := fs.parse(t, args, 1); err != nil {
 		return err
 	}
-	m.model = fs.Arg(0)
-	f, _, err := m.open(t, false)
+	if fs.NArg() == 1 {
+		m.model = fs.Arg(0)
+	}
+	f, _, err := m.open(false)
 	if err != nil {
 		return err
 	}
@@ -63,9 +66,12 @@ KV cache takes per token.
 		row("tokenizer", "%s, %d tokens, BOS %d, EOS %d", tok.Kind(), tok.VocabSize(), tok.BOS(), tok.EOS())
 	}
 	for _, kv := range ref.CacheTypes {
-		perHead := 2*4*kv.RowWords(c.HeadDim) + 12
-		row("KV cache "+kv.String(), "%d bytes per token: %d layers x %d KV heads x (2 x %d elements of %d bytes + 12)",
-			c.NLayers*c.NKVHeads*perHead, c.NLayers, c.NKVHeads, c.HeadDim, 4*kv.RowWords(c.HeadDim)/c.HeadDim)
+		if kv.Check(c.HeadDim) != nil {
+			continue
+		}
+		rowBytes := 4 * kv.RowWords(c.HeadDim)
+		row("KV cache "+kv.String(), "%d bytes per token: %d layers x %d KV heads x (2 x %d bytes of %d elements + 12)",
+			c.NLayers*c.NKVHeads*(2*rowBytes+12), c.NLayers, c.NKVHeads, rowBytes, c.HeadDim)
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -54,7 +54,7 @@ decoded one by one on the compressed cache.
 	case *prefill < 1 || *prefill > len(ids):
 		return usageError("-prefill is %d, want 1 to %d, the number of tokens", *prefill, len(ids))
 	}
-	f, _, err := r.open(t, false)
+	f, _, err := r.open(false)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,10 @@ commands:
     tokens    the token ids of a text, or the text of ids
     logits    teacher-forced logits, as a file
     plan      what a compression method decides, and what it decides from
+    cache     a compressed cache as a file: save it, go on from it
+    corpus    documents to train on and to ask about
+    eval      what compression costs: tasks x methods x budgets
+    bench     how fast it is, and what limits it
     serve     the page, in a browser
 
 "keyfold COMMAND -help" lists a command's flags.
@@ -71,6 +75,10 @@ var commands = map[string]command{
 	"tokens":  tokensCommand,
 	"logits":  logitsCommand,
 	"plan":    planCommand,
+	"eval":    evalCommand,
+	"bench":   benchCommand,
+	"cache":   cacheCommand,
+	"corpus":  corpusCommand,
 	"serve":   serveCommand,
 }
 
@@ -99,7 +107,7 @@ func run(ctx context.Context, t terminal, args []string) int {
 	}
 	do, ok := commands[name]
 	if !ok {
-		fmt.Fprintf(t.err, "keyfold: unknown command %q; want run, inspect, tokens, logits, plan or serve\n", name)
+		fmt.Fprintf(t.err, "keyfold: unknown command %q; want run, inspect, tokens, logits, plan, cache, corpus, eval, bench or serve\n", name)
 		return 2
 	}
 	err := do(ctx, t, args[1:])

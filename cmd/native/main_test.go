@@ -35,6 +35,7 @@ func TestBadInput(t *testing.T) {
 	garbage := write("garbage.gguf", []byte("this is not a model, whatever its name says"))
 	tokenizer := write("tokenizer.bin", []byte{1, 2, 3})
 	empty := write("empty.gguf", nil)
+	story := write("story.txt", bytes.Repeat([]byte("a b "), 100))
 	long := write("long.txt", bytes.Repeat([]byte("once upon a time "), 400))
 
 	for _, tc := range []struct {
@@ -44,7 +45,12 @@ func TestBadInput(t *testing.T) {
 	}{
 		{2, "usage: keyfold", ""},
 		{2, `unknown command "frobnicate"`, "frobnicate"},
-		{2, "flag provided but not defined: -every", "run -every 3"},
+		{2, "flag provided but not defined: -fly", "run -fly 3"},
+		{2, "-every is 0, want at least 1", "run -every 0"},
+		{2, "-every: snapkv asks the queries of the last 64 tokens", "run -method snapkv -every 63"},
+		{2, "-max-slots is -1, want at least 1", "run -max-slots -1"},
+		{2, "-max-slots: a bound of 31 slots per head is too low, want at least 32", "run -method window -max-slots 31"},
+		{1, "full leaves 40 slots in a head after 40 tokens", "run -device cpu -model " + model + " -max-slots 40 -prompt-file " + story},
 		{2, `unexpected argument "b"`, "run a b"},
 		{2, "-n is 0, want at least 1", "run -n 0"},
 		{2, "-temperature is -1, want 0 or more", "run -temperature -1"},
@@ -52,11 +58,12 @@ func TestBadInput(t *testing.T) {
 		{2, "-min-p is -0.5, want 0 <= P <= 1", "run -min-p -0.5"},
 		{2, "-repeat-penalty is 0, want more than 0", "run -repeat-penalty 0"},
 		{2, `-device is "tpu", want auto, gpu or cpu`, "run -device tpu"},
-		{2, `-kv is "q4_0", want f16 or f32`, "run -kv q4_0"},
+		{2, `-kv is "q5_0", want f16, f32, q8_0 or q4_0`, "run -kv q5_0"},
+		{1, "a cache of type q8_0 needs a head_dim that is a multiple of 32, and this model's is 16", "run -device cpu -kv q8_0 -model " + model + " hello"},
 		{2, `invalid value "x" for flag -seed`, "run -seed x"},
 		{2, "-seed is 4294967296, want 0 to 4294967295", "run -seed 4294967296"},
-		{2, `unknown method "h2o"`, "run -method h2o"},
-		{2, "unknown option", "run -method kvmerger -opt max_set=3"},
+		{2, `unknown method "h3o"`, "run -method h3o"},
+		{2, "unknown option", "run -method kvmerger -opt most=3"},
 		{2, "want KEY=VALUE", "run -method kvmerger -opt eps"},
 		{2, "eps is given twice", "run -method kvmerger -opt eps=0 -opt eps=1"},
 		{2, "-budget is 0, want 0 < R <= 1", "run -method window -budget 0"},
@@ -64,13 +71,13 @@ func TestBadInput(t *testing.T) {
 		{2, "budget", "run -method gvote -budget 0.5"},
 		{2, "want FROM:TO", "run -pin 3"},
 		{2, "want FROM:TO", "run -pin 3:3"},
-		{1, "pin 5:900, want 0 <= from < to <= ", "run -device cpu -pin 5:900 hello"},
+		{1, "pin 5:900, want 0 <= from < to <= ", "run -device cpu -model " + model + " -pin 5:900 hello"},
 		{2, "-output-error needs -shadow", "run -output-error"},
 		{2, "both given", "run -prompt-file " + long + " a"},
 		{1, "no such file", "run -prompt-file " + folder + "/none.txt"},
-		{1, "context of 1024", "run -device cpu -n 1025"},
-		{1, "the model's context is 1024", "run -device cpu -prompt-file " + long},
-		{1, "is out of reach", "run -device cpu -n 1 -method kvmerger -budget 0.01 hello"},
+		{1, "context of 1024", "run -device cpu -model " + model + " -n 1025"},
+		{1, "the model's context is 1024", "run -device cpu -model " + model + " -prompt-file " + long},
+		{1, "is out of reach", "run -device cpu -model " + model + " -n 1 -method kvmerger -budget 0.01 hello"},
 		{1, "none.gguf", "run -model " + folder + "/none.gguf"},
 		{1, truncated, "run -model " + truncated},
 		{1, garbage, "inspect " + garbage},
@@ -86,21 +93,36 @@ func TestBadInput(t *testing.T) {
 		{1, "token 1 is 320, this model has ids 0 to 319", "logits -device cpu -model " + model + " -tokens 1,320 -o " + folder + "/x"},
 		{1, "token 0 is 999, this model has ids 0 to 319", "plan -device cpu -model " + model + " -tokens 999 -o " + folder + "/x"},
 		{2, "-o is missing", "plan -model " + model + " -tokens 1"},
+		{2, "-prefill is 4, want 1 to 3", "plan -model " + model + " -tokens 1,2,3 -prefill 4 -o " + folder + "/x"},
+		{1, "no token follows the prompt", "plan -device cpu -model " + model + " -tokens 1,2,3 -method oracle -o " + folder + "/x"},
+		{2, "-method oracle knows the tokens that follow the prompt, which run does not", "run -method oracle hello"},
+		{2, "-method oracle knows the tokens that follow the prompt, which bench does not", "bench -method oracle"},
+		{2, "-fill: -method kvmerger measures the text", "bench -fill -method kvmerger"},
+		{2, "-model and -shape are both given", "bench -shape stories15M -model " + model},
+		{2, "-type and -save are for -shape", "bench -type f16"},
+		{2, `-shape is "1,2,3", want dim,hidden,layers,heads,kv_heads,vocab or stories15M`, "bench -shape 1,2,3"},
+		{2, `-type is "q6_k", want F32`, "bench -shape stories15M -type q6_k"},
+		{2, "-runs is 0, want at least 1, or 0 with -save", "bench -runs 0"},
+		{2, "-decode is 0, want at least 1", "bench -decode 0"},
+		{2, "-prefill is -1, want 0 or more", "bench -prefill -1"},
+		{2, `-context: "x" is not a number of tokens`, "bench -context 0,x"},
+		{1, "rows of 80 elements cannot be Q8_0, which has blocks of 32", "bench -device cpu -shape 64,80,1,2,2,300"},
+		{1, "a vocabulary of 200 tokens, want at least 259", "bench -device cpu -shape 64,96,1,2,2,200 -save " + folder + "/x"},
+		{1, "are 1088 tokens, the model's context is 1024", "bench -device cpu -context 1024 -json " + folder + "/x -model " + model},
 		{2, "TEXT is missing", "tokens -model " + model},
 		{2, "TEXT: \"a\" is not a token id", "tokens -model " + model + " -decode a"},
 		{1, "320", "tokens -model " + model + " -decode 320"},
 		{1, "none.bin", "tokens -model " + model + " -tokenizer " + folder + "/none.bin a"},
 	} {
 		status, stdout, stderr := keyfold(strings.Fields(tc.args)...)
-		line := strings.TrimPrefix(stderr, fixtureNote)
-		if status != tc.status || !strings.Contains(line, tc.want) {
-			t.Errorf("keyfold %s: status %d, %q; want status %d and %q", tc.args, status, line, tc.status, tc.want)
+		if status != tc.status || !strings.Contains(stderr, tc.want) {
+			t.Errorf("keyfold %s: status %d, %q; want status %d and %q", tc.args, status, stderr, tc.status, tc.want)
 		}
 		if stdout != "" {
 			t.Errorf("keyfold %s: printed %q", tc.args, stdout)
 		}
-		if sentence := strings.TrimSuffix(line, "\n"); tc.args != "" && strings.Count(sentence, "\n") > 0 && !strings.HasPrefix(sentence, "device") {
-			t.Errorf("keyfold %s: want one sentence, got %q", tc.args, line)
+		if sentence := strings.TrimSuffix(stderr, "\n"); tc.args != "" && strings.Count(sentence, "\n") > 0 && !strings.HasPrefix(sentence, "device") {
+			t.Errorf("keyfold %s: want one sentence, got %q", tc.args, stderr)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(folder, "x")); err == nil {
@@ -118,7 +140,7 @@ func TestOutputIsWholeOrAbsent(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	var out, errs bytes.Buffer
-	args := []string{"logits", "-device", "cpu", "-tokens", "1,2,3", "-o", path}
+	args := []string{"logits", "-device", "cpu", "-model", fixtureModel(t, checkpoint.F16), "-tokens", "1,2,3", "-o", path}
 	if status := run(ctx, terminal{strings.NewReader(""), &out, &errs}, args); status != 1 {
 		t.Fatalf("status %d (%s), want 1", status, errs.String())
 	}
@@ -156,18 +178,19 @@ func TestHelp(t *testing.T) {
 // The text goes to stdout, with the prompt before it and one newline behind it;
 // statistics to stderr; the report has the contract's fields.
 func TestRun(t *testing.T) {
+	model := fixtureModel(t, checkpoint.F16)
 	for _, device := range devices(t) {
 		for _, method := range []string{"full", "window", "kvmerger", "gvote"} {
 			file := filepath.Join(t.TempDir(), "report.json")
 			prompt := strings.Repeat("once upon a time there was a key ", 4)
-			status, stdout, stderr := keyfold("run", "-device", device, "-method", method, "-n", "12", "-shadow", "-json", file, prompt)
+			status, stdout, stderr := keyfold("run", "-model", model, "-device", device, "-method", method, "-n", "12", "-shadow", "-json", file, prompt)
 			if status != 0 {
 				t.Fatalf("%s: %s", method, stderr)
 			}
 			if !strings.HasPrefix(stdout, prompt) || !strings.HasSuffix(stdout, "\n") {
 				t.Errorf("%s: stdout is %q", method, stdout)
 			}
-			if !strings.HasPrefix(stderr, fixtureNote) || !strings.Contains(stderr, "against the full cache") {
+			if !strings.HasPrefix(stderr, "device") || !strings.Contains(stderr, "against the full cache") {
 				t.Errorf("%s: stderr is %q", method, stderr)
 			}
 			data, err := os.ReadFile(file)
@@ -206,8 +229,9 @@ func TestRun(t *testing.T) {
 
 // The same seed writes the same text, another seed another.
 func TestSeeds(t *testing.T) {
+	model := fixtureModel(t, checkpoint.F16)
 	text := func(seed string) string {
-		return mustRun(t, "run", "-device", "cpu", "-n", "30", "-seed", seed, "-top-p", "1", "hello")
+		return mustRun(t, "run", "-model", model, "-device", "cpu", "-n", "30", "-seed", seed, "-top-p", "1", "hello")
 	}
 	if first, again := text("1"), text("1"); first != again {
 		t.Error("the same seed wrote two texts")
@@ -218,16 +242,17 @@ func TestSeeds(t *testing.T) {
 }
 
 func TestPromptFromStandardInput(t *testing.T) {
+	model := fixtureModel(t, checkpoint.F16)
 	var out, errs bytes.Buffer
 	status := run(context.Background(), terminal{strings.NewReader("a key"), &out, &errs},
-		[]string{"run", "-device", "cpu", "-n", "3", "-prompt-file", "-"})
+		[]string{"run", "-model", model, "-device", "cpu", "-n", "3", "-prompt-file", "-"})
 	if status != 0 || !strings.HasPrefix(out.String(), "a key") {
 		t.Errorf("status %d, %q, %q", status, out.String(), errs.String())
 	}
 	// Without a prompt the text begins from nothing, and standard input is left alone.
 	in := strings.NewReader("unread")
 	out.Reset()
-	status = run(context.Background(), terminal{in, &out, &errs}, []string{"run", "-device", "cpu", "-n", "3"})
+	status = run(context.Background(), terminal{in, &out, &errs}, []string{"run", "-model", model, "-device", "cpu", "-n", "3"})
 	if status != 0 || in.Len() != len("unread") {
 		t.Errorf("status %d, %d bytes of standard input left", status, in.Len())
 	}
@@ -256,5 +281,38 @@ func TestInspect(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("inspect does not say %q:\n%s", want, text)
 		}
+	}
+}
+
+// Without -model the built-in one runs, which has that name as well.
+func TestBuiltInModel(t *testing.T) {
+	text := mustRun(t, "inspect")
+	for _, want := range []string{"parameters       3049920\n", "n_kv_heads       2\n", "context          2048\n", "SentencePiece-style BPE, 2048 tokens, BOS 1, EOS 2"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("inspect does not say %q:\n%s", want, text)
+		}
+	}
+	if named := mustRun(t, "inspect", "keyfold"); named != text {
+		t.Errorf("by its name:\n%s\nwithout:\n%s", named, text)
+	}
+	begun := mustRun(t, "run", "-device", "cpu", "-n", "5")
+	if strings.TrimSpace(begun) == "" {
+		t.Error("it writes nothing")
+	}
+	if named := mustRun(t, "run", "-model", "keyfold", "-device", "cpu", "-n", "5"); named != begun {
+		t.Errorf("by its name it writes %q, without %q", named, begun)
+	}
+	const question = "Anna keeps her lantern in the barn.\nQuestion: Where is Anna's lantern?\nAnswer:"
+	ids := strings.TrimSpace(mustRun(t, "tokens", "-bos", question))
+	if n := strings.Count(ids, ",") + 1; n > 30 {
+		t.Errorf("%q has %d tokens, want the words of its corpus to be whole", question, n)
+	}
+	if text := mustRun(t, "tokens", "-decode", ids); text != question+"\n" {
+		t.Errorf("the ids %s are the text %q", ids, text)
+	}
+	// Another vocabulary may be asked about without its model.
+	fixture := fixtureModel(t, checkpoint.F16)
+	if got, want := mustRun(t, "tokens", "-tokenizer", fixture, question), mustRun(t, "tokens", "-model", fixture, question); got != want {
+		t.Errorf("with the fixture's tokenizer %s, want %s", got, want)
 	}
 }

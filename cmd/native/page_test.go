@@ -33,8 +33,22 @@ type page struct {
 	faults []string // console errors and uncaught exceptions
 }
 
-// openPage opens the page. before is JavaScript that runs in the worker first.
+// openPage opens the page with the fixture in place of the built-in model: it is
+// small, and writes as long as it may. before is JavaScript that runs in the
+// worker first.
 func openPage(t testing.TB, before string) *page {
+	t.Helper()
+	fixture := fixtureModel(t, checkpoint.F16)
+	p := servePage(t, before, map[string]http.HandlerFunc{
+		"/keyfold.gguf": func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, fixture) },
+	})
+	p.do(`await until(() => !document.querySelector("#recorded").hidden, "the recording")
+		select("#prompt-text", "One day Sue came to the park. She saw a bird in a tall tree."); select("#question", " The bird was")`)
+	return p
+}
+
+// servePage opens the page. Some of its files may come from elsewhere.
+func servePage(t testing.TB, before string, other map[string]http.HandlerFunc) *page {
 	t.Helper()
 	folder := site(t)
 	fixture, err := models.Fixture(models.FixtureConfig, checkpoint.Q8_0, 2)
@@ -43,6 +57,9 @@ func openPage(t testing.TB, before string) *page {
 	}
 	files := http.NewServeMux()
 	files.Handle("/", siteHandler(folder))
+	for path, handler := range other {
+		files.HandleFunc(path, handler)
+	}
 	files.HandleFunc("/other.gguf", func(w http.ResponseWriter, _ *http.Request) { w.Write(fixture) })
 	files.HandleFunc("/truncated.gguf", func(w http.ResponseWriter, _ *http.Request) { w.Write(fixture[:len(fixture)/2]) })
 	files.HandleFunc("/worker.js", func(w http.ResponseWriter, _ *http.Request) {
@@ -129,7 +146,7 @@ func TestPage(t *testing.T) {
 	p.do(`await loaded()`)
 	p.want("the self-test", `return text("#model-view")`, "kernels agree")
 
-	for _, method := range []string{"full", "window", "kvmerger", "gvote"} {
+	for _, method := range []string{"full", "random", "window", "ada:h2o", "cam", "kvmerger", "pivot", "randomsets", "gvote", "votefold"} {
 		p.do(fmt.Sprintf(`await run({method: %q, n: 6})`, method))
 		p.wantTokens(method, 6)
 	}
@@ -217,6 +234,46 @@ func (p *page) screenshots() {
 			p.t.Fatal(err)
 		}
 	}
+}
+
+// The built-in model is fetched from beside the page, which says how far that is
+// and can be used meanwhile. It reads the presets, and the hidden fact is found in
+// the prompt.
+func TestPageWithTheBuiltInModel(t *testing.T) {
+	model, err := os.ReadFile(filepath.Join(site(t), "keyfold.gguf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := make(chan struct{})
+	p := servePage(t, "", map[string]http.HandlerFunc{
+		"/keyfold.gguf": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", fmt.Sprint(len(model)))
+			w.Write(model[:1_200_000])
+			http.NewResponseController(w).Flush()
+			select {
+			case <-rest:
+				w.Write(model[1_200_000:])
+			case <-r.Context().Done():
+			}
+		},
+	})
+	p.do(`await until(() => text("#model-view").includes("Fetching the built-in model: 1.2 MB of 3."), "a part of the model")
+		await until(() => !document.querySelector("#recorded").hidden && tokens().length > 0, "the recording")
+		for (const key of ["free", "fact"]) document.querySelector(` + "`#prompt-view [data-key=${key}]`" + `).click()`)
+	p.want("the text around the fact", `return document.querySelector("#prompt-text").value`, "attic. Mara keeps her lantern in the barn. Nobody")
+	p.want("the question", `return document.querySelector("#question").value`, "lantern?\nAnswer:")
+	close(rest)
+	p.do(`await loaded()`)
+	p.want("the model", `return text("#model-view")`, "6 layers, 4 query heads over 2 KV heads, head_dim 64, vocabulary 2,048, context 2,048 tokens")
+	p.do(`await run({method: "kvmerger", n: 2})`)
+	p.want("the hidden fact", `return [...document.querySelectorAll("#fade-view .fact")].map((s) => s.textContent).join("")`, "Mara keeps her lantern in the barn.")
+	for _, key := range []string{"story", "sums"} {
+		p.do(fmt.Sprintf(`document.querySelector("#prompt-view [data-key=%s]").click(); await run({method: "window", n: 2})`, key))
+		if n := p.do(`return tokens().length`); n == "0" {
+			t.Errorf("behind the preset %s nothing is written", key)
+		}
+	}
+	p.noFaults()
 }
 
 // What a person can put into a link is refused in a sentence; the page stays,

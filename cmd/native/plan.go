@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"keyfold/compress"
 	"keyfold/engine"
@@ -40,7 +41,7 @@ type planHead struct {
 
 type planRow struct {
 	Pivot   int       `json:"pivot"`
-	Slots   []int     `json:"slots"`
+	Slots   []int     `json:"slots"` // with cam, also those that only give it a value
 	N       int       `json:"n"`
 	Bias    float32   `json:"bias"`
 	Weights []float32 `json:"weights"` // one per slot
@@ -54,12 +55,14 @@ func planCommand(ctx context.Context, t terminal, args []string) error {
 
 Writes what a method decided (plan.json) and the data it decided from, as
 float32 little-endian arrays whose shapes plan.json gives. DIR is made where it
-does not exist; files of the same names are replaced.
+does not exist; files of the same names are replaced. The tokens behind -prefill
+are known to -method oracle alone.
 `)
 	var r runFlags
 	r.register(fs, "f32")
 	list := fs.String("tokens", "", "comma-separated token `IDS`")
 	dir := fs.String("o", "", "`DIR` to write to")
+	prefill := fs.Int("prefill", 0, "tokens `P` to read and compress; without it all")
 	if err := r.parse(t, fs, args, 0); err != nil {
 		return err
 	}
@@ -70,6 +73,12 @@ does not exist; files of the same names are replaced.
 	if *dir == "" {
 		return usageError("-o is missing: want a DIR to write to")
 	}
+	if !given(fs, "prefill") {
+		*prefill = len(ids)
+	}
+	if *prefill < 1 || *prefill > len(ids) {
+		return usageError("-prefill is %d, want 1 to %d, the number of tokens", *prefill, len(ids))
+	}
 	kv, err := r.cacheType()
 	if err != nil {
 		return err
@@ -78,7 +87,7 @@ does not exist; files of the same names are replaced.
 	if err != nil {
 		return err
 	}
-	f, _, err := r.open(t, false)
+	f, _, err := r.open(false)
 	if err != nil {
 		return err
 	}
@@ -92,12 +101,30 @@ does not exist; files of the same names are replaced.
 	}
 	defer e.Close()
 
-	p, err := e.Prefill(ctx, ids, engine.Reading{KV: kv, Chunk: engine.DefaultChunk, Needs: method.Needs()})
+	ids, future := ids[:*prefill], ids[*prefill:]
+	needs := method.Needs()
+	p, err := e.Prefill(ctx, ids, engine.Reading{KV: kv, Chunk: engine.DefaultChunk, Needs: needs})
 	if err != nil {
 		return err
 	}
 	defer p.Free()
-	plan, signals, ballots, err := p.Decide(method)
+	if needs.Future {
+		if err := p.Future(ctx, future); err != nil {
+			return err
+		}
+	}
+	signals, ballots, err := p.Signals(needs)
+	if err != nil {
+		return err
+	}
+	var window [][]float32 // what the method asks for while it decides
+	if measure := signals.Window; measure != nil {
+		signals.Window = func(w int) (_ [][]float32, err error) {
+			window, err = measure(w)
+			return window, err
+		}
+	}
+	plan, err := method.Plan(signals)
 	if err != nil {
 		return err
 	}
@@ -126,11 +153,24 @@ does not exist; files of the same names are replaced.
 	arrays.write("v.f32", join(v), append(perSlot[:3:3], c.HeadDim)...)
 	arrays.write("k_out.f32", join(kOut), plan.Rows(), c.HeadDim)
 	arrays.write("v_out.f32", join(vOut), plan.Rows(), c.HeadDim)
-	if needs := method.Needs(); needs.Mass {
+	if needs.Mass {
 		arrays.write("mass.f32", perHead(signals, func(h compress.Head) []float32 { return h.Mass }), perSlot...)
 	}
-	if method.Needs().Cosine {
+	if needs.Cosine {
 		arrays.write("cosine.f32", perHead(signals, func(h compress.Head) []float32 { return h.Cosine }), perSlot...)
+	}
+	if needs.Reread {
+		arrays.write("reread.f32", perHead(signals, func(h compress.Head) []float32 { return h.Reread }), perSlot...)
+	}
+	if needs.Future {
+		arrays.write("future.f32", perHead(signals, func(h compress.Head) []float32 { return h.Future }), perSlot...)
+	}
+	if signals.Heads[0].Expected != nil {
+		arrays.write("expected.f32", perHead(signals, func(h compress.Head) []float32 { return join(h.Expected) }), c.NLayers, c.NHeads, slots)
+		arrays.write("value_norm.f32", perHead(signals, func(h compress.Head) []float32 { return h.ValueNorm }), perSlot...)
+	}
+	if window != nil {
+		arrays.write("window.f32", join(window), perSlot...)
 	}
 	if ballots != nil {
 		samples := len(ballots.Hidden) / (c.NLayers * c.Dim)
@@ -165,12 +205,22 @@ func describeHeads(plan *compress.Plan, s *compress.Signals, weights [][][]float
 		}
 		for j, row := range rows {
 			out := planRow{Pivot: row.Pivot, Slots: row.Slots, N: row.N, Bias: row.Bias, Weights: weights[i][j]}
-			if row.Rule == compress.Gaussian {
+			switch row.Rule {
+			case compress.Gaussian:
 				head.Sigma = append(head.Sigma, row.Sigma)
 				if row.ValueScale != 1 {
-					for _, w := range out.Weights {
-						out.ValueWeights = append(out.ValueWeights, row.ValueScale*w)
+					for m, w := range out.Weights {
+						w *= row.ValueScale
+						if row.PerToken {
+							w /= float32(s.Heads[i].N[row.Slots[m]])
+						}
+						out.ValueWeights = append(out.ValueWeights, w)
 					}
+				}
+			case compress.Explicit:
+				var values []float32
+				if out.Slots, out.Weights, values = row.Explicit(); !slices.Equal(values, out.Weights) {
+					out.ValueWeights = values
 				}
 			}
 			head.Rows = append(head.Rows, out)

@@ -110,6 +110,9 @@ func TestLogitsAfterCompression(t *testing.T) {
 	methods := map[string][]string{
 		"kvmerger":       {"-method", "kvmerger", "-opt", "eps=0.3"},
 		"kvmerger paper": {"-method", "kvmerger", "-opt", "eps=0.3", "-opt", "values=paper", "-opt", "sigma=meandist"},
+		"pivot":          {"-method", "pivot", "-opt", "eps=0.3"},
+		"ada:h2o":        {"-method", "ada:h2o", "-budget", "0.4"},
+		"votefold":       {"-method", "votefold", "-opt", "p_nuc=0.7"},
 		"gvote":          {"-method", "gvote", "-opt", "p_nuc=0.7", "-opt", "samples=3"},
 	}
 	fixture := fixtureModel(t, checkpoint.F16)
@@ -122,6 +125,62 @@ func TestLogitsAfterCompression(t *testing.T) {
 				model := sharedData(t, "stories260K/stories260K.gguf")
 				check(t, model, device, sampleIDs(170, 512), 140, method...)
 			})
+		}
+	}
+}
+
+// The rows that plan writes are the sums that its weights say, over k and v:
+// whoever has plan.json can make them.
+func TestPlanWeights(t *testing.T) {
+	model := fixtureModel(t, checkpoint.F16)
+	for _, device := range devices(t) {
+		for _, method := range [][]string{
+			{"cam", "-budget", "0.4"},
+			{"pivot", "-opt", "eps=0.3", "-opt", "values=paper"},
+			{"kvmerger", "-opt", "eps=0.3", "-opt", "values=paper"},
+			{"randomsets", "-opt", "eps=0.3"},
+			{"votefold", "-opt", "p_nuc=0.5"},
+		} {
+			dir := t.TempDir()
+			mustRun(t, append([]string{"plan", "-model", model, "-device", device, "-tokens", idList(sampleIDs(90, 320)),
+				"-o", dir, "-method"}, method...)...)
+			p := readPlan(t, dir)
+			read := func(name string) []float64 { return readFloats(t, filepath.Join(dir, name)) }
+			slots, sums, at := p.Shapes["k.f32"][2], 0, 0
+			for _, side := range []struct {
+				before, after []float64
+				weights       func(planRow) []float32
+			}{
+				{read("k.f32"), read("k_out.f32"), func(r planRow) []float32 { return r.Weights }},
+				{read("v.f32"), read("v_out.f32"), func(r planRow) []float32 {
+					if r.ValueWeights != nil {
+						return r.ValueWeights
+					}
+					return r.Weights
+				}},
+			} {
+				at = 0
+				for i, head := range p.Heads {
+					for j, row := range head.Rows {
+						if len(row.Slots) > 1 {
+							sums++
+						}
+						for c := range p.HeadDim {
+							want := 0.0
+							for m, w := range side.weights(row) {
+								want += float64(w) * side.before[(i*slots+row.Slots[m])*p.HeadDim+c]
+							}
+							if got := side.after[at*p.HeadDim+c]; math.Abs(got-want) > 1e-4 {
+								t.Fatalf("%s %v: head %d row %d: element %d is %g, the weights give %g", device, method, i, j, c, got, want)
+							}
+						}
+						at++
+					}
+				}
+			}
+			if sums < 20 || at != p.Shapes["k_out.f32"][0] {
+				t.Errorf("%s %v: %d sums in %d rows, want 20 sums or more in %d", device, method, sums, at, p.Shapes["k_out.f32"][0])
+			}
 		}
 	}
 }
@@ -147,10 +206,14 @@ func TestPlanSignals(t *testing.T) {
 		m := newForward64(t, model)
 		c := m.c
 		m.observe(len(tokens))
-		var beforeLast []float64
+		window := min(64, len(tokens)/2/2) // of snapkv at half
+		var beforeLast, beforeWindow []float64
 		for pos, token := range tokens {
 			if pos == len(tokens)-last {
 				beforeLast = join(m.mass)
+			}
+			if pos == len(tokens)-window {
+				beforeWindow = join(m.mass)
 			}
 			m.feed(token, pos)
 		}
@@ -162,6 +225,22 @@ func TestPlanSignals(t *testing.T) {
 			received[i] -= beforeLast[i]
 		}
 		near(t, "mass of the last queries", readFloats(t, filepath.Join(lastMass, "mass.f32")), received, 1e-3)
+
+		snap, knowing := t.TempDir(), t.TempDir()
+		mustRun(t, "plan", "-model", model, "-device", device, "-tokens", idList(tokens), "-method", "snapkv", "-budget", "0.5", "-o", snap)
+		paid := join(m.mass)
+		for i := range paid {
+			paid[i] -= beforeWindow[i]
+		}
+		near(t, "attention of the window", readFloats(t, filepath.Join(snap, "window.f32")), paid, 1e-3)
+		prompt := len(tokens) - last
+		mustRun(t, "plan", "-model", model, "-device", device, "-tokens", idList(tokens), "-prefill", fmt.Sprint(prompt),
+			"-method", "oracle", "-o", knowing)
+		var future []float64
+		for head := range slices.Chunk(received, len(tokens)) {
+			future = append(future, head[:prompt]...)
+		}
+		near(t, "attention of the tokens behind the prompt", readFloats(t, filepath.Join(knowing, "future.f32")), future, 1e-3)
 		mustRun(t, "plan", "-model", model, "-device", device, "-tokens", idList(tokens), "-method", "kvmerger", "-o", merging)
 		near(t, "mass", readFloats(t, filepath.Join(merging, "mass.f32")), join(m.mass), 1e-3)
 		var cosine, keys []float64

@@ -31,15 +31,15 @@ examples:
 // generation are the flags of run besides the common ones.
 type generation struct {
 	runFlags
-	n                     int
-	sampler               engine.Sampler
-	promptFile, json      string
-	shadow, outputError   bool
-	temperature, topP     float64
-	minP, repeatPenalty   float64
-	prompt                string
-	pins                  pinFlag
-	promptGiven, nIsGiven bool
+	n, every, maxSlots  int
+	sampler             engine.Sampler
+	promptFile, json    string
+	shadow, outputError bool
+	temperature, topP   float64
+	minP, repeatPenalty float64
+	prompt              string
+	pins                pinFlag
+	nIsGiven            bool
 }
 
 func runCommand(ctx context.Context, t terminal, args []string) error {
@@ -55,12 +55,25 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
+	if method.Needs().Future {
+		return usageError("-method %s knows the tokens that follow the prompt, which run does not; use logits, plan or eval", g.method)
+	}
+	if g.every > 0 {
+		if err := engine.CanRepeat(method, g.every); err != nil {
+			return usageError("-every: %v", err)
+		}
+	}
+	if g.maxSlots > 0 {
+		if err := engine.CanBound(method, g.maxSlots); err != nil {
+			return usageError("-max-slots: %v", err)
+		}
+	}
 	if err := g.readPrompt(t); err != nil {
 		return err
 	}
 
 	// 1. Load the model and the prompt's tokens.
-	f, tok, err := g.open(t, true)
+	f, tok, err := g.open(true)
 	if err != nil {
 		return err
 	}
@@ -82,36 +95,30 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 	// 2. Read the prompt; decide; compress.
 	report := &engine.Report{PromptTokens: len(prompt), Tokens: []engine.TokenReport{}}
 	start := time.Now()
-	p, err := e.Prefill(ctx, prompt, engine.Reading{KV: kv, Chunk: engine.DefaultChunk, Needs: method.Needs()})
+	p, err := e.Prefill(ctx, prompt, engine.Reading{
+		KV: kv, Needs: method.Needs(), Pins: g.pins, MaxSlots: g.maxSlots, Method: method,
+	})
 	if err != nil {
 		return err
 	}
+	defer p.Free()
 	prefillTime := time.Since(start)
-	for _, pin := range g.pins {
-		if err := p.Pin(pin[0], pin[1]); err != nil {
-			p.Free()
-			return fmt.Errorf("-pin: %w", err)
-		}
-	}
-	start = time.Now()
-	plan, signals, _, err := p.Decide(method)
-	if err != nil {
-		p.Free()
-		return err
-	}
 	var shadow *engine.Shadow
-	cache := p.Cache
 	if g.shadow {
-		if cache, err = p.Cache.Fork(); err != nil {
-			p.Free()
+		full, logits, err := g.fullCache(ctx, e, p, prompt)
+		if err != nil {
 			return err
 		}
-		shadow = e.NewShadow(p.Cache, p.Logits, prompt, g.outputError)
+		shadow = e.NewShadow(full, logits, prompt, g.outputError)
 		defer shadow.Free()
 	}
-	defer cache.Free()
-	defer p.FreeSignals()
-	if err := cache.Apply(plan); err != nil {
+	compressor, err := p.Compressor(method, g.every)
+	if err != nil {
+		return err
+	}
+	start = time.Now()
+	plan, signals, err := compressor.Compress()
+	if err != nil {
 		return err
 	}
 	compressTime := time.Since(start)
@@ -123,7 +130,7 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 		fmt.Fprint(t.out, stream.Next(id))
 	}
 	start = time.Now()
-	err = e.Generate(ctx, cache, p.Logits, prompt, g.n, g.sampler, shadow, nil, func(token engine.Token) error {
+	err = compressor.Generate(ctx, prompt, g.n, g.sampler, shadow, func(token engine.Token) error {
 		text := stream.Next(token.ID)
 		report.AddToken(token, text)
 		_, err := fmt.Fprint(t.out, text)
@@ -134,7 +141,8 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 		return err
 	}
 	report.SetTiming(prefillTime, compressTime, time.Since(start))
-	cache.Describe(report)
+	p.Cache.Describe(report)
+	report.Cache.Compressions = compressor.Times()
 	if shadow != nil {
 		full, err := tok.Decode(shadow.Text())
 		if err != nil {
@@ -146,17 +154,30 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 	return g.writeReport(t, e, f, report)
 }
 
+// fullCache returns a full cache of the prompt and the logits after it: a copy, or
+// with -max-slots one that is read for itself, without the bound.
+func (g *generation) fullCache(ctx context.Context, e *engine.Engine, p *engine.Prompt, prompt []int) (
+	*engine.Cache, []float32, error) {
+	if g.maxSlots == 0 {
+		full, err := p.Cache.Fork()
+		return full, p.Logits, err
+	}
+	full, err := e.Prefill(ctx, prompt, engine.Reading{KV: p.Cache.Type})
+	if err != nil {
+		return nil, nil, err
+	}
+	full.FreeSignals()
+	return full.Cache, full.Logits, nil
+}
+
 func parseGeneration(t terminal, args []string) (*generation, error) {
 	g := &generation{}
 	fs := newFlags("run", runUsage)
 	g.register(fs, "f16")
-	fs.IntVar(&g.n, "n", 256, "`TOKENS` to generate at most; by default 256, or what the context leaves")
-	fs.Float64Var(&g.temperature, "temperature", 0.8, "temperature `T`: 0 always takes the likeliest token, 1 keeps the model's odds")
-	fs.IntVar(&g.sampler.TopK, "top-k", 0, "draw from the `K` likeliest tokens only; 0: off")
-	fs.Float64Var(&g.topP, "top-p", 0.9, "draw from the smallest set of tokens with total probability `P`; 1: off")
-	fs.Float64Var(&g.minP, "min-p", 0, "draw only tokens with at least `P` times the likeliest one's probability; 0: off")
-	fs.Float64Var(&g.repeatPenalty, "repeat-penalty", 1, "`R` > 1 makes tokens that the text has already less likely; 1: off")
-	fs.StringVar(&g.promptFile, "prompt-file", "", "`PATH` of the prompt; - is standard input")
+	g.registerSampling(fs)
+	g.registerPrompt(fs)
+	fs.IntVar(&g.every, "every", 0, "compress again whenever `N` tokens have been decoded since the last time; 0: only after the prompt")
+	fs.IntVar(&g.maxSlots, "max-slots", 0, "compress while the prompt is read, too, so that no head has more than `N` slots then; 0: only after it")
 	fs.Var(&g.pins, "pin", "slots `FROM:TO` of the prompt that no method may touch, TO not included; may be repeated")
 	fs.BoolVar(&g.shadow, "shadow", false, "also run the full cache and report quality against it")
 	fs.BoolVar(&g.outputError, "output-error", false, "with -shadow: report the attention-output error per layer and head")
@@ -167,20 +188,51 @@ func parseGeneration(t terminal, args []string) (*generation, error) {
 	if g.outputError && !g.shadow {
 		return nil, usageError("-output-error needs -shadow")
 	}
-	g.promptGiven, g.nIsGiven, g.prompt = fs.NArg() == 1, given(fs, "n"), fs.Arg(0)
-	if g.promptGiven && g.promptFile != "" {
-		return nil, usageError("PROMPT and -prompt-file are both given, want one")
+	if err := g.takePrompt(fs); err != nil {
+		return nil, err
 	}
-	if g.n < 1 {
-		return nil, usageError("-n is %d, want at least 1", g.n)
+	if given(fs, "every") && g.every < 1 {
+		return nil, usageError("-every is %d, want at least 1", g.every)
+	}
+	if given(fs, "max-slots") && g.maxSlots < 1 {
+		return nil, usageError("-max-slots is %d, want at least 1", g.maxSlots)
+	}
+	return g, g.takeSampling(fs)
+}
+
+func (g *generation) registerSampling(fs *flagSet) {
+	fs.IntVar(&g.n, "n", 256, "`TOKENS` to generate at most; by default 256, or what the context leaves")
+	fs.Float64Var(&g.temperature, "temperature", 0.8, "temperature `T`: 0 always takes the likeliest token, 1 keeps the model's odds")
+	fs.IntVar(&g.sampler.TopK, "top-k", 0, "draw from the `K` likeliest tokens only; 0: off")
+	fs.Float64Var(&g.topP, "top-p", 0.9, "draw from the smallest set of tokens with total probability `P`; 1: off")
+	fs.Float64Var(&g.minP, "min-p", 0, "draw only tokens with at least `P` times the likeliest one's probability; 0: off")
+	fs.Float64Var(&g.repeatPenalty, "repeat-penalty", 1, "`R` > 1 makes tokens that the text has already less likely; 1: off")
+}
+
+// takeSampling checks the flags of length and sampling and fills in the sampler.
+func (g *generation) takeSampling(fs *flagSet) error {
+	if g.nIsGiven = given(fs, "n"); g.n < 1 {
+		return usageError("-n is %d, want at least 1", g.n)
 	}
 	g.sampler.Seed = uint32(g.seed)
 	g.sampler.Temperature, g.sampler.TopP = float32(g.temperature), float32(g.topP)
 	g.sampler.MinP, g.sampler.RepeatPenalty = float32(g.minP), float32(g.repeatPenalty)
 	if err := g.sampler.Validate(); err != nil {
-		return nil, usageError("-%v", err)
+		return usageError("-%v", err)
 	}
-	return g, nil
+	return nil
+}
+
+func (g *generation) registerPrompt(fs *flagSet) {
+	fs.StringVar(&g.promptFile, "prompt-file", "", "`PATH` of the prompt; - is standard input")
+}
+
+// takePrompt takes PROMPT, where it is given.
+func (g *generation) takePrompt(fs *flagSet) error {
+	if g.prompt = fs.Arg(0); fs.NArg() == 1 && g.promptFile != "" {
+		return usageError("PROMPT and -prompt-file are both given, want one")
+	}
+	return nil
 }
 
 // readPrompt reads -prompt-file.
@@ -244,6 +296,9 @@ func printReport(w io.Writer, r *engine.Report) {
 		row("neighbours", "%s of neighbouring keys have cos > 0.75, layer by layer", shares(s))
 	}
 	row("slots", "%v per layer and KV head after the prompt of %d tokens", r.Cache.PerLayerHead, r.PromptTokens)
+	if r.Cache.Compressions > 1 {
+		row("", "compressed %d times more while decoding", r.Cache.Compressions-1)
+	}
 	row("cache", "%d bytes occupied, %d allocated, %d at the peak; the full cache would occupy %d",
 		r.Cache.BytesOccupied, r.Cache.BytesAllocated, r.Cache.BytesPeak, r.Cache.BytesFull)
 	row("time", "prefill %.1f ms (%.0f tokens/s), compression %.1f ms, %d tokens in %.1f ms (%.1f tokens/s)",

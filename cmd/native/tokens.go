@@ -29,11 +29,7 @@ Needs no weights: a vocabulary-only GGUF will do.
 	if fs.NArg() != 1 {
 		return usageError("tokens: TEXT is missing")
 	}
-	meta, vocab, err := m.metadata(t)
-	if err != nil {
-		return err
-	}
-	tok, err := m.findTokenizer(meta, vocab)
+	tok, err := m.tokenizerAlone()
 	if err != nil {
 		return err
 	}
@@ -66,7 +62,7 @@ Needs no weights: a vocabulary-only GGUF will do.
 
 // metadata returns the metadata and the vocabulary size (0: not known) of the
 // model, of a GGUF without opening its tensors.
-func (m *modelFlags) metadata(t terminal) (map[string]any, int, error) {
+func (m *modelFlags) metadata() (map[string]any, int, error) {
 	if filepath.Ext(m.model) == ".gguf" {
 		f, err := os.Open(m.model)
 		if err != nil {
@@ -80,7 +76,7 @@ func (m *modelFlags) metadata(t terminal) (map[string]any, int, error) {
 		meta, err := checkpoint.ReadGGUFMeta(f, info.Size(), m.model)
 		return meta, 0, err
 	}
-	f, _, err := m.open(t, false)
+	f, _, err := m.open(false)
 	if err != nil {
 		return nil, 0, err
 	}

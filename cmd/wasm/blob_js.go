@@ -40,33 +40,6 @@ func newBlobReader(name string, blob safejs.Value) (*blobReader, error) {
 	return &blobReader{name: name, blob: blob, size: int64(n)}, nil
 }
 
-// fetchBlob fetches a file of the page's own folder.
-func fetchBlob(name string) (safejs.Value, error) {
-	fetch, err := safejs.Global().Get("fetch")
-	if err != nil {
-		return safejs.Value{}, err
-	}
-	promise, err := fetch.Invoke(name)
-	if err != nil {
-		return safejs.Value{}, err
-	}
-	answer, err := await(promise)
-	if err != nil {
-		return safejs.Value{}, fmt.Errorf("fetch %s: %w", name, err)
-	}
-	ok, err := answer.Get("ok")
-	if err != nil {
-		return safejs.Value{}, err
-	}
-	if fine, err := ok.Bool(); err != nil || !fine {
-		return safejs.Value{}, fmt.Errorf("fetch %s: the server does not have it", name)
-	}
-	if promise, err = answer.Call("blob"); err != nil {
-		return safejs.Value{}, err
-	}
-	return await(promise)
-}
-
 // ReadAt reads from the piece at hand or takes another one.
 func (b *blobReader) ReadAt(p []byte, off int64) (int, error) {
 	n := 0

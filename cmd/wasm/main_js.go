@@ -3,7 +3,7 @@
 // Command wasm is the engine inside a Web Worker. It sets one global,
 // keyfold, with two functions:
 //
-//	handle(request, blob)   request is a session.Request as JSON; blob is the dropped model file or null.
+//	handle(request, blob)   request is a session.Request as JSON; blob is the model file to load, or null.
 //	                        Requests are answered one after the other
 //	interrupt(what)         "stop" ends the request being answered, "step" lets a run make its next token
 //
@@ -105,27 +105,21 @@ func serve() error {
 	}
 	for j := range jobs {
 		s.Open = func(req session.Request) (*checkpoint.File, error) {
-			blob, name, err := j.blob, req.Name, error(nil)
-			switch {
-			case name == "":
-				name = "fixture.gguf"
-				blob, err = fetchBlob(name)
-			case !blob.IsNull() && !blob.IsUndefined():
-			case inUse != nil && inUse.name == name: // its device was lost
-				blob = inUse.blob
-			default:
-				err = fmt.Errorf("%s was not handed over", name)
+			blob := j.blob
+			if blob.IsNull() || blob.IsUndefined() {
+				if inUse == nil || inUse.name != req.Name {
+					return nil, fmt.Errorf("%s was not handed over", req.Name)
+				}
+				blob = inUse.blob // its device was lost
 			}
-			if err != nil {
-				return nil, err
-			}
-			if opened, err = newBlobReader(name, blob); err != nil {
+			var err error
+			if opened, err = newBlobReader(req.Name, blob); err != nil {
 				return nil, err
 			}
 			opened.progress = func(done, total int64) {
 				send(session.Event{ID: req.ID, Progress: &session.Progress{Step: "weights", Done: int(done), Total: int(total), Unit: "bytes"}})
 			}
-			return checkpoint.OpenGGUF(opened, opened.size, name)
+			return checkpoint.OpenGGUF(opened, opened.size, req.Name)
 		}
 		s.Handle(j.request, send)
 	}

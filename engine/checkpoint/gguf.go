@@ -138,7 +138,7 @@ func (d *decoder) tensor(alignment int64) *Tensor {
 	case dims[2] != 1 || dims[3] != 1:
 		d.fail("%s has shape %v (columns first), want 1 or 2 dimensions", d.what, dims[:n])
 	case !ok:
-		d.fail("%s has type %s, want %s", d.what, ggmlName(id), typeNames)
+		d.fail("%s has type %s, want %s", d.what, ggmlName(id), TypeNames)
 	case dims[0]%uint64(typ.BlockSize()) != 0:
 		d.fail("%s has rows of %d elements, want a multiple of %d for %s",
 			d.what, dims[0], typ.BlockSize(), typ)

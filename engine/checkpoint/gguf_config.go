@@ -2,7 +2,6 @@ package checkpoint
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -159,13 +158,17 @@ func (m *metaReader) refuseUnsupported() {
 	if typ != "" && typ != "none" && typ != "linear" { // linear with factor 1 changes nothing
 		m.fail("RoPE scaling is not supported (metadata llama.rope.scaling.type is %s)", plain(typ))
 	}
-	for _, key := range slices.Sorted(maps.Keys(m.meta)) {
+	unknown := "" // of several the first in the alphabet, whatever the order of the map
+	for key := range m.meta {
 		name, ours := strings.CutPrefix(key, "llama.")
-		if ours && !slices.Contains(known, name) {
-			m.fail("metadata %s is not known to this program "+
-				"and could change what the model computes",
-				plain(key))
+		if ours && !slices.Contains(known, name) && (unknown == "" || key < unknown) {
+			unknown = key
 		}
+	}
+	if unknown != "" {
+		m.fail("metadata %s is not known to this program "+
+			"and could change what the model computes",
+			plain(unknown))
 	}
 }
 

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"bufio"
 	"encoding/binary"
+	"io"
 	"math"
 )
 
@@ -58,6 +59,14 @@ func (e *encoder) raw(b []byte) {
 	if e.err == nil {
 		_, e.err = e.w.Write(b)
 		e.n += len(b)
+	}
+}
+
+// from copies n bytes of r.
+func (e *encoder) from(r io.Reader, n int) {
+	if e.err == nil {
+		_, e.err = io.CopyN(e.w, r, int64(n))
+		e.n += n
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -206,6 +207,15 @@ func TestSHA256IsOfTheWholeFile(t *testing.T) {
 	}
 }
 
+// A tensor that is read gives the file that one in memory gives.
+func TestWriteGGUFReadsTensors(t *testing.T) {
+	inMemory := []TensorData{{Name: "a", Cols: 3, Data: []byte("twelve bytes")}, {Name: "b", Rows: 2, Cols: 1, Data: []byte("eight by")}}
+	read := []TensorData{{Name: "a", Cols: 3, From: strings.NewReader("twelve bytes and more")}, inMemory[1]}
+	if got, want := writeGGUF(t, nil, read), writeGGUF(t, nil, inMemory); !bytes.Equal(got, want) {
+		t.Errorf("%q\nwant\n%q", got, want)
+	}
+}
+
 func TestWriteGGUFRefuses(t *testing.T) {
 	two := []TensorData{{Name: "a", Cols: 1, Data: make([]byte, 4)}, {Name: "a", Cols: 1, Data: make([]byte, 4)}}
 	for _, tc := range []struct {
@@ -220,7 +230,9 @@ func TestWriteGGUFRefuses(t *testing.T) {
 		{nil, two, "tensor a occurs twice"},
 		{nil, []TensorData{{Name: "a", Type: Q4_0, Cols: 33}}, "tensor a has shape (0, 33), want columns in multiples of 32"},
 		{nil, []TensorData{{Name: "a", Type: Q4_0, Rows: 2, Cols: 32}}, "tensor a has 0 bytes, want 36"},
-		{nil, []TensorData{{Name: "a", Type: 99, Cols: 32}}, "tensor a has type 99, want " + typeNames},
+		{nil, []TensorData{{Name: "a", Cols: 3, From: strings.NewReader("elevenbytes")}}, "EOF"},
+		{nil, []TensorData{{Name: "a", Cols: 1, Data: make([]byte, 3), From: strings.NewReader("four")}}, "tensor a has 3 bytes, want 4"},
+		{nil, []TensorData{{Name: "a", Type: 99, Cols: 32}}, "tensor a has type 99, want " + TypeNames},
 	} {
 		wantError(t, WriteGGUF(io.Discard, tc.meta, tc.tensors), "checkpoint: write GGUF: "+tc.want)
 	}

@@ -18,7 +18,14 @@ type TensorData struct {
 	Type       Type
 	Rows, Cols int    // Rows 0: a vector of Cols elements, written with one dimension
 	Data       []byte // rows one after the other, in Type
+
+	// From is read instead where Data is nil, so that a file may be larger than memory. It has to
+	// yield as many bytes as Data would have, and may go on behind them.
+	From io.Reader
 }
+
+// bytes returns the size of the tensor in the file.
+func (t TensorData) bytes() int { return max(t.Rows, 1) * t.Type.RowBytes(t.Cols) }
 
 // WriteGGUF writes a GGUF v3 file: fixtures, and models saved again in another type. Offsets are
 // multiples of the entry general.alignment (a uint32 power of two), or of 32 without it.
@@ -77,14 +84,18 @@ func WriteGGUF(w io.Writer, meta []KV, tensors []TensorData) error {
 		}
 		e.uint32(typeTable[t.Type].ggml)
 		e.uint64(uint64(offset))
-		offset += len(t.Data) + padding(len(t.Data), alignment)
+		offset += t.bytes() + padding(t.bytes(), alignment)
 	}
 
 	// 3. The weights.
 	e.raw(make([]byte, padding(e.n, alignment)))
 	for _, t := range tensors {
-		e.raw(t.Data)
-		e.raw(make([]byte, padding(len(t.Data), alignment)))
+		if t.Data == nil {
+			e.from(t.From, t.bytes())
+		} else {
+			e.raw(t.Data)
+		}
+		e.raw(make([]byte, padding(t.bytes(), alignment)))
 	}
 	if e.err == nil {
 		e.err = e.w.Flush()
@@ -99,14 +110,14 @@ func checkTensorData(tensors []TensorData) error {
 	names := make(map[string]bool, len(tensors))
 	for _, t := range tensors {
 		if t.Type >= numTypes {
-			return fmt.Errorf("tensor %s has %s, want %s", t.Name, t.Type, typeNames)
+			return fmt.Errorf("tensor %s has %s, want %s", t.Name, t.Type, TypeNames)
 		}
 		if t.Rows < 0 || t.Cols < 1 || t.Cols%t.Type.BlockSize() != 0 {
 			return fmt.Errorf("tensor %s has shape (%d, %d), want columns in multiples of %d",
 				t.Name, t.Rows, t.Cols, t.Type.BlockSize())
 		}
-		if want := max(t.Rows, 1) * t.Type.RowBytes(t.Cols); len(t.Data) != want {
-			return fmt.Errorf("tensor %s has %d bytes, want %d", t.Name, len(t.Data), want)
+		if (t.Data != nil || t.From == nil) && len(t.Data) != t.bytes() {
+			return fmt.Errorf("tensor %s has %d bytes, want %d", t.Name, len(t.Data), t.bytes())
 		}
 		if names[t.Name] {
 			return fmt.Errorf("tensor %s occurs twice", t.Name)

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // Type is how the elements of a tensor are stored in the file, and so also how ReadRows hands
@@ -65,6 +66,16 @@ func (t Type) RowBytes(cols int) int {
 	return cols / b.block * b.bytes
 }
 
+// TypeOf returns the Type of a name, in upper or lower case, and whether there is one.
+func TypeOf(name string) (Type, bool) {
+	for t, row := range typeTable {
+		if strings.EqualFold(row.name, name) {
+			return Type(t), true
+		}
+	}
+	return 0, false
+}
+
 // typeOfGGML returns the Type with ggml's number id.
 func typeOfGGML(id uint32) (Type, bool) {
 	for t, row := range typeTable {
@@ -95,5 +106,5 @@ func ggmlName(id uint32) string {
 	return "number " + strconv.FormatUint(uint64(id), 10)
 }
 
-// typeNames lists the supported types for error messages.
-const typeNames = "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0 or Q5_1"
+// TypeNames lists the types for messages.
+const TypeNames = "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0 or Q5_1"

@@ -38,9 +38,9 @@ func TestKeySimilarity(t *testing.T) {
 func TestPivotDistance(t *testing.T) {
 	k := keys([]float32{1, 0}, []float32{4, 4}, []float32{9, 9}, []float32{9, 7})
 	got := slices.Repeat([]float32{9}, 6)
-	PivotDistance(k, []Head{{0, 2}, {2, 2}}, []uint32{1, 1, 0, 0, 0, 0}, got, 3, 0)
+	PivotDistance(k, []Head{{0, 2}, {2, 2}}, []uint32{1, 1, 0, 0, 0, 0}, got, nil, nil, 3, 0, false)
 	checkFloats(t, "distance", got, []float32{5, 0, 9, 0, 2, 9})
-	PivotDistance(k, []Head{{0, 2}, {2, 2}}, []uint32{NoPivot, 0, 0, NoPivot, 0, 0}, got, 3, 0)
+	PivotDistance(k, []Head{{0, 2}, {2, 2}}, []uint32{NoPivot, 0, 0, NoPivot, 0, 0}, got, nil, nil, 3, 0, false)
 	checkFloats(t, "distance", got, []float32{0, 5, 9, 0, 2, 9})
 }
 
@@ -67,12 +67,42 @@ func TestGaussianMerge(t *testing.T) {
 	kOut, vOut := keys([]float32{7}, []float32{7}), keys([]float32{7}, []float32{7})
 	weights := make([]float32, 3)
 	GaussianMerge(k, v, kOut, vOut, []MergeRow{{To: 1, Pivot: 0, First: 0, Count: 3, Sigma: 1, ValueScale: 2}},
-		[]uint32{0, 1, 2}, []Slot{{N: 1}, {N: 2}, {N: 1}}, weights)
+		[]uint32{0, 1, 2}, []Slot{{N: 1}, {N: 2}, {N: 1}}, nil, weights)
 	// n g = 1, 2 e^-0.5, e^-4.5 = 1, 1.2130613, 0.0111090; sum 2.2241703
 	checkFloats(t, "weights", weights, []float32{0.4496059, 0.5453995, 0.0049947})
 	// k* = 0.5453995 + 3 * 0.0049947; v* = 2 (0.4496059 + 2 * 0.5453995 + 4 * 0.0049947)
 	checkFloats(t, "key", []float32{floatFrom(kOut.Words[0]), floatFrom(kOut.Words[1])}, []float32{7, 0.5603835})
 	checkFloats(t, "value", []float32{floatFrom(vOut.Words[0]), floatFrom(vOut.Words[1])}, []float32{7, 3.1207672})
+}
+
+// Aligned: the keys (1, 0) at position 5 and (cos 2, sin 2) at position 7, of the one frequency 1, are
+// the same key turned by their positions' difference. PerToken: a value that was merged of two counts half.
+func TestGaussianMergeAlignedPerToken(t *testing.T) {
+	cos, sin := float32(math.Cos(2)), float32(math.Sin(2))
+	k, v := keys([]float32{1, 0}, []float32{cos, sin}), keys([]float32{1, 1}, []float32{6, 8})
+	slots, table := []Slot{{Pos: 5, N: 1}, {Pos: 7, N: 2}}, RoPETable(0, 3, 2, 10000)
+	distance := make([]float32, 2)
+	for pivot, want := range [][]float32{{1, 0}, {cos, sin}} {
+		PivotDistance(k, []Head{{0, 2}}, []uint32{uint32(pivot), uint32(pivot)}, distance, slots, table, 2, 0, true)
+		checkFloats(t, "aligned distance", distance, []float32{0, 0})
+		kOut, vOut, weights := keys([]float32{7, 7}), keys([]float32{7, 7}), make([]float32, 2)
+		GaussianMerge(k, v, kOut, vOut, []MergeRow{{Pivot: pivot, Count: 2, Sigma: 1, ValueScale: 3, Aligned: true, PerToken: true}},
+			[]uint32{0, 1}, slots, table, weights)
+		checkFloats(t, "weights", weights, []float32{1. / 3, 2. / 3})
+		row := make([]float32, 2)
+		kOut.Get(row, 0)
+		checkFloats(t, "key", row, want)
+		vOut.Get(row, 0)
+		checkFloats(t, "value", row, []float32{3 * (1./3 + 6./3), 3 * (1./3 + 8./3)})
+	}
+}
+
+func TestExplicitMerge(t *testing.T) {
+	k, v := keys([]float32{1}, []float32{2}, []float32{5}), keys([]float32{10}, []float32{20}, []float32{40})
+	kOut, vOut := keys([]float32{7}, []float32{7}), keys([]float32{7}, []float32{7})
+	ExplicitMerge(k, v, kOut, vOut, []ExplicitRow{{To: 1, Keys: []Share{{0, 1}, {2, -0.5}}, Values: []Share{{0, 0.5}, {1, 0.25}, {2, 2}}}})
+	checkFloats(t, "key", []float32{floatFrom(kOut.Words[0]), floatFrom(kOut.Words[1])}, []float32{7, -1.5})
+	checkFloats(t, "value", []float32{floatFrom(vOut.Words[0]), floatFrom(vOut.Words[1])}, []float32{7, 90})
 }
 
 func TestGVoteStats(t *testing.T) {

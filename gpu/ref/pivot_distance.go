@@ -10,13 +10,18 @@ const NoPivot = 0xffffffff
 //
 //	distance[h, i] = ‖k_p − k_i‖, p = pivots[h, i]    0 where p is NoPivot
 //
+// With aligned, k_i is rotated to its pivot's position first.
+//
 //	k         (slots of all heads, head_dim)
 //	heads     (n_kv_heads), each with Len + nAfter slots
 //	pivots    (n_kv_heads, stride)  counted from the head's first slot
 //	distance  (n_kv_heads, stride)  overwritten up to each head's length
+//	slots     (slots of k)
+//	table     see [RoPETable], from position 0 to the largest difference of positions
 //
 // Source: Wang et al. 2024, KVMerger, arXiv:2407.08454, eq. 4.
-func PivotDistance(k Rows, heads []Head, pivots []uint32, distance []float32, stride, nAfter int) {
+func PivotDistance(k Rows, heads []Head, pivots []uint32, distance []float32, slots []Slot, table []float32,
+	stride, nAfter int, aligned bool) {
 	pivot, key := make([]float32, k.HeadDim), make([]float32, k.HeadDim)
 	for h, head := range heads {
 		for i := range head.Len + nAfter {
@@ -24,10 +29,27 @@ func PivotDistance(k Rows, heads []Head, pivots []uint32, distance []float32, st
 			if p := pivots[h*stride+i]; p != NoPivot {
 				k.Get(pivot, head.Offset+int(p))
 				k.Get(key, head.Offset+i)
+				if aligned {
+					turn(table, key, slots[head.Offset+int(p)], slots[head.Offset+i])
+				}
 				square = squaredDistance(pivot, key)
 			}
 			distance[h*stride+i] = float32(math.Sqrt(square))
 		}
+	}
+}
+
+// turn rotates a key from its own slot's position to a pivot's, in place.
+func turn(table, key []float32, pivot, own Slot) {
+	by, sign := int(pivot.Pos)-int(own.Pos), 1.0
+	if by < 0 {
+		by, sign = -by, -1
+	}
+	turns := table[by*len(key) : (by+1)*len(key)]
+	for i := 0; i < len(key); i += 2 {
+		cos, sin := float64(turns[i]), sign*float64(turns[i+1])
+		a, b := float64(key[i]), float64(key[i+1])
+		key[i], key[i+1] = float32(a*cos-b*sin), float32(a*sin+b*cos)
 	}
 }
 

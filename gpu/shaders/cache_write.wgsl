@@ -7,8 +7,8 @@
 // Shapes     qkv (n, stride) f32: queries (q_dim), keys (n_kv_heads, HEAD_DIM), values (n_kv_heads, HEAD_DIM)
 //            heads (n_kv_heads) vec2(offset, len) in slots   positions (n) u32
 //            k_out, v_out of the joined type   slots (all slots, 3) words: position, n, bias as f32
-// Dispatch   (n_kv_heads * HEAD_DIM / 4 / WG_SIZE rounded up, n, 1)
-// Threads    WG_SIZE; one thread owns four elements of one token's key and value
+// Dispatch   (n_kv_heads * SPANS / WG_SIZE rounded up, n, 1)
+// Threads    WG_SIZE; one thread owns a span of one token's key and value: as many elements as the writer says
 // Limits     HEAD_DIM a multiple of 4; every head has room
 // Twin       gpu/ref/cache_write.go
 // Source     definition
@@ -28,6 +28,8 @@ struct Params {
 
 const WG_SIZE: u32 = 32u;
 const HEAD_DIM: u32 = 64u;
+const HEAD_DIM4: u32 = HEAD_DIM / 4u;
+const SPANS: u32 = (HEAD_DIM4 + SPAN4 - 1u) / SPAN4;
 
 fn qkv4(at: u32) -> vec4<f32> {
     return vec4<f32>(qkv[at], qkv[at + 1u], qkv[at + 2u], qkv[at + 3u]);
@@ -36,17 +38,25 @@ fn qkv4(at: u32) -> vec4<f32> {
 @compute @workgroup_size(WG_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let t = id.y;
-    let h = id.x / (HEAD_DIM / 4u);
-    let i4 = id.x % (HEAD_DIM / 4u);
+    let h = id.x / SPANS;
+    let first = id.x % SPANS * SPAN4;
     if h >= params.n_kv_heads {
         return;
     }
     let slot = heads[h].x + heads[h].y + params.n_before + t;
-    let key = t * params.stride + params.q_dim + 4u * id.x;
+    let key = t * params.stride + params.q_dim + h * HEAD_DIM;
     let value = key + params.n_kv_heads * HEAD_DIM;
-    put_k4(slot, i4, qkv4(key));
-    put_v4(slot, i4, qkv4(value));
-    if i4 == 0u {
+    for (var i4 = first; i4 < min(first + SPAN4, HEAD_DIM4); i4 += PUT4) {
+        var k: array<vec4<f32>, PUT4>;
+        var v: array<vec4<f32>, PUT4>;
+        for (var i = 0u; i < PUT4; i++) {
+            k[i] = qkv4(key + 4u * (i4 + i));
+            v[i] = qkv4(value + 4u * (i4 + i));
+        }
+        put_k(slot, i4, &k);
+        put_v(slot, i4, &v);
+    }
+    if first == 0u {
         slots[3u * slot] = positions[t];
         slots[3u * slot + 1u] = 1u;
         slots[3u * slot + 2u] = 0u;

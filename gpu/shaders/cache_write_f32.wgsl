@@ -9,10 +9,13 @@
 @group(0) @binding(3) var<storage, read_write> k_out: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> v_out: array<vec4<f32>>;
 
-fn put_k4(slot: u32, i4: u32, k: vec4<f32>) {
-    k_out[slot * (HEAD_DIM / 4u) + i4] = k;
+const PUT4: u32 = 1u; // vec4 that are put at once
+const SPAN4: u32 = 1u; // vec4 that one thread has to put
+
+fn put_k(slot: u32, i4: u32, k: ptr<function, array<vec4<f32>, PUT4>>) {
+    k_out[slot * (HEAD_DIM / 4u) + i4] = (*k)[0];
 }
 
-fn put_v4(slot: u32, i4: u32, v: vec4<f32>) {
-    v_out[slot * (HEAD_DIM / 4u) + i4] = v;
+fn put_v(slot: u32, i4: u32, v: ptr<function, array<vec4<f32>, PUT4>>) {
+    v_out[slot * (HEAD_DIM / 4u) + i4] = (*v)[0];
 }

@@ -34,18 +34,24 @@ var allowed = map[string][]string{
 	"keyfold/compress":          {},
 	"keyfold/gpu/ref":           {float16},
 	"keyfold/gpu":               {binding + "/wgpu", "keyfold/gpu/ref"},
-	"keyfold/engine":            {"keyfold/gpu/...", "keyfold/compress", "keyfold/engine/..."},
+	"keyfold/cpu":               {"keyfold/gpu/ref", "golang.org/x/sys/cpu"},
+	"keyfold/engine":            {"keyfold/gpu/...", "keyfold/cpu", "keyfold/compress", "keyfold/engine/..."},
 	"keyfold/engine/checkpoint": {float16},
 	"keyfold/engine/tokenizer":  {float16},
 	"keyfold/models":            {"keyfold/engine/checkpoint", "keyfold/engine/tokenizer"},
 	"keyfold/session":           {"keyfold/engine/...", "keyfold/compress", "keyfold/gpu/ref"},
 	"keyfold/cmd/native": {
-		"keyfold/engine/...", "keyfold/compress", "keyfold/models", "keyfold/gpu/ref",
+		"keyfold/engine/...", "keyfold/compress", "keyfold/models", "keyfold/gpu/ref", "keyfold/lab/...",
+		"github.com/schollz/progressbar/v3", "golang.org/x/term",
 	},
 	"keyfold/cmd/wasm": {
 		"keyfold/session", "keyfold/engine/checkpoint", "github.com/hack-pad/safejs",
 	},
-	"keyfold/internal/fixture":  {"keyfold/engine/checkpoint", "keyfold/models"},
+	"keyfold/lab": {
+		"keyfold/lab/corpus", "keyfold/engine/...", "keyfold/compress", "keyfold/gpu/ref", "gonum.org/v1/plot/...",
+	},
+	"keyfold/bench":             {"keyfold/engine", "keyfold/engine/checkpoint", "keyfold/gpu/ref"},
+	"keyfold/lab/corpus":        {},
 	"keyfold/internal/chromium": {"github.com/chromedp/..."},
 }
 
@@ -55,6 +61,7 @@ var allowedInTests = map[string][]string{
 	"keyfold/cmd/native": {"keyfold/internal/chromium", "keyfold/session", "github.com/chromedp/..."},
 	"keyfold/gpu":        {"keyfold/internal/chromium", "github.com/chromedp/..."},
 	"keyfold/engine":     {"keyfold/models"},
+	"keyfold/lab":        {"keyfold/models"},
 	"keyfold/session":    {"keyfold/models"},
 }
 

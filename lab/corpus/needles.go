@@ -107,14 +107,14 @@ func (r *recall) recount(filler []sentence) {
 		claims := r.numbered(q.claims)
 		b.WriteString(q.text + claims[0].kind.answerTo(claims, q.all) + "\n")
 	}
-	// A paragraph begins with a token or two of its own, and a few are to spare.
+	// A paragraph begins with up to three tokens of its own: a newline, and a word in pieces.
 	paragraphs := 4 + len(r.claims)/4
 	for _, s := range filler {
 		if s.first {
 			paragraphs++
 		}
 	}
-	r.left = max(r.left, r.size.Tokens-1-r.size.Count(b.String())-2*paragraphs)
+	r.left = max(r.left, r.size.Tokens-1-r.size.Count(b.String())-3*paragraphs)
 }
 
 // scatter puts claims among the sentences of filler at about the given shares

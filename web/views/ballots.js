@@ -2,6 +2,7 @@
 // that falls out.
 
 import { cssVariable, explain, h, reducedMotion, watch } from "../dom.js";
+import { votes } from "../form.js";
 import { count } from "../format.js";
 
 /**
@@ -110,15 +111,15 @@ export function createBallots(root, actions) {
             if (ballots && !atOnce) toggle();
         }
         if (labelled(s.selected, plan, s.ballots, s.form.method)) {
-            const votes = plan?.method === "gvote";
-            fetchButton.disabled = !votes;
+            const voted = votes(plan?.method);
+            fetchButton.disabled = !voted;
             fetchButton.textContent = `Fetch the ballots of layer ${s.selected.layer}, KV head ${s.selected.head}`;
             if (!s.ballots)
-                about.textContent = votes
+                about.textContent = voted
                     ? "Not fetched yet."
-                    : "Only GVote votes. Choose gvote and run, or compress again.";
+                    : "This method does not vote. Choose gvote or votefold and run, or compress again.";
             perHead.textContent =
-                votes && plan
+                voted && plan
                     ? `The budgets that fell out, in slots per KV head, layer by layer: ${Array.from(
                           { length: plan.layers },
                           (_, l) =>

@@ -2,6 +2,7 @@
 // again: a plan while it moves, a text when it is let go.
 
 import { explain, h, watch } from "../dom.js";
+import { votes } from "../form.js";
 import { bytes, duration, percent } from "../format.js";
 
 /**
@@ -36,7 +37,7 @@ export function createControl(root, actions) {
         const plan = s.run?.plan;
         if (!changed(s.form, s.methods, plan, s.run?.prompt, s.run?.stale, s.busy)) return;
         const m = s.methods.find((x) => x.name === s.form.method);
-        const adaptive = s.form.method === "gvote";
+        const adaptive = votes(s.form.method);
         const able = (s.run?.prompt.length ?? 0) > 0 && (m?.takes_budget === true || adaptive);
         range.disabled = !able;
         label.textContent = adaptive ? "Attention to keep (p_nuc)" : "Budget";

@@ -60,6 +60,8 @@ export function createMethod(root, actions) {
         { id: "kv", "data-control": "kv", onchange: () => actions.setForm({ kv: kv.value }) },
         h("option", { value: "f16", text: "f16: 2 bytes" }),
         h("option", { value: "f32", text: "f32: 4 bytes" }),
+        h("option", { value: "q8_0", text: "q8_0: 1.06 bytes" }),
+        h("option", { value: "q4_0", text: "q4_0: 0.56 bytes" }),
     );
 
     const runButton = h("button", {

@@ -10,7 +10,6 @@ import { bytes, count, sentence } from "../format.js";
 export function createModel(root, actions) {
     const name = h("p", { class: "model-name" });
     const facts = h("p", { class: "facts" });
-    const random = h("p", { class: "warning" });
     const bar = h("progress", { "aria-label": "Loading", max: "1" });
     const progressText = h("span", { class: "quiet" });
     const progress = h("p", { class: "progress" }, bar, progressText);
@@ -47,7 +46,7 @@ export function createModel(root, actions) {
         h(
             "div",
             { class: "columns" },
-            h("div", {}, name, facts, random, progress, device, checks),
+            h("div", {}, name, facts, progress, device, checks),
             h(
                 "div",
                 {},
@@ -82,9 +81,6 @@ export function createModel(root, actions) {
             ? `${count(l.model.layers, "layer")}, ${l.model.heads} query heads over ${count(l.model.kv_heads, "KV head")}, ` +
               `head_dim ${l.model.head_dim}, vocabulary ${l.model.vocab.toLocaleString("en")}, context ${l.context.toLocaleString("en")} tokens${l.tokenizer ? `, tokenizer ${l.tokenizer}` : ""}`
             : "The recording below needs none.";
-        random.hidden = !l?.random;
-        random.textContent =
-            "This built-in model has random weights: it exercises every part of the machinery, and the text it writes means nothing. Open a trained model to read something.";
         progress.hidden = !s.loading;
         if (s.loading) {
             const { text, done, total } = s.loading;
@@ -120,7 +116,7 @@ export function createModel(root, actions) {
                 ),
             );
         }
-        builtIn.hidden = !l || l.random;
+        builtIn.hidden = !l || s.fileName === "";
         if (document.activeElement !== select) select.value = s.form.device;
     };
 }

@@ -2,6 +2,7 @@
 // the size of the cache. The page only looks for the word in what was written.
 
 import { explain, h, watch } from "../dom.js";
+import { votes } from "../form.js";
 import { percent, quoted } from "../format.js";
 
 /**
@@ -19,7 +20,7 @@ export function createNeedle(root, actions) {
         note,
         explain(
             "How is this computed?",
-            "The fact is put at four depths of the story. Each text is read once; its cache is forked and compressed to each size, the question is read behind it, and up to 24 tokens are written. Found: your word is among them. The first column is the uncompressed cache: where it says forgotten, the model itself cannot answer, and the others say nothing about compression.",
+            "The fact is put at four depths of the text. Each text is read once; its cache is forked and compressed to each size, the question is read behind it, and up to 24 tokens are written. Found: your word is in their first line. The first column is the uncompressed cache: where it says forgotten, the model itself cannot answer, and the others say nothing about compression.",
         ),
     );
     const changed = watch(),
@@ -32,7 +33,7 @@ export function createNeedle(root, actions) {
                     ? "Choose “Hide a fact” above first."
                     : s.needle
                       ? ""
-                      : `Looks for ${quoted(s.form.answer)} in what is written: one reading per depth, one run per cell.`;
+                      : `Looks for ${quoted(s.form.answer)} in the first line that is written: one reading per depth, one run per cell.`;
         }
         const n = s.needle;
         if (!changed(n)) return;
@@ -40,7 +41,7 @@ export function createNeedle(root, actions) {
             table.replaceChildren();
             return;
         }
-        const adaptive = n.method === "gvote";
+        const adaptive = votes(n.method);
         table.replaceChildren(
             h("caption", { text: `${n.method}, by ${adaptive ? "p_nuc" : "budget (kept / total)"}` }),
             h(

@@ -46,15 +46,15 @@ export function createPrompt(root, actions) {
     const length = h(
         "select",
         { id: "length", onchange: () => actions.hide({ length: length.value }) },
-        h("option", { value: "short", text: "a short story" }),
-        h("option", { value: "long", text: "a long story" }),
+        h("option", { value: "short", text: "a short text" }),
+        h("option", { value: "long", text: "a long text" }),
     );
     const depthText = h("output", { for: "depth", class: "number" });
     const hiding = h(
         "div",
         { class: "fields" },
-        field("Your fact", fact, "One sentence, hidden in a story."),
-        field("The word that shows it was found", answer, "Looked for in what is written, in either case."),
+        field("Your fact", fact, "One sentence, hidden in a text. Change the question below with it."),
+        field("The word that shows it was found", answer, "Looked for in the first line that is written, in either case."),
         h(
             "p",
             { class: "field" },
@@ -75,9 +75,9 @@ export function createPrompt(root, actions) {
         onkeyup: () => selection(),
         onmouseup: () => selection(),
     });
-    const question = h("input", {
-        type: "text",
+    const question = h("textarea", {
         id: "question",
+        rows: "3",
         spellcheck: "false",
         "data-control": "question",
         oninput: () => actions.setForm({ question: question.value }),
@@ -115,7 +115,7 @@ export function createPrompt(root, actions) {
                 question,
                 h("p", {
                     class: "quiet small",
-                    text: "Read behind the compressed prompt, so the method cannot know it. These models continue text: end where the answer should begin.",
+                    text: "Read behind the compressed prompt, so the method cannot know it. Models continue text: end where the answer should begin. The built-in one was taught \u201cQuestion: \u2026?\u201d and \u201cAnswer:\u201d, on two lines.",
                 }),
                 h("p", { class: "fault", role: "alert", "data-fault": "question" }),
                 h("p", {}, pinButton),
@@ -144,7 +144,7 @@ export function createPrompt(root, actions) {
         sync(depth, f.depth);
         depthText.textContent = `${f.depth} % into`;
         sync(length, f.length);
-        length.setAttribute("aria-label", "Length of the story");
+        length.setAttribute("aria-label", "Length of the text");
         sync(prompt, f.prompt);
         sync(question, f.question);
         const inBytes = new TextEncoder().encode(f.prompt).length;

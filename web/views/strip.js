@@ -183,6 +183,7 @@ function takeApart(c, prompt) {
                     h("th", { scope: "col", text: "slot" }),
                     h("th", { scope: "col", text: "word" }),
                     h("th", { scope: "col", text: "weight" }),
+                    ...(c.value_weights ? [h("th", { scope: "col", text: "of its value" })] : []),
                     h("th", { scope: "col", "aria-label": "as a bar" }),
                 ),
             ),
@@ -200,6 +201,7 @@ function takeApart(c, prompt) {
                             text: `${visible(prompt[slot]?.text ?? "")}${slot === c.pivot && c.n > 1 ? "  (pivot)" : ""}`,
                         }),
                         h("td", { class: "number", text: percent(c.weights[i], 1) }),
+                        ...(c.value_weights ? [h("td", { class: "number", text: percent(c.value_weights[i], 1) })] : []),
                         h("td", { class: "bar-cell" }, bar),
                     );
                 }),
@@ -208,7 +210,9 @@ function takeApart(c, prompt) {
         h("p", {
             class: "small quiet",
             text:
-                c.sigma > 0
+                c.rule === "explicit"
+                    ? `The key is the sum of the keys by these weights, the value of the values${c.value_weights ? " by those in their own column" : ""}; attention adds ${c.bias.toFixed(3)} to this row’s logit.`
+                    : c.sigma > 0
                     ? `σ = ${c.sigma.toFixed(3)}, the width of the Gaussian, in the units of a key’s norm; attention adds ${c.bias.toFixed(3)} to this row’s logit.`
                     : "Kept bit for bit as it was.",
         }),

@@ -3,6 +3,7 @@
 
 import { explain, h, roving, watch } from "../dom.js";
 import { quoted, visible } from "../format.js";
+import { isFound } from "../presets.js";
 import { shownToken } from "./token.js";
 
 /**
@@ -121,11 +122,9 @@ function say(s, parted) {
         parted < 0
             ? [`Both caches wrote the same ${r.tokens.length} tokens.`]
             : [`The texts part at token ${parted + 1}.`];
-    const answer = r.answer.trim().toLowerCase();
-    if (answer === "" || !r.fact) return out;
-    const has = (/** @type {string} */ text) => text.toLowerCase().includes(answer);
-    const compressed = has(r.tokens.map((t) => t.text).join("")),
-        full = has(r.tokens.map((t) => t.full_text).join(""));
+    if (r.answer.trim() === "" || !r.fact) return out;
+    const compressed = isFound(r.tokens.map((t) => t.text).join(""), r.answer),
+        full = isFound(r.tokens.map((t) => t.full_text).join(""), r.answer);
     const what = quoted(r.answer.trim());
     if (compressed) out.push(` ${what} was found${full ? " by both" : " by the compressed cache only"}.`);
     else

@@ -1,0 +1,139 @@
+//go:build !js
+
+package main
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What bench counts is what the formulas say; what it measures is consistent.
+func TestBenchReport(t *testing.T) {
+	// Shape 64,96,3,4,2,320 in Q8_0, which has 34 bytes per 32 elements, with F16 rows of head_dim 16.
+	const (
+		decode, slots = 6, 20 // per head after compression of 40
+		layer         = (64+2*32)*64 + 64*64 + 3*96*64
+		parameters    = 320*64 + 3*(layer+2*64) + 64
+		weightBytes   = (3*layer+320*64+64)/32*34 + 4*64*7
+		slotBytes     = 2*16*2 + 12
+	)
+	for _, device := range devices(t) {
+		file := filepath.Join(t.TempDir(), "bench.json")
+		out := mustRun(t, "bench", "-device", device, "-shape", "64,96,3,4,2,320", "-prefill", "8", "-decode", "6", "-context", "0,40",
+			"-fill", "-method", "random", "-budget", "0.5", "-runs", "2", "-json", file)
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r BenchReport
+		if err := json.Unmarshal(data, &r); err != nil {
+			t.Fatal(err)
+		}
+		near := func(what string, got, want float64) {
+			t.Helper()
+			if !(math.Abs(got-want) <= 1e-9*math.Abs(want)) {
+				t.Errorf("%s: %s is %v, want %v", device, what, got, want)
+			}
+		}
+		consistent := func(what string, rate Rate) {
+			t.Helper()
+			if len(rate.Runs) != 2 || rate.Least != min(rate.Runs[0], rate.Runs[1]) || rate.Most != max(rate.Runs[0], rate.Runs[1]) || rate.Least <= 0 {
+				t.Errorf("%s: %s: %+v", device, what, rate)
+			}
+			near(what, rate.Median, (rate.Runs[0]+rate.Runs[1])/2)
+		}
+		if r.Device.Kind != device || r.Weights != "Q8_0" || r.KV != "f16" || r.Method != "random" || r.Params != parameters {
+			t.Errorf("%s: %+v, want %d parameters", device, r, parameters)
+		}
+		p := r.Prefill
+		consistent("prefill", p.Rate)
+		near("prefill's operations", p.GFLOPs, (2*(3*layer*8+320*64)+3*4*64*8*9/2)/8*p.Rate.Median/1e9)
+		near("prefill's share", p.Share, p.GFLOPs/r.Limits.MatMulGFLOPs)
+		if len(r.Contexts) != 2 || r.Contexts[0].Context != 1 || r.Contexts[1].Context != 40 {
+			t.Fatalf("%s: contexts %+v, want 1 and 40 tokens", device, r.Contexts)
+		}
+		c := r.Contexts[1]
+		consistent("decode", c.Rate)
+		if c.Slots != 3*2*slots || c.Ratio != 0.5 || c.Decoded != decode || !c.Filled {
+			t.Errorf("%s: %+v, want %d slots", device, c, 3*2*slots)
+		}
+		mean := slots + float64(decode+1)/2 // the slots that a token sees, on average
+		near("weights", c.WeightBytes, weightBytes)
+		near("cache", c.CacheBytes, 3*2*mean*slotBytes)
+		near("operations", c.Operations, 2*(3*layer+320*64)+3*4*64*mean)
+		near("bandwidth", c.GBs, (c.WeightBytes+c.CacheBytes)*c.Rate.Median/1e9)
+		near("its share", c.CopyShare, c.GBs/r.Limits.CopyGBs)
+		near("speed", c.GFLOPs, c.Operations*c.Rate.Median/1e9)
+		near("its share", c.MatMulShare, c.GFLOPs/r.Limits.MatMulGFLOPs)
+
+		if device == "cpu" {
+			if c.Profile != nil || p.Profile != nil || strings.Contains(out, "kernels") {
+				t.Errorf("the CPU has kernels: %s", out)
+			}
+			continue
+		}
+		for _, profile := range []*BenchProfile{p.Profile, c.Profile} {
+			var dispatches, ms float64
+			for _, k := range profile.Kernels {
+				dispatches += k.Dispatches
+				ms += k.MS
+			}
+			near("dispatches", profile.Dispatches, dispatches)
+			near("kernels' time", profile.KernelsMS, ms)
+			if profile.Dispatches < 3*3 || ms <= 0 || ms > profile.MS*1.1 || profile.How == "" {
+				t.Errorf("profile %+v", profile)
+			}
+		}
+		chosen := slices.IndexFunc(c.Profile.Kernels, func(k BenchKernel) bool { return k.Kernel == "choose" })
+		if chosen < 0 || c.Profile.Kernels[chosen].Dispatches != 1 {
+			t.Errorf("profile %+v of a token, want one choice", c.Profile)
+		}
+		if !strings.Contains(out, "all dispatches") {
+			t.Errorf("printed %s", out)
+		}
+	}
+}
+
+func TestRate(t *testing.T) {
+	for _, tc := range []struct {
+		runs                []float64
+		median, least, most float64
+	}{
+		{[]float64{3}, 3, 3, 3},
+		{[]float64{9, 1}, 5, 1, 9},
+		{[]float64{5, 1, 9, 2, 7}, 5, 1, 9},
+	} {
+		r := newRate(tc.runs)
+		if r.Median != tc.median || r.Least != tc.least || r.Most != tc.most {
+			t.Errorf("%v: %+v", tc.runs, r)
+		}
+	}
+}
+
+// -save keeps the model, for other programs: the same bytes for the same flags.
+func TestBenchSaves(t *testing.T) {
+	folder := t.TempDir()
+	var files []string
+	for i, seed := range []string{"1", "1", "2"} {
+		path := filepath.Join(folder, string(rune('a'+i)))
+		if out := mustRun(t, "bench", "-shape", "64,96,1,2,2,300", "-type", "q4_0", "-seed", seed, "-runs", "0", "-save", path); out != "" {
+			t.Errorf("printed %q", out)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, string(data))
+	}
+	if files[0] != files[1] || files[0] == files[2] {
+		t.Error("the file depends on something else than its shape, type and seed")
+	}
+	if out := mustRun(t, "inspect", filepath.Join(folder, "a")); !strings.Contains(out, "vocab_size       300") {
+		t.Errorf("inspect says %s", out)
+	}
+}

@@ -1,0 +1,3 @@
+package compress
+
+var rereaders []*entry // see registry_native.go

@@ -1,0 +1,358 @@
+package cpu
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+
+	"keyfold/gpu/ref"
+)
+
+var (
+	weightTypes = []ref.WeightType{ref.F32, ref.F16, ref.Q8_0, ref.Q4_0, ref.Q8M}
+	nan         = float32(math.NaN())
+)
+
+func normals(r *rand.Rand, n int, scale float64) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(scale * r.NormFloat64())
+	}
+	return x
+}
+
+// poisoned returns an output that nobody has written.
+func poisoned(n int) []float32 { return slices.Repeat([]float32{nan}, n) }
+
+// matrix returns random weights: quants of all bits, and scales of which some
+// are subnormal halves.
+func matrix(r *rand.Rand, t ref.WeightType, rows, cols int) *ref.Weights {
+	w := &ref.Weights{Type: t, Rows: rows, Cols: cols}
+	quants := t.QuantWords(rows, cols)
+	w.Words = make([]uint32, quants+t.ScaleWords(rows, cols))
+	half := func(i int) uint32 {
+		scale := 0.01
+		if i%3 == 0 {
+			scale = 1e-5
+		}
+		return ref.ToHalf(float32(scale * r.NormFloat64()))
+	}
+	for i := range w.Words {
+		switch {
+		case t == ref.F32:
+			w.Words[i] = math.Float32bits(float32(r.NormFloat64()))
+		case t == ref.F16 || i >= quants:
+			w.Words[i] = half(i) | half(i+1)<<16
+		default:
+			w.Words[i] = r.Uint32()
+		}
+	}
+	return w
+}
+
+// checkBits complains unless got and want are the same bits.
+func checkBits(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d elements, want %d", what, len(got), len(want))
+	}
+	for i := range want {
+		if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
+			t.Errorf("%s: element %d is %g, want exactly %g", what, i, got[i], want[i])
+			return
+		}
+	}
+}
+
+// checkClose complains where an element differs by more than the bound.
+func checkClose(t *testing.T, what string, got, want []float32, bound func(i int) float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d elements, want %d", what, len(got), len(want))
+	}
+	for i := range want {
+		if d := math.Abs(float64(got[i]) - float64(want[i])); !(d <= bound(i)) {
+			t.Errorf("%s: element %d is %g, want %g give or take %g", what, i, got[i], want[i], bound(i))
+			return
+		}
+	}
+}
+
+// The lanes and their order, on numbers whose sum depends on it: 2^24 + 1 is
+// 2^24 in float32, and 1 + 1 is not lost.
+func TestMatVecAddsInLanes(t *testing.T) {
+	const big = 1 << 24
+	for _, tc := range []struct {
+		why  string
+		x    []float32
+		want float32
+	}{
+		{"a lane in the order of i", []float32{big, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, -big}, 0},
+		{"lanes 0 and 1 before 2 and 3", []float32{big, 1, 1, 1}, big + 2},
+		{"lanes 0 to 3 before 4 to 7", []float32{big, 0, 0, 0, 0, 1, 0, 1}, big + 2},
+		{"the tail is of lanes 0, 1, ...", []float32{0, big, 0, 0, 0, 0, 0, 0, 1, -big}, 1},
+	} {
+		w := slices.Repeat([]float32{1}, 5*len(tc.x))
+		for name, f := range map[string]func(y, w, x []float32, stride int){"matvecGo": matvecGo, "matvec": matvec} {
+			y := poisoned(5)
+			f(y, w, tc.x, len(tc.x))
+			checkBits(t, name+": "+tc.why, y, slices.Repeat([]float32{tc.want}, 5))
+		}
+	}
+}
+
+// The machine's own matvec is the plain one, bit for bit: around four rows at a
+// time and eight columns, with rows that are not neighbours, and without a
+// look at what lies between and behind them.
+func TestMatVecOfThisMachine(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 0))
+	for _, rows := range []int{0, 1, 3, 4, 5, 8, 11} {
+		for _, cols := range []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 64, 172, 288} {
+			for _, gap := range []int{0, 3} {
+				stride := cols + gap
+				w := normals(r, rows*stride+8, 1)
+				for i := range w {
+					if i >= rows*stride || i%stride >= cols {
+						w[i] = nan
+					}
+				}
+				x, got, want := normals(r, cols, 1), poisoned(rows+1), poisoned(rows+1)
+				matvec(got[:rows], w, x, stride)
+				matvecGo(want[:rows], w, x, stride)
+				checkBits(t, fmt.Sprintf("%dx%d, stride %d", rows, cols, stride), got, want)
+			}
+		}
+	}
+}
+
+func TestUnpack(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 0))
+	for _, wt := range weightTypes {
+		w := matrix(r, wt, 7, 96)
+		want := make([]float32, 7*96)
+		for row := range 7 {
+			w.Row(want[row*96:(row+1)*96], row)
+		}
+		checkBits(t, wt.String(), unpackRows(poisoned(7*96), w, 0, 7), want)
+		wide := Widen(w)
+		checkBits(t, wt.String()+" widened", floats(wide.Words), want)
+		if wide.Type != ref.F32 || wide.Rows != 7 || wide.Cols != 96 {
+			t.Errorf("%v widened is (%d, %d) of %v", wt, wide.Rows, wide.Cols, wide.Type)
+		}
+		checkBits(t, wt.String()+" from row 3", unpackRows(poisoned(3*96), w, 3, 3), want[3*96:6*96])
+	}
+	for _, ct := range ref.CacheTypes {
+		rows := ref.NewRows(ct, 96, 3)
+		rows.Put(1, normals(r, 96, 1))
+		got, want := poisoned(96), make([]float32, 96)
+		unpackSlot(got, &rows, 1)
+		rows.Get(want, 1)
+		checkBits(t, "cache "+ct.String(), got, want)
+	}
+}
+
+// Every half there is.
+func TestUnpackHalves(t *testing.T) {
+	got := make([]float32, 2)
+	for h := range uint32(1 << 16) {
+		unpackHalves(got, []uint32{h | (h^0x5555)<<16})
+		checkBits(t, fmt.Sprintf("halves %#04x and %#04x", h, h^0x5555), got, []float32{ref.Half(h), ref.Half(h ^ 0x5555)})
+	}
+}
+
+func TestExp(t *testing.T) {
+	var s, want []float32
+	for x := -110.0; x < 88.7; x += 0.0037 {
+		s, want = append(s, float32(x)+3), append(want, float32(math.Exp(float64(float32(x)+3-3))))
+	}
+	inf := float32(math.Inf(1))
+	s, want = append(s, inf, -inf, nan, 3), append(want, inf, 0, nan, 1)
+	finite := len(s) - 4
+	exp(s, 3)
+	checkClose(t, "exp", s[:finite], want[:finite], func(i int) float64 { return 2e-7*float64(want[i]) + 1e-45 })
+	if s[finite] != inf || s[finite+1] != 0 || s[finite+2] == s[finite+2] || s[finite+3] != 1 {
+		t.Errorf("exp of infinity, -infinity, NaN and 0 is %v, want %v", s[finite:], want[finite:])
+	}
+	if got := exp([]float32{2, 2, 1}, 2); math.Abs(got-2.36787944) > 1e-7 {
+		t.Errorf("the sum is %g, want 2 + 1/e", got)
+	}
+}
+
+func TestMatMul(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 0))
+	for _, wt := range weightTypes {
+		for _, tc := range []struct {
+			rows, cols, n, xRow0, yCols, col0 int
+			add                               bool
+			why                               string
+		}{
+			{1, 32, 1, 0, 1, 0, false, "smallest"},
+			{5, 64, 1, 3, 9, 4, false, "one token, rows not a multiple of 4, offsets"},
+			{31, 288, 1, 0, 31, 0, true, "one token, added"},
+			{65, 96, 19, 2, 70, 5, true, "several tiles, offsets, added"},
+			{6, 8192, 2, 0, 6, 0, false, "rows longer than a panel"},
+			{301, 256, 7, 0, 301, 0, false, "work for several threads"},
+		} {
+			w, x := matrix(r, wt, tc.rows, tc.cols), normals(r, (tc.xRow0+tc.n)*tc.cols, 1)
+			y := poisoned(tc.n * tc.yCols)
+			if tc.add {
+				y = normals(r, len(y), 1)
+			}
+			got, want := slices.Clone(y), slices.Clone(y)
+			MatMul(w, x, got, tc.n, tc.xRow0, tc.yCols, tc.col0, tc.add)
+			ref.MatMul(w, x, want, tc.n, tc.xRow0, tc.yCols, tc.col0, tc.add)
+			// A lane rounds cols/8 sums, each at most Σ|w x|, by 2^-24 at most. Rounding
+			// errors have both signs, so that far less remains than the product of these.
+			// Elements outside of the columns stay as they are.
+			bounds, row := make([]float64, len(y)), make([]float32, tc.cols)
+			for r := range tc.rows {
+				w.Row(row, r)
+				for t := range tc.n {
+					at := t*tc.yCols + tc.col0 + r
+					size := 0.0
+					if tc.add {
+						size = math.Abs(float64(y[at]))
+					}
+					for c, v := range row {
+						size += math.Abs(float64(v * x[(tc.xRow0+t)*tc.cols+c]))
+					}
+					bounds[at] = 2e-7 * size
+				}
+			}
+			for i, bound := range bounds {
+				if bound == 0 && got[i] != got[i] && want[i] != want[i] {
+					got[i], want[i] = 0, 0
+				}
+			}
+			checkClose(t, fmt.Sprintf("%v: %s", wt, tc.why), got, want, func(i int) float64 { return bounds[i] })
+		}
+	}
+}
+
+// However the work is cut, the bits are the same: tokens one by one or together,
+// on one thread or on three.
+func TestResultsDoNotDependOnTheCut(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 0))
+	w, x := matrix(r, ref.Q8_0, 302, 256), normals(r, 9*256, 1)
+	c := randomCache(r, ref.CacheF16, 48, []int{70, 90, 40, 65, 80}, 9)
+	q := normals(r, 9*5*2*48, 1)
+	run := func(threads, atOnce int) (y, out []float32) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
+		y, out = poisoned(9*302), poisoned(9*5*2*48)
+		for t := 0; t < 9; t += atOnce {
+			MatMul(w, x, y[t*302:], atOnce, t, 302, 0, false)
+			Attention(c.k, c.v, c.slots, c.heads, q[t*480:], out[t*480:], make([]float32, atOnce*10), atOnce, 480, 10, t, 0.2)
+		}
+		return y, out
+	}
+	wantY, wantOut := run(1, 9)
+	for _, threads := range []int{1, 3} {
+		for _, atOnce := range []int{1, 3, 9} {
+			y, out := run(threads, atOnce)
+			checkBits(t, fmt.Sprintf("MatMul on %d threads, %d tokens at once", threads, atOnce), y, wantY)
+			checkBits(t, fmt.Sprintf("Attention on %d threads, %d tokens at once", threads, atOnce), out, wantOut)
+		}
+	}
+}
+
+// cache is one layer's, whose heads have different lengths, gaps between them
+// and biases.
+type cache struct {
+	k, v  ref.Rows
+	slots []ref.Slot
+	heads []ref.Head
+}
+
+// randomCache holds more rows than lens says behind each head: those of new tokens.
+func randomCache(r *rand.Rand, t ref.CacheType, headDim int, lens []int, more int) cache {
+	var c cache
+	total := 0
+	for _, n := range lens {
+		c.heads = append(c.heads, ref.Head{Offset: total + 2, Len: n})
+		total += 2 + n + more
+	}
+	c.k, c.v = ref.NewRows(t, headDim, total), ref.NewRows(t, headDim, total)
+	for range total {
+		c.slots = append(c.slots, ref.Slot{N: 1, Bias: float32(r.Float64())})
+	}
+	for i := range total {
+		c.k.Put(i, normals(r, headDim, 1))
+		c.v.Put(i, normals(r, headDim, 1))
+	}
+	return c
+}
+
+func TestAttention(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 0))
+	for _, ct := range ref.CacheTypes {
+		for _, tc := range []struct {
+			headDim       int
+			lens          []int
+			group, before int
+			n             int
+			scale         float32
+			why           string
+		}{
+			{32, []int{0}, 1, 0, 1, 0.2, "one slot"},
+			{64, []int{3, 0, 17}, 2, 2, 5, 0.125, "groups, ragged, appended before"},
+			{96, []int{130}, 8, 0, 4, 0.1, "one KV head"},
+			{32, []int{65, 64}, 1, 0, 64, 6, "a few slots take it all, the others are far below"},
+			{128, []int{1000, 700, 10}, 1, 0, 3, 0.1, "work for several threads"},
+			{32, []int{40, 30}, 1, -6, 6, 0.2, "the tables have the tokens already"},
+			{12, []int{9, 5}, 1, 1, 3, 0.3, "a head_dim that is no multiple of 8"},
+			{2, []int{9}, 2, 0, 3, 0.5, "a head_dim below 4"},
+		} {
+			if ct.Check(tc.headDim) != nil {
+				continue
+			}
+			c := randomCache(r, ct, tc.headDim, tc.lens, max(0, tc.before)+tc.n)
+			nHeads := tc.group * len(tc.lens)
+			stride := nHeads*tc.headDim + 3
+			q := normals(r, tc.n*stride, 1)
+			what := fmt.Sprintf("%v: %s", ct, tc.why)
+
+			// A score rounds head_dim/8 products of size 1, so that with scale 0.2 it is
+			// off by some 1e-7, and a weight by as much of itself.
+			bound := func(int) float64 { return 2e-6 * float64(1+tc.scale*20) }
+			out, lse := poisoned(tc.n*nHeads*tc.headDim), poisoned(tc.n*nHeads)
+			wantOut, wantLSE := slices.Clone(out), slices.Clone(lse)
+			Attention(c.k, c.v, c.slots, c.heads, q, out, lse, tc.n, stride, nHeads, tc.before, tc.scale)
+			ref.Attention(c.k, c.v, c.slots, c.heads, q, wantOut, wantLSE, tc.n, stride, nHeads, tc.before, tc.scale)
+			checkClose(t, what, out, wantOut, bound)
+			checkClose(t, what+", lse", lse, wantLSE, bound)
+
+			// Mass is added to what is there, the most is kept.
+			row := slices.Max(tc.lens) + max(0, tc.before) + tc.n + 1
+			was := normals(r, len(tc.lens)*row, 0.1)
+			for _, from := range []int{0, tc.n / 2, tc.n + 3} {
+				got, want := slices.Clone(was), slices.Clone(was)
+				AttnMass(c.k, c.slots, c.heads, q, wantLSE, got, tc.n, stride, nHeads, tc.before, tc.scale, from, row)
+				ref.AttnMass(c.k, c.slots, c.heads, q, wantLSE, want, tc.n, stride, nHeads, tc.before, tc.scale, from, row)
+				checkClose(t, fmt.Sprintf("%s, mass from token %d", what, from), got, want, func(int) float64 {
+					return float64(tc.n) * bound(0)
+				})
+			}
+			got, want := slices.Clone(was), slices.Clone(was)
+			AttnMax(c.k, c.slots, c.heads, q, wantLSE, got, tc.n, stride, nHeads, tc.before, tc.scale, row)
+			ref.AttnMax(c.k, c.slots, c.heads, q, wantLSE, want, tc.n, stride, nHeads, tc.before, tc.scale, row)
+			checkClose(t, what+", most", got, want, bound)
+		}
+	}
+}
+
+// A key that is no number makes the outputs of all that see it no numbers.
+func TestAttentionShowsNaN(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 0))
+	c := randomCache(r, ref.CacheF32, 8, []int{20}, 2)
+	c.k.Put(c.heads[0].Offset+20, poisoned(8)) // of the first of two new tokens
+	out, lse := make([]float32, 2*8), make([]float32, 2)
+	Attention(c.k, c.v, c.slots, c.heads, normals(r, 16, 1), out, lse, 2, 8, 1, 0, 0.3)
+	for i, v := range append(out, lse...) {
+		if v == v {
+			t.Errorf("element %d is %g, want NaN", i, v)
+		}
+	}
+}

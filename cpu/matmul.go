@@ -1,0 +1,35 @@
+package cpu
+
+import "keyfold/gpu/ref"
+
+// panel is the number of weights that are unpacked at a time, and then multiplied
+// with all tokens: they stay in the nearest 16 KB of cache meanwhile.
+const panel = 4096
+
+// MatMul computes what [ref.MatMul] specifies.
+func MatMul(w *ref.Weights, x, y []float32, n, xRow0, yCols, col0 int, add bool) {
+	parallel(w.Rows, 4, n*w.Rows*w.Cols, func(from, to int) {
+		atOnce := min(max(4, panel/w.Cols&^3), to-from)
+		var buffer []float32
+		if w.Type != ref.F32 {
+			buffer = make([]float32, atOnce*w.Cols)
+		}
+		sums := make([]float32, atOnce)
+		for ; from < to; from += atOnce {
+			rows := min(atOnce, to-from)
+			weights := unpackRows(buffer, w, from, rows)
+			for t := range n {
+				in := x[(xRow0+t)*w.Cols : (xRow0+t+1)*w.Cols]
+				out := y[t*yCols+col0+from : t*yCols+col0+from+rows]
+				if !add {
+					matvec(out, weights, in, w.Cols)
+					continue
+				}
+				matvec(sums[:rows], weights, in, w.Cols)
+				for i, sum := range sums[:rows] {
+					out[i] += sum
+				}
+			}
+		}
+	})
+}

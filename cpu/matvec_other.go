@@ -1,0 +1,5 @@
+//go:build !amd64
+
+package cpu
+
+func matvec(y, w, x []float32, stride int) { matvecGo(y, w, x, stride) }

@@ -1,0 +1,178 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"keyfold/compress"
+)
+
+// Future tells the prompt which tokens follow it, so that methods which want to
+// know the future can be asked: it adds up the attention that these tokens pay
+// to the prompt's slots. The tokens are read behind a copy of the cache, which
+// must be the full one. Called again, it adds another text that could follow,
+// such as the next question about the same context.
+func (p *Prompt) Future(ctx Context, tokens []int) error {
+	if len(tokens) == 0 {
+		return errors.New("engine: no token follows the prompt, so nothing attends to it")
+	}
+	paid, err := p.attention(ctx, [][]int{tokens}, false)
+	if err != nil {
+		return err
+	}
+	if p.future == nil {
+		p.future = paid
+		return nil
+	}
+	for h := range paid {
+		for slot, x := range paid[h] {
+			p.future[h][slot] += x
+		}
+	}
+	return nil
+}
+
+// A text is read again in pieces of at most rereadPiece tokens, and of what the
+// context leaves behind the prompt and a lead-in: an instruction and, but for
+// the first piece, the rereadOverlap tokens before the piece. Without a
+// tokenizer there is no lead-in.
+//
+// Source: the sizes are those of NVIDIA's kvpress.
+const (
+	rereadPiece   = 2048
+	rereadOverlap = 8
+
+	rereadFirst = "\n\nThe whole text once more, word for word:\n"
+	rereadRest  = "\n\nThe text once more, word for word, from here on:\n"
+)
+
+// readAgain reads the prompt's tokens behind itself and keeps the most
+// attention that one query pays to each slot.
+func (p *Prompt) readAgain(ctx Context, tokens []int) (err error) {
+	var first, rest []int // lead-ins
+	if tok := p.e.Tokenizer; tok != nil {
+		if first, err = tok.Encode(rereadFirst, false); err != nil {
+			return err
+		}
+		if rest, err = tok.Encode(rereadRest, false); err != nil {
+			return err
+		}
+	}
+	var texts [][]int
+	for from := 0; from < len(tokens); {
+		text := append([]int{}, first...)
+		if from > 0 {
+			text = append([]int{}, rest...)
+			if p.e.Tokenizer != nil {
+				text = append(text, tokens[max(0, from-rereadOverlap):from]...)
+			}
+		}
+		n := min(rereadPiece, len(tokens)-from, p.e.Config.SeqLen-len(tokens)-len(text))
+		if n < 1 {
+			return fmt.Errorf("engine: a prompt of %d tokens and a lead-in of %d leave no room in the context of %d to read it again",
+				len(tokens), len(text), p.e.Config.SeqLen)
+		}
+		texts = append(texts, append(text, tokens[from:from+n]...))
+		from += n
+	}
+	p.reread, err = p.attention(ctx, texts, true)
+	return err
+}
+
+// attention returns the attention that texts, each read behind a copy of the
+// cache of its own, pay to the prompt's slots: their sum, or the most that one
+// query pays. (n_layers * n_kv_heads)(tokens), over a group's query heads the
+// mean, or the most.
+func (p *Prompt) attention(ctx Context, texts [][]int, most bool) ([][]float32, error) {
+	longest := 0
+	for _, text := range texts {
+		longest = max(longest, len(text))
+	}
+	t, err := p.e.r.newTrace(compress.Needs{Mass: true}, p.tokens+longest)
+	if err != nil {
+		return nil, err
+	}
+	defer p.e.r.freeTrace(t)
+	t.most = most
+	for _, text := range texts {
+		if err := p.readBehind(ctx, text, t); err != nil {
+			return nil, err
+		}
+	}
+	paid, err := p.e.r.readMass(t)
+	if err != nil {
+		return nil, err
+	}
+	for h := range paid {
+		paid[h] = paid[h][:p.tokens]
+	}
+	return paid, nil
+}
+
+// readBehind feeds a text to a copy of the cache.
+func (p *Prompt) readBehind(ctx Context, text []int, t *trace) error {
+	c, err := p.Cache.Fork()
+	if err != nil {
+		return err
+	}
+	defer c.Free()
+	for len(text) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n := min(DefaultChunk, p.e.r.tokensAtOnce(c.next+len(text)), len(text))
+		if _, err := feed(c, &step{tokens: words(text[:n]), trace: t}); err != nil {
+			return err
+		}
+		text = text[n:]
+	}
+	return nil
+}
+
+// attended adds to the signals what needs asks for about the attention that is
+// paid at the end of the prompt, will probably be paid, or was paid behind it.
+func (p *Prompt) attended(needs compress.Needs, s *compress.Signals) error {
+	var collected compress.Needs
+	if p.trace != nil {
+		collected = p.trace.needs
+	}
+	switch {
+	case needs.LastQueries > collected.LastQueries:
+		return fmt.Errorf("engine: the prompt was read with the queries of its last %d tokens kept, want %d",
+			collected.LastQueries, needs.LastQueries)
+	case needs.Expected != nil && (collected.Expected == nil || collected.Expected.NSkip != needs.Expected.NSkip):
+		return fmt.Errorf("engine: the prompt was read without the statistics of its queries behind the first %d tokens",
+			needs.Expected.NSkip)
+	case needs.Reread && p.reread == nil:
+		return errors.New("engine: the prompt was not read a second time")
+	case needs.Future && p.future == nil:
+		return errors.New("engine: the tokens that follow the prompt are not known")
+	}
+	if needs.LastQueries > 0 {
+		s.Window = func(w int) ([][]float32, error) {
+			if most := p.trace.lastQueries(); w < 1 || w > most {
+				return nil, fmt.Errorf("engine: attention of the last %d queries, want 1 to %d", w, most)
+			}
+			return p.e.r.window(p.Cache, p.trace, w)
+		}
+	}
+	for h := range s.Heads {
+		if needs.Reread {
+			s.Heads[h].Reread = p.reread[h]
+		}
+		if needs.Future {
+			s.Heads[h].Future = p.future[h]
+		}
+	}
+	if needs.Expected == nil || p.Cache.next <= needs.Expected.NSkip { // then there are no statistics
+		return nil
+	}
+	logits, norms, err := p.e.r.expected(p.Cache, p.trace, *needs.Expected)
+	if err != nil {
+		return err
+	}
+	for h := range s.Heads {
+		s.Heads[h].Expected, s.Heads[h].ValueNorm = logits[h], norms[h]
+	}
+	return nil
+}

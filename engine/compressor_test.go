@@ -1,0 +1,269 @@
+//go:build !js
+
+package engine
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"keyfold/compress"
+	"keyfold/engine/checkpoint"
+	"keyfold/gpu/ref"
+)
+
+func compressorOf(t testing.TB, p *Prompt, m compress.Method, every int) *Compressor {
+	t.Helper()
+	c, err := p.Compressor(m, every)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.Compress(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// decodeGiven feeds tokens one by one, as Generate does. Before each compression
+// it calls before.
+func decodeGiven(t testing.TB, c *Compressor, tokens []int, before func()) {
+	t.Helper()
+	for _, id := range tokens {
+		if _, err := feed(c.p.Cache, &step{tokens: words([]int{id}), trace: c.trace(), logits: lastRow}); err != nil {
+			t.Fatal(err)
+		}
+		if c.fed+1 == c.every {
+			before()
+		}
+		if err := c.took(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Where nothing is lost on the way, what is measured after two rounds of decoding
+// is what one reading of the whole text measures.
+func TestSignalsGoOnWhileDecoding(t *testing.T) {
+	const every, prompt = 20, 60
+	text := someTokens(prompt + 3*every)
+	eachDevice(t, func(t *testing.T, kind DeviceKind) {
+		e := openFixture(t, kind, checkpoint.F16)
+		for name, m := range map[string]compress.Method{
+			"mass":         newMethod(t, "h2o", 1),
+			"mass of last": newMethod(t, "kvmerger", 0, "eps", "2", "mass", "last:15"),
+			"votes":        newMethod(t, "gvote", 0, "p_nuc", "1"),
+			"expected":     newMethod(t, "expected", 1),
+		} {
+			t.Run(name, func(t *testing.T) {
+				p := prefill(t, e, text[:prompt], ref.CacheF32, m.Needs())
+				c := compressorOf(t, p, m, every)
+				rounds := 0
+				decodeGiven(t, c, text[prompt:], func() {
+					rounds++
+					whole := prefill(t, e, text[:prompt+rounds*every], ref.CacheF32, m.Needs())
+					want, wantBallots, err := whole.Signals(m.Needs())
+					if err != nil {
+						t.Fatal(err)
+					}
+					got, ballots, err := p.Signals(m.Needs())
+					if err != nil {
+						t.Fatal(err)
+					}
+					for h := range want.Heads {
+						x, y := want.Heads[h], got.Heads[h]
+						if d, at := worst(y.Mass, x.Mass); d > 1e-4 || len(y.Mass) != len(x.Mass) {
+							t.Fatalf("round %d head %d: mass differs by %g at slot %d", rounds, h, d, at)
+						}
+						if d, at := worst(y.ValueNorm, x.ValueNorm); d > 1e-4 {
+							t.Fatalf("round %d head %d: length of values differs by %g at slot %d", rounds, h, d, at)
+						}
+						for a := range x.Expected {
+							if d, at := worst(y.Expected[a], x.Expected[a]); d > 1e-3 {
+								t.Fatalf("round %d head %d: expected attention differs by %g at slot %d", rounds, h, d, at)
+							}
+						}
+					}
+					if wantBallots == nil {
+						return
+					}
+					for what, pair := range map[string][2][]float32{
+						"mu": {ballots.Mu, wantBallots.Mu}, "sd": {ballots.SD, wantBallots.SD},
+						"last queries": {ballots.LastQueries, wantBallots.LastQueries},
+					} {
+						if d, at := worst(pair[0], pair[1]); d > 1e-3 || len(pair[0]) != len(pair[1]) {
+							t.Fatalf("round %d: %s differs by %g at %d", rounds, what, d, at)
+						}
+					}
+				})
+				if rounds != 3 || c.Times() != 4 {
+					t.Fatalf("%d rounds, compressed %d times, want 3 and 4", rounds, c.Times())
+				}
+			})
+		}
+	})
+}
+
+// The window's queries are those of the last tokens, whatever happened to the cache.
+func TestWindowWhileDecoding(t *testing.T) {
+	const every, prompt = 64, 70
+	text := someTokens(prompt + 2*every)
+	e := openFixture(t, CPU, checkpoint.F16)
+	m := newMethod(t, "snapkv", 1)
+	p := prefill(t, e, text[:prompt], ref.CacheF32, m.Needs())
+	rounds := 0
+	decodeGiven(t, compressorOf(t, p, m, every), text[prompt:], func() {
+		rounds++
+		whole := prefill(t, e, text[:prompt+rounds*every], ref.CacheF32, m.Needs())
+		for _, w := range []int{1, 64} {
+			var rows [2][][]float32
+			for i, q := range []*Prompt{p, whole} {
+				signals, _, err := q.Signals(m.Needs())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if rows[i], err = signals.Window(w); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for h := range rows[0] {
+				if d, at := worst(rows[0][h], rows[1][h]); d > 1e-4 {
+					t.Fatalf("round %d, window %d, head %d: attention differs by %g at slot %d", rounds, w, h, d, at)
+				}
+			}
+		}
+	})
+}
+
+// A method that folds and drops nothing loses neither tokens nor attention: n of
+// a head's slots sums to the tokens of the text, and so does what they received,
+// one for each query.
+func TestFoldingKeepsCount(t *testing.T) {
+	eachDevice(t, func(t *testing.T, kind DeviceKind) {
+		e := openFixture(t, kind, checkpoint.F16)
+		const every, prompt = 15, 80
+		text := someTokens(prompt + 3*every)
+		m := newMethod(t, "kvmerger", 0.6)
+		p := prefill(t, e, text[:prompt], ref.CacheF16, m.Needs())
+		merged := 0
+		c := compressorOf(t, p, m, every)
+		decodeGiven(t, c, text[prompt:], func() {
+			signals, _, err := p.Signals(m.Needs())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for h, head := range signals.Heads {
+				n, mass := 0, 0.0
+				for slot := range head.N {
+					n += head.N[slot]
+					mass += float64(head.Mass[slot])
+					if head.N[slot] > 1 && head.Bias[slot] != float32(math.Log(float64(head.N[slot]))) {
+						t.Errorf("head %d slot %d stands for %d tokens with bias %g", h, slot, head.N[slot], head.Bias[slot])
+					}
+				}
+				if n != p.Cache.Next() || math.Abs(mass-float64(n)) > 0.01 {
+					t.Fatalf("head %d of a text of %d tokens stands for %d, and received %g", h, p.Cache.Next(), n, mass)
+				}
+				merged += n - head.Slots()
+			}
+		})
+		if merged < 100 {
+			t.Errorf("only %d slots were merged away", merged)
+		}
+	})
+}
+
+func TestReceivedAttentionOfRows(t *testing.T) {
+	s := &compress.Signals{Heads: []compress.Head{{Mass: []float32{1, 2, 4, 8, 16}}}}
+	plan := &compress.Plan{Heads: [][]compress.Row{{{Pivot: 1, Slots: []int{0, 1}}, {Pivot: 3, Slots: []int{3}}, {Pivot: 4, Slots: []int{4}}}}}
+	got := received(plan, s, compress.Needs{Mass: true})
+	if want := []float32{3, 8, 16}; !slices.Equal(got[0], want) {
+		t.Errorf("rows received %v, want %v", got[0], want)
+	}
+	if received(plan, s, compress.Needs{Mass: true, MassLast: 8}) != nil {
+		t.Error("attention of the last queries was carried on")
+	}
+}
+
+// The bytes of every token are those of the cache it was chosen from, positions
+// and pins hold, and the shadow stays the full cache.
+func TestGenerateCompressingAgain(t *testing.T) {
+	eachDevice(t, func(t *testing.T, kind DeviceKind) {
+		e := openFixture(t, kind, checkpoint.F16)
+		e.Tokenizer = nil // so that no token ends the text
+		const n, every = 35, 10
+		tokens := someTokens(100)
+		m := newMethod(t, "window", 0.5)
+		p := prefill(t, e, tokens, ref.CacheF32, m.Needs())
+		if err := p.Pin(20, 23); err != nil {
+			t.Fatal(err)
+		}
+		shadow := e.NewShadow(fork(t, p.Cache), p.Logits, tokens, true)
+		t.Cleanup(func() {
+			if shadow.free != nil {
+				shadow.free.Free()
+			}
+		})
+		c := compressorOf(t, p, m, every)
+		slots := 50 // of each head: half of 100, then 1 more per token and half of that after every 10
+		var ids []int
+		var full [][]float32
+		err := c.Generate(context.Background(), tokens, n, Sampler{RepeatPenalty: 1, TopP: 1}, shadow, func(tok Token) error {
+			if want := slots * len(p.Cache.layers) * e.Config.NKVHeads * p.Cache.RowBytes(); tok.KVBytes != want {
+				t.Errorf("token %d: %d bytes in use, want %d", len(ids), tok.KVBytes, want)
+			}
+			ids, full = append(ids, tok.ID), append(full, slices.Clone(tok.FullLogits))
+			if slots++; len(ids)%every == 0 {
+				slots /= 2
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Times() != 1+(n-1)/every || p.Cache.Next() != 100+n-1 {
+			t.Errorf("compressed %d times, at position %d", c.Times(), p.Cache.Next())
+		}
+		for l := range p.Cache.layers {
+			for h := range e.Config.NKVHeads {
+				pinned := 0
+				for _, slot := range p.Cache.headSlots(l, h) {
+					if slot.Pos >= 20 && slot.Pos < 23 {
+						pinned++
+					}
+				}
+				if pinned != 3 {
+					t.Errorf("layer %d head %d has %d of 3 pinned slots left", l, h, pinned)
+				}
+			}
+		}
+		want := e.allLogits(t, slices.Concat(tokens, ids), DefaultChunk, nil, 0)
+		for i := range full {
+			if d, _ := worst(full[i], want[(99+i)*e.Config.VocabSize:][:e.Config.VocabSize]); d > 1e-2 {
+				t.Fatalf("token %d: the full cache's logits are off by %g", i, d)
+			}
+		}
+	})
+}
+
+func TestWhatCannotBeRepeated(t *testing.T) {
+	for _, tc := range []struct {
+		m    compress.Method
+		n    int
+		want string // "" if it can
+	}{
+		{newMethod(t, "kvzip", 0.5), 100, "reads the text again"},
+		{newMethod(t, "oracle", 0.5), 100, "the tokens that follow"},
+		{newMethod(t, "snapkv", 0.5), 63, "at least 64 lie between"},
+		{newMethod(t, "snapkv", 0.5), 64, ""},
+		{newMethod(t, "kvmerger", 0, "mass", "last:9"), 8, "at least 9 lie between"},
+		{newMethod(t, "kvmerger", 0, "mass", "last:9"), 9, ""},
+		{newMethod(t, "gvote", 0), 1, ""},
+	} {
+		err := CanRepeat(tc.m, tc.n)
+		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+			t.Errorf("%s every %d: %v, want %q", tc.m.Name(), tc.n, err, tc.want)
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"keyfold/compress"
+	"keyfold/engine/checkpoint"
+	"keyfold/gpu"
+	"keyfold/gpu/ref"
+)
+
+// queriesAhead turns what a prefill collected about the queries of one layer
+// into the mean and the covariance that they will have after RoPE, over the
+// positions next .. next+horizon-1: R mean and R cov Rᵀ, with R the mean of
+// these positions' rotations.
+//
+//	means  (2, row of qkv): mean, M2   before RoPE
+//	covs   (n_heads, head_dim, head_dim) co-moments of count rows   before RoPE
+//	mean   (n_heads, head_dim)   cov (n_heads, head_dim, head_dim)
+func queriesAhead(cfg checkpoint.Config, means, covs []float32, count, next, horizon int) (mean, cov []float32) {
+	hd := cfg.HeadDim
+	turn := make([]float64, hd) // R: pairs of cos and sin
+	for i, x := range ref.RoPETable(next, next+horizon, hd, cfg.RopeBase) {
+		turn[i%hd] += float64(x) / float64(horizon)
+	}
+	rotate := func(x []float64, at, step int) { // the elements at, at+step, ...
+		for i := 0; i < hd; i += 2 {
+			a, b := &x[at+i*step], &x[at+(i+1)*step]
+			*a, *b = *a*turn[i]-*b*turn[i+1], *a*turn[i+1]+*b*turn[i]
+		}
+	}
+	m, c := make([]float64, hd), make([]float64, hd*hd)
+	for h := range cfg.NHeads {
+		for i := range m {
+			m[i] = float64(means[h*hd+i])
+		}
+		rotate(m, 0, 1)
+		for _, x := range m {
+			mean = append(mean, float32(x))
+		}
+		for i := range c {
+			c[i] = float64(covs[h*hd*hd+i]) / float64(count)
+		}
+		for i := range hd {
+			rotate(c, i, hd) // columns
+		}
+		for i := range hd {
+			rotate(c, i*hd, 1) // rows
+		}
+		for _, x := range c {
+			cov = append(cov, float32(x))
+		}
+	}
+	return mean, cov
+}
+
+func (r *cpuRunner) expected(c *Cache, t *trace, o compress.ExpectedOptions) (logits [][][]float32, norms [][]float32, err error) {
+	cfg := r.cfg
+	for l, layer := range c.layers {
+		lens, slots := c.headLens(l)
+		mean, cov := queriesAhead(cfg, t.cpu.means[l], t.cpu.covs[l], t.end-o.NSkip, c.next, o.Horizon)
+		z, length := make([]float32, cfg.NHeads*slots), make([]float32, cfg.NKVHeads*slots)
+		ref.ExpectedLogits(layer.cpu.k, layer.cpu.v, layer.cpu.slots, layer.heads, mean, cov, z, length,
+			cfg.NHeads, slots, len(c.appended), attentionScale(cfg))
+		logits = append(logits, splitGroups(z, slots, lens, cfg.GroupSize())...)
+		norms = append(norms, splitHeads(length, slots, lens)...)
+	}
+	return logits, norms, nil
+}
+
+func (r *gpuRunner) expected(c *Cache, t *trace, o compress.ExpectedOptions) (logits [][][]float32, norms [][]float32, err error) {
+	cfg := r.cfg
+
+	// 1. The statistics of all layers come back.
+	p := r.d.Begin()
+	var means, covs []*gpu.Read
+	for l := range c.layers {
+		means = append(means, p.Read(t.gpu.means[l], 0, 4*cfg.QDim()))
+		covs = append(covs, p.Read(t.gpu.covs[l], 0, t.gpu.covs[l].Size()))
+	}
+	if err := p.Submit(); err != nil {
+		return nil, nil, err
+	}
+
+	// 2. Rotated, they go to the device again, for the logits of all layers.
+	p = r.d.Begin()
+	var zs, lengths []*gpu.Read
+	for l := range c.layers {
+		_, slots := c.headLens(l)
+		mean, cov := queriesAhead(cfg, means[l].Floats(), covs[l].Floats(), t.end-o.NSkip, c.next, o.Horizon)
+		b, err := r.buffersOf(mean, cov, make([]float32, cfg.NHeads*slots), make([]float32, cfg.NKVHeads*slots))
+		if err != nil {
+			p.Fail(err)
+			break
+		}
+		for _, buffer := range b {
+			defer buffer.Destroy()
+		}
+		p.ExpectedLogits(&c.layers[l].gpu, b[0], b[1], b[2], b[3], cfg.NHeads, slots, len(c.appended), attentionScale(cfg))
+		zs, lengths = append(zs, p.Read(b[2], 0, b[2].Size())), append(lengths, p.Read(b[3], 0, b[3].Size()))
+	}
+	if err := p.Submit(); err != nil {
+		return nil, nil, err
+	}
+	for l := range c.layers {
+		lens, slots := c.headLens(l)
+		logits = append(logits, splitGroups(zs[l].Floats(), slots, lens, cfg.GroupSize())...)
+		norms = append(norms, splitHeads(lengths[l].Floats(), slots, lens)...)
+	}
+	return logits, norms, nil
+}
+
+// buffersOf returns arrays on the device, or none of them and an error.
+func (r *gpuRunner) buffersOf(arrays ...[]float32) (buffers []*gpu.Buffer, err error) {
+	for _, v := range arrays {
+		b, err := r.d.NewBuffer("expected attention", 4*len(v))
+		if err == nil {
+			buffers = append(buffers, b)
+			err = b.UploadFloats(0, v)
+		}
+		if err != nil {
+			for _, b := range buffers {
+				b.Destroy()
+			}
+			return nil, err
+		}
+	}
+	return buffers, nil
+}
+
+// splitGroups deals (n_heads, stride) values of one layer out to its KV heads:
+// (n_kv_heads)(group)(slots).
+func splitGroups(values []float32, stride int, lens []int, group int) [][][]float32 {
+	var out [][][]float32
+	for h, n := range lens {
+		var heads [][]float32
+		for a := h * group; a < (h+1)*group; a++ {
+			heads = append(heads, values[a*stride:a*stride+n])
+		}
+		out = append(out, heads)
+	}
+	return out
+}

@@ -1,0 +1,157 @@
+//go:build !js
+
+package engine
+
+import (
+	"testing"
+
+	"keyfold/engine/checkpoint"
+	"keyfold/gpu"
+	"keyfold/gpu/ref"
+	"keyfold/models"
+)
+
+// The bytes of a token's weights are those of the buffers that hold them.
+func TestDecodeWorkIsWhatTheDeviceHolds(t *testing.T) {
+	for _, wt := range []checkpoint.Type{checkpoint.F32, checkpoint.BF16, checkpoint.Q8_0, checkpoint.Q5_1} {
+		e := openFixture(t, GPU, wt)
+		r := e.r.(*gpuRunner)
+		c, err := e.NewCache(ref.CacheF32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Free()
+		work, err := e.DecodeWork(fixtureFile(t, wt), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, operations := 0, 0
+		matrices := []*gpu.Weights{r.w.logits}
+		vectors := []*gpu.Buffer{r.w.norm}
+		for _, l := range r.w.layers {
+			matrices = append(matrices, l.qkv, l.attnOut, l.gateUp, l.down)
+			vectors = append(vectors, l.attnNorm, l.ffnNorm)
+		}
+		for _, m := range matrices {
+			want += m.Bytes()
+			operations += 2 * m.Rows * m.Cols
+		}
+		for _, v := range vectors {
+			want += v.Size()
+		}
+		want += r.w.embed.Bytes() / e.Config.VocabSize
+		if work.WeightBytes != want || work.Operations != operations || work.CacheBytes != 0 {
+			t.Errorf("%v: %+v of an empty cache; the device holds %d bytes for %d operations", wt, work, want, operations)
+		}
+	}
+}
+
+// A filled cache is as long as asked for, the same on both devices, and can be
+// decoded behind and compressed.
+func TestFill(t *testing.T) {
+	const n = 600 // more than the rows that are made
+	for _, kv := range []ref.CacheType{ref.CacheF32, ref.CacheF16} {
+		var keys, values [][]float32
+		for _, kind := range []DeviceKind{CPU, GPU} {
+			e := openFixture(t, kind, checkpoint.F16)
+			p, err := e.Fill(n, kv)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Free()
+			c := p.Cache
+			if c.Next() != n || c.Len(0, 0) != n || c.Slot(1, 1, n-1) != (ref.Slot{Pos: n - 1, N: 1}) {
+				t.Fatalf("%s: next %d, %d slots, the last %+v", kind, c.Next(), c.Len(0, 0), c.Slot(1, 1, n-1))
+			}
+			k, v := rowsOf(t, c)
+			for h := range k {
+				if keys != nil {
+					checkRows(t, k[h], keys[h])
+					checkRows(t, v[h], values[h])
+				}
+			}
+			keys, values = k, v
+			plan, _, _, err := p.Decide(newMethod(t, "random", 0.5))
+			if err != nil {
+				t.Fatal(err)
+			}
+			apply(t, c, plan)
+			if got := continuation(t, e, c, p.Logits, 4); len(got) != 4 || c.Next() != n+3 || c.Len(0, 0) != n/2+3 {
+				t.Errorf("%s: %d tokens, next %d, %d slots", kind, len(got), c.Next(), c.Len(0, 0))
+			}
+		}
+	}
+	e := openFixture(t, CPU, checkpoint.F16)
+	if _, err := e.Fill(models.FixtureConfig.SeqLen+1, ref.CacheF16); err == nil {
+		t.Error("filled more than the context")
+	}
+}
+
+func checkRows(t *testing.T, got, want []float32) {
+	t.Helper()
+	squares := 0.0
+	for i := range want {
+		if got[i] != want[i] {
+			t.Fatalf("element %d is %g on the GPU, %g on the CPU", i, got[i], want[i])
+		}
+		squares += float64(got[i] * got[i])
+	}
+	if mean := squares / float64(len(got)); mean < 0.8 || mean > 1.2 {
+		t.Fatalf("mean square %g, want 1", mean)
+	}
+}
+
+// Times are joined over layers, and none are found on the CPU.
+func TestProfileJoinsLayers(t *testing.T) {
+	e := openFixture(t, GPU, checkpoint.F16)
+	c, err := e.NewCache(ref.CacheF16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Free()
+	once := func() error {
+		_, err := feed(c, &step{tokens: []uint32{1}, choose: &choice{}})
+		return err
+	}
+	if err := once(); err != nil {
+		t.Fatal(err)
+	}
+	kernels, how, err := e.Profile(once)
+	if err != nil || how == "" {
+		t.Fatal(how, err)
+	}
+	dispatches, found := 0, false
+	for _, k := range kernels {
+		dispatches += k.Dispatches
+		if k.Matrix == "ffn_down" {
+			found = true
+			if k.Dispatches != e.Config.NLayers {
+				t.Errorf("%+v, want one per layer", k)
+			}
+		}
+		if k.Time <= 0 {
+			t.Errorf("%+v took no time", k)
+		}
+	}
+	if want := e.r.(*gpuRunner).dispatches; dispatches != want || !found {
+		t.Errorf("%d dispatches in %+v, want %d and ffn_down among them", dispatches, kernels, want)
+	}
+	onCPU := openFixture(t, CPU, checkpoint.F16)
+	if kernels, how, err := onCPU.Profile(once); kernels != nil || how != "" || err != nil {
+		t.Errorf("on the CPU: %v, %q, %v", kernels, how, err)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	for _, kind := range []DeviceKind{CPU, GPU} {
+		e := openFixture(t, kind, checkpoint.F16)
+		l, err := e.Limits()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: copy %.3g bytes/s, matmul %.3g operations/s", kind, l.CopyBytes, l.MatMulRate)
+		if l.CopyBytes < 1e6 || l.CopyBytes > 1e14 || l.MatMulRate < 1e6 || l.MatMulRate > 1e15 {
+			t.Errorf("%s: %+v is no machine's", kind, l)
+		}
+	}
+}

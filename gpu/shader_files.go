@@ -1,0 +1,15 @@
+package gpu
+
+import "embed"
+
+// The wasm module is built with another file in the place of this one, which
+// holds the same texts without comments: see internal/overlay.
+
+//go:embed shaders/*.wgsl
+var shaders embed.FS
+
+// shaderFile returns the text of shaders/NAME.wgsl, and whether there is one.
+func shaderFile(name string) (string, bool) {
+	data, err := shaders.ReadFile("shaders/" + name + ".wgsl")
+	return string(data), err == nil
+}

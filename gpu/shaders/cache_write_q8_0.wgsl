@@ -1,0 +1,71 @@
+// cache_write_q8_0.wgsl: writes a block of 32 elements of a row of a Q8_0
+// cache. Joined to a kernel with a constant HEAD_DIM.
+//
+//     d = max|x| / 127        q = x * (1 / d), rounded to the nearest integer, halves away from zero
+//
+// Shapes     k_out, v_out (slots of all heads, OUT_WORDS) words; a row is
+//            [0 .. HEAD_DIM / 4)   four signed bytes q a word
+//            [HEAD_DIM / 4 ..)     halves d, two a word; the last half is unused where their number is odd
+// Limits     HEAD_DIM a multiple of 32; d beyond 65504, the largest half, is stored as 65504. Two blocks share a
+//            word of scales, so one thread puts both, the first of them first
+// Twin       gpu/ref/rows.go
+// Source     quantize_row_q8_0_ref in ggml-quants.c of llama.cpp
+
+@group(0) @binding(3) var<storage, read_write> k_out: array<u32>;
+@group(0) @binding(4) var<storage, read_write> v_out: array<u32>;
+
+const PUT4: u32 = 8u; // vec4 that are put at once
+const SPAN4: u32 = 16u; // vec4 that one thread has to put
+const OUT_SCALES: u32 = HEAD_DIM / 4u;
+const OUT_WORDS: u32 = OUT_SCALES + (HEAD_DIM / 32u + 1u) / 2u;
+
+fn scale_of(x: ptr<function, array<vec4<f32>, PUT4>>) -> f32 {
+    var top = vec4<f32>(0.0);
+    for (var i = 0u; i < PUT4; i++) {
+        top = max(top, abs((*x)[i]));
+    }
+    return max(max(top.x, top.y), max(top.z, top.w)) / 127.0;
+}
+
+// quants returns four bytes. WGSL's round takes halves to the even integer.
+fn quants(x: vec4<f32>) -> u32 {
+    let whole = floor(abs(x));
+    let nearest = whole + step(vec4<f32>(0.5), abs(x) - whole);
+    let q = bitcast<vec4<u32>>(vec4<i32>(sign(x) * nearest)) & vec4<u32>(255u);
+    return q.x | (q.y << 8u) | (q.z << 16u) | (q.w << 24u);
+}
+
+fn inverse(d: f32) -> f32 {
+    if d == 0.0 {
+        return 0.0;
+    }
+    return 1.0 / d;
+}
+
+// with_scale returns a word of scales with that of the block at i4.
+fn with_scale(word: u32, i4: u32, d: f32) -> u32 {
+    let half = pack2x16float(vec2<f32>(clamp(d, -65504.0, 65504.0), 0.0)) & 0xffffu;
+    return select(half, (word & 0xffffu) | (half << 16u), i4 % SPAN4 > 0u);
+}
+
+fn put_k(slot: u32, i4: u32, k: ptr<function, array<vec4<f32>, PUT4>>) {
+    let row = slot * OUT_WORDS;
+    let d = scale_of(k);
+    let id = inverse(d);
+    for (var i = 0u; i < PUT4; i++) {
+        k_out[row + i4 + i] = quants((*k)[i] * id);
+    }
+    let scales = row + OUT_SCALES + i4 / SPAN4;
+    k_out[scales] = with_scale(k_out[scales], i4, d);
+}
+
+fn put_v(slot: u32, i4: u32, v: ptr<function, array<vec4<f32>, PUT4>>) {
+    let row = slot * OUT_WORDS;
+    let d = scale_of(v);
+    let id = inverse(d);
+    for (var i = 0u; i < PUT4; i++) {
+        v_out[row + i4 + i] = quants((*v)[i] * id);
+    }
+    let scales = row + OUT_SCALES + i4 / SPAN4;
+    v_out[scales] = with_scale(v_out[scales], i4, d);
+}
