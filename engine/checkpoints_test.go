@@ -115,10 +115,14 @@ func TestStackedTensorsOfDifferentTypes(t *testing.T) {
 	if d, _ := worst(e.allLogits(t, someTokens(20), DefaultChunk, nil, 0), want); d > 1e-4 {
 		t.Errorf("logits differ by %g, want at most 1e-4", d)
 	}
-	if got := e.r.(*cpuRunner).w.layers[0].qkv.Type; got != ref.F32 {
+	asStored, err := loadCPURunner(mixed, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := asStored.w.layers[0].qkv.Type; got != ref.F32 {
 		t.Errorf("stacked Q8_0 and F16 are resident as %v, want f32", got)
 	}
-	if got := e.r.(*cpuRunner).w.layers[2].qkv.Type; got != ref.Q8_0 {
+	if got := asStored.w.layers[2].qkv.Type; got != ref.Q8_0 {
 		t.Errorf("stacked Q8_0 is resident as %v, want q8_0", got)
 	}
 }

@@ -289,7 +289,7 @@ func TestSelfTestOfWhatDoesNotCompile(t *testing.T) {
 func TestSelfTestWithoutMemory(t *testing.T) {
 	d := openForTest(t)
 	d.Limits.BindingBytes = 16
-	checks, err := d.SelfTest(weightTypes, ref.CacheTypes, 8)
+	checks, err := d.SelfTest(weightTypes, ref.CacheTypes, 32)
 	if err == nil || len(checks) > 0 {
 		t.Errorf("%d checks and error %v, want none and an error", len(checks), err)
 	}

@@ -287,7 +287,7 @@ func TestInspect(t *testing.T) {
 // Without -model the built-in one runs, which has that name as well.
 func TestBuiltInModel(t *testing.T) {
 	text := mustRun(t, "inspect")
-	for _, want := range []string{"parameters       3049920\n", "n_kv_heads       2\n", "context          2048\n", "SentencePiece-style BPE, 2048 tokens, BOS 1, EOS 2"} {
+	for _, want := range []string{"parameters       3049920\n", "n_kv_heads       2\n", "context          1024\n", "SentencePiece-style BPE, 2048 tokens, BOS 1, EOS 2"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("inspect does not say %q:\n%s", want, text)
 		}

@@ -264,7 +264,7 @@ func TestPageWithTheBuiltInModel(t *testing.T) {
 	p.want("the question", `return document.querySelector("#question").value`, "lantern?\nAnswer:")
 	close(rest)
 	p.do(`await loaded()`)
-	p.want("the model", `return text("#model-view")`, "6 layers, 4 query heads over 2 KV heads, head_dim 64, vocabulary 2,048, context 2,048 tokens")
+	p.want("the model", `return text("#model-view")`, "6 layers, 4 query heads over 2 KV heads, head_dim 64, vocabulary 2,048, context 1,024 tokens")
 	p.do(`await run({method: "kvmerger", n: 2})`)
 	p.want("the hidden fact", `return [...document.querySelectorAll("#fade-view .fact")].map((s) => s.textContent).join("")`, "Mara keeps her lantern in the barn.")
 	for _, key := range []string{"story", "sums"} {
