@@ -107,7 +107,7 @@ test: setup site
 
 # Check form and common mistakes, for both targets, and the types of the page's JavaScript.
 check: setup node_modules
-	@bad=$$(find . -name node_modules -prune -o -name '*.go' -print0 | xargs -0 gofmt -l); \
+	@bad=$$(find . \( -name node_modules -o -path ./build \) -prune -o -name '*.go' -print0 | xargs -0 gofmt -l); \
 	if [ -n "$$bad" ]; then echo "gofmt would change:" $$bad >&2; exit 1; fi
 	go vet ./...
 	GOOS=js GOARCH=wasm go vet ./...

@@ -1,3 +1,5 @@
+//go:build !js
+
 package compress
 
 // oracle keeps the slots that the text behind the prompt really attends to: the
