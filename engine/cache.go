@@ -133,9 +133,10 @@ func (c *Cache) Slots() int {
 
 // RowBytes returns what one slot takes: a key, a value (with their scales, where
 // they are quantised), position, n and bias.
-func (c *Cache) RowBytes() int {
-	return 2*4*c.Type.RowWords(c.r.config().HeadDim) + slotBytes
-}
+func RowBytes(t ref.CacheType, headDim int) int { return 2*4*t.RowWords(headDim) + slotBytes }
+
+// RowBytes returns what one slot takes.
+func (c *Cache) RowBytes() int { return RowBytes(c.Type, c.r.config().HeadDim) }
 
 // Occupied returns the bytes of the occupied slots.
 func (c *Cache) Occupied() int { return c.Slots() * c.RowBytes() }

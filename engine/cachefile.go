@@ -141,7 +141,7 @@ type CacheFile struct {
 }
 
 // RowBytes returns what one slot takes in a cache, as [Cache.RowBytes].
-func (f *CacheFile) RowBytes() int { return 2*4*f.Type.RowWords(f.HeadDim) + slotBytes }
+func (f *CacheFile) RowBytes() int { return RowBytes(f.Type, f.HeadDim) }
 
 // Total returns the slots over all layers and heads.
 func (f *CacheFile) Total() int {

@@ -280,6 +280,7 @@ func (w *worker) read(ctx context.Context, u unit, reading reading, full bool,
 			return err
 		}
 		if err := cache.Apply(plan); err != nil {
+			cache.Free()
 			return err
 		}
 		v := w.Variants[run.variant]

@@ -8,11 +8,13 @@ import (
 	"strings"
 )
 
-// Intervals hold the mean in this share of cases; they and p values are drawn
-// this often, with one seed.
+// Intervals hold the mean in this share of cases. They and p values are drawn
+// this often, with one seed. No p is below 1 / (1 + flips), and what is adjusted
+// for m of them not below m times that.
 const (
 	level     = 0.95
 	resamples = 2000
+	flips     = 100_000
 	bootSeed  = 1
 )
 
@@ -51,10 +53,30 @@ type Cell struct {
 	ContextNLL    *float64 `json:"context_nll,omitempty"` // of the tokens that need their context
 	ContextTokens int      `json:"context_tokens,omitempty"`
 
+	Layers []float64 `json:"layers,omitempty"` // kept / total of each layer; absent where nothing is compressed
+
 	// The score, or the NLL, less that of the method it is compared with at the
 	// same budget, or at none. Absent where there is no such run.
 	Difference *Difference `json:"difference,omitempty"`
+
+	Samples []Sample `json:"-"` // the questions or windows, by their numbers
 }
+
+// A Sample is what a question or a window came to under a method: means over
+// its seeds.
+type Sample struct {
+	Number, Ask   int    // of the example, and of its question
+	Context       string // the cluster of the bootstrap
+	Score         float64
+	KL, DeltaNLL  float64 // nats per token, against the full cache
+	NLL           float64 // nats per token of the window
+	ContextNLL    float64 // of its tokens that need their context
+	ContextTokens int
+}
+
+// Value returns what cells are compared by: the score of a question, or the
+// NLL of a window.
+func (s Sample) Value() float64 { return s.Score + s.NLL } // one of them is 0
 
 // String returns the method and its budget, as [Variant.String] does.
 func (c Cell) String() string {
@@ -90,7 +112,7 @@ func NewReport(c Config, results []Result, against string) (*Report, error) {
 	for _, g := range groups {
 		cell := g.cell()
 		if base := g.base(groups, against); base != nil {
-			cell.Difference = difference(g.samples, base.samples)
+			cell.Difference = Compare(cell.Samples, base.cell().Samples, Sample.Value)
 		}
 		r.Cells = append(r.Cells, cell)
 	}
@@ -103,19 +125,14 @@ type material struct {
 	Cell     // what the group has in common
 	row      int
 	runs     int
-	samples  []*sample // in the order of the results
+	sums     []*sums // in the order of the results
 	contexts map[string]bool
 }
 
-// A sample is a question or a window: sums over seeds.
-type sample struct {
-	number, ask int
-	context     string
-	seeds       float64
-
-	score, gained, lost, guess, kl, deltaNLL float64
-	nll, contextNLL                          float64
-	contextTokens                            int
+// sums are those of a sample over seeds.
+type sums struct {
+	Sample
+	seeds, gained, lost, guess float64
 }
 
 // groups sorts the runs of all results into cells: by length, task and row of
@@ -160,11 +177,18 @@ func (r *Report) groups() []*material {
 
 // add adds a run to the group.
 func (g *material) add(result *Result, run *Run) {
-	slots := 0
-	for _, heads := range run.Slots {
+	slots, layers := 0, make([]int, len(run.Slots))
+	for l, heads := range run.Slots {
 		for _, n := range heads {
-			slots += n
+			layers[l] += n
 		}
+		slots += layers[l]
+	}
+	if g.Layers == nil && slots > 0 {
+		g.Layers = make([]float64, len(layers))
+	}
+	for l, n := range layers { // run.Ratio is the mean of the layers' ratios
+		g.Layers[l] += run.Ratio * float64(n*len(layers)) / float64(slots)
 	}
 	g.runs++
 	g.Ratio += run.Ratio
@@ -174,66 +198,82 @@ func (g *material) add(result *Result, run *Run) {
 	g.contexts[result.ID] = true
 	if t := run.Text; t != nil {
 		s := g.sample(result, 0)
-		s.kl += t.KL
-		s.deltaNLL += t.DeltaNLL
-		s.nll += t.NLL
-		s.contextNLL += t.ContextNLL
-		s.contextTokens = t.ContextTokens
+		s.KL += t.KL
+		s.DeltaNLL += t.DeltaNLL
+		s.NLL += t.NLL
+		s.ContextNLL += t.ContextNLL
+		s.ContextTokens = t.ContextTokens
 	}
 	for _, a := range run.Answers {
 		s, question := g.sample(result, a.Ask), result.Asks[a.Ask]
-		s.score += a.Score
+		s.Score += a.Score
 		s.gained += oneIf(a.Change == "gained")
 		s.lost += oneIf(a.Change == "lost")
 		s.guess += question.Guess
-		s.kl += a.KL
-		s.deltaNLL += a.DeltaNLL
+		s.KL += a.KL
+		s.DeltaNLL += a.DeltaNLL
 		g.Marked = g.Marked || question.Marked
 	}
 }
 
-// sample returns the sample of a question, which another seed may have begun.
-func (g *material) sample(result *Result, ask int) *sample {
-	for _, s := range slices.Backward(g.samples) {
-		if s.number != result.Number {
+// sample returns the sums of a question, which another seed may have begun.
+func (g *material) sample(result *Result, ask int) *sums {
+	for _, s := range slices.Backward(g.sums) {
+		if s.Number != result.Number {
 			break
 		}
-		if s.ask == ask {
+		if s.Ask == ask {
 			s.seeds++
 			return s
 		}
 	}
-	s := &sample{number: result.Number, ask: ask, context: result.ID, seeds: 1}
-	g.samples = append(g.samples, s)
+	s := &sums{Sample: Sample{Number: result.Number, Ask: ask, Context: result.ID}, seeds: 1}
+	g.sums = append(g.sums, s)
 	return s
 }
 
+// mean returns the sums divided by their seeds.
+func (s *sums) mean() Sample {
+	m := s.Sample
+	for _, v := range []*float64{&m.Score, &m.KL, &m.DeltaNLL, &m.NLL, &m.ContextNLL} {
+		*v /= s.seeds
+	}
+	return m
+}
+
 // mean returns the mean over the samples of a sum over seeds.
-func (g *material) mean(of func(*sample) float64) *float64 {
+func (g *material) mean(of func(*sums) float64) *float64 {
 	sum := 0.0
-	for _, s := range g.samples {
+	for _, s := range g.sums {
 		sum += of(s) / s.seeds
 	}
-	sum /= float64(len(g.samples))
+	sum /= float64(len(g.sums))
 	return &sum
 }
 
 // cell returns the means of a group.
 func (g *material) cell() Cell {
 	c := g.Cell
-	runs, n := float64(g.runs), float64(len(g.samples))
-	c.Contexts, c.N = len(g.contexts), len(g.samples)
+	runs, n := float64(g.runs), float64(len(g.sums))
+	c.Contexts, c.N = len(g.contexts), len(g.sums)
 	c.Ratio, c.Slots, c.Bytes, c.BytesFull = c.Ratio/runs, c.Slots/runs, c.Bytes/runs, c.BytesFull/runs
+	c.Layers = slices.Clone(c.Layers)
+	for l := range c.Layers {
+		c.Layers[l] /= runs
+	}
+	for _, s := range g.sums {
+		c.Samples = append(c.Samples, s.mean())
+	}
 	if c.Method != Removed {
-		c.KL = g.mean(func(s *sample) float64 { return s.kl })
-		c.DeltaNLL = g.mean(func(s *sample) float64 { return s.deltaNLL })
+		c.KL = g.mean(func(s *sums) float64 { return s.KL })
+		c.DeltaNLL = g.mean(func(s *sums) float64 { return s.DeltaNLL })
 	}
 	if c.Task == Perplexity {
-		c.NLL = g.mean(func(s *sample) float64 { return s.nll })
+		c.NLL = g.mean(func(s *sums) float64 { return s.NLL })
 		sum := 0.0
-		for _, s := range g.samples {
-			sum += s.contextNLL / s.seeds * float64(s.contextTokens)
-			c.ContextTokens += s.contextTokens
+		for _, s := range c.Samples {
+			sum += s.ContextNLL * float64(s.ContextTokens)
+			c.ContextTokens += s.ContextTokens
 		}
 		if c.ContextTokens > 0 {
 			sum /= float64(c.ContextTokens)
@@ -241,10 +281,10 @@ func (g *material) cell() Cell {
 		}
 		return c
 	}
-	c.Score = g.mean(func(s *sample) float64 { return s.score })
-	c.Guess = g.mean(func(s *sample) float64 { return s.guess })
-	c.Gained = g.mean(func(s *sample) float64 { return s.gained * n })
-	c.Lost = g.mean(func(s *sample) float64 { return s.lost * n })
+	c.Score = g.mean(func(s *sums) float64 { return s.Score })
+	c.Guess = g.mean(func(s *sums) float64 { return s.guess })
+	c.Gained = g.mean(func(s *sums) float64 { return s.gained * n })
+	c.Lost = g.mean(func(s *sums) float64 { return s.lost * n })
 	return c
 }
 
@@ -264,19 +304,24 @@ func (g *material) base(groups []*material, against string) *material {
 	return found
 }
 
-// difference compares two groups with the same questions.
-func difference(of, base []*sample) *Difference {
-	values := func(samples []*sample) (v []float64, contexts []string) {
+// Compare compares two methods on the same questions or windows, by a value
+// such as [Sample.Value]. PHolm is left 0. It panics if the samples are not of
+// the same ones.
+func Compare(a, b []Sample, value func(Sample) float64) *Difference {
+	values := func(samples []Sample) (v []float64, contexts []string) {
 		for _, s := range samples {
-			v = append(v, (s.score+s.nll)/s.seeds) // one of them is 0
-			contexts = append(contexts, s.context)
+			v = append(v, value(s))
+			contexts = append(contexts, s.Context)
 		}
 		return v, contexts
 	}
-	a, contexts := values(of)
-	b, _ := values(base)
-	mean, low, high := PairedBootstrap(a, b, contexts, level, resamples, bootSeed)
-	d := &Difference{Mean: mean, P: PairedP(a, b, contexts, resamples, bootSeed)}
+	first, contexts := values(a)
+	second, others := values(b)
+	if !slices.Equal(contexts, others) {
+		panic(fmt.Sprintf("lab: %d samples are compared with %d of other contexts", len(a), len(b)))
+	}
+	mean, low, high := PairedBootstrap(first, second, contexts, level, resamples, bootSeed)
+	d := &Difference{Mean: mean, P: PairedP(first, second, contexts, flips, bootSeed)}
 	if !math.IsNaN(low) {
 		d.Low, d.High = &low, &high
 	}

@@ -57,6 +57,10 @@ func TestCells(t *testing.T) {
 		if got != want[i] {
 			t.Errorf("cell %d is %+v, want %+v", i, got, want[i])
 		}
+		if len(cell.Samples) != cell.N || cell.Samples[3].Ask != 1 || cell.Samples[3].Context != cell.Task+"/1" ||
+			!slices.Equal(cell.Layers, []float64{cell.Ratio}) {
+			t.Errorf("samples %+v, layers %g", cell.Samples, cell.Layers)
+		}
 		if cell.Contexts != 2 || cell.Marked != (cell.Task == needle) || cell.Bytes != 6400*cell.Ratio || cell.Slots != 64*cell.Ratio {
 			t.Errorf("%+v", cell)
 		}
@@ -114,6 +118,34 @@ func TestAgainst(t *testing.T) {
 	}
 	if _, err := NewReport(c, []Result{r}, "h2o"); err == nil || !strings.Contains(err.Error(), "there are full, kvmerger, window, gvote") {
 		t.Errorf("against a method that did not run: %v", err)
+	}
+}
+
+// p values are adjusted for all differences of a report: of the three here, the
+// smallest counts three times and the next one twice, unless that is less.
+func TestAdjusted(t *testing.T) {
+	variants, err := Variants("window,h2o,gvote", nil, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Config{Tasks: []string{"fact"}, Variants: variants}
+	var results []Result
+	for i := range 8 { // contexts in which window, h2o and gvote lose 8, 6 and 5 of 8 answers
+		r := Result{Item: Item{"fact", 64, i}, ID: string(rune('a' + i)), Asks: []Question{{}}}
+		for j, v := range variants {
+			score := 1 - oneIf(j > 0 && i < []int{0, 8, 6, 5}[j])
+			r.Runs = append(r.Runs, Run{Method: v.Method, Budget: v.Budget, Answers: []Answer{{Score: score}}})
+		}
+		results = append(results, r)
+	}
+	r, err := NewReport(c, results, Full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range [][2]float64{{2. / 256, 6. / 256}, {2. / 64, 4. / 64}, {2. / 32, 2. / 32}} {
+		if d := r.Cells[1+i].Difference; d.P != want[0] || d.PHolm != want[1] {
+			t.Errorf("%s: p %g and adjusted %g, want %g and %g", r.Cells[1+i], d.P, d.PHolm, want[0], want[1])
+		}
 	}
 }
 

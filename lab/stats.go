@@ -138,8 +138,14 @@ func PairedP(a, b []float64, cluster []string, resamples int, seed uint64) float
 		return float64(count) / float64(ways)
 	}
 	draws := rand.New(rand.NewPCG(seed, 1))
+	var bits uint64 // drawn for 64 clusters at once
 	for range resamples {
-		count += asFar(func(int) bool { return draws.Uint64()&1 == 1 })
+		count += asFar(func(i int) bool {
+			if i%64 == 0 {
+				bits = draws.Uint64()
+			}
+			return bits>>(i%64)&1 == 1
+		})
 	}
 	return float64(1+count) / float64(1+resamples)
 }

@@ -62,8 +62,8 @@ func newRun(s *Session, req Request) (*run, error) {
 		return nil, wrong("prompt", "the prompt and the question have %d tokens, this model's context is %d",
 			len(r.tokens)+len(r.question), s.engine.Config.SeqLen)
 	}
-	if req.N < 0 || req.N > left {
-		return nil, wrong("n", "%d tokens are wanted, the context leaves %d", req.N, left)
+	if _, err := tokensToWrite(req.N, left); err != nil {
+		return nil, err
 	}
 	stream, at := tok.Stream(), 0
 	for _, id := range r.tokens {
@@ -76,6 +76,18 @@ func newRun(s *Session, req Request) (*run, error) {
 		at = to
 	}
 	return r, nil
+}
+
+// tokensToWrite checks a request's number of tokens against what the context
+// leaves. 0 stands for 64, or what is left.
+func tokensToWrite(n, left int) (int, error) {
+	switch {
+	case n < 0 || n > left:
+		return 0, wrong("n", "%d tokens are wanted, the context leaves %d", n, left)
+	case n == 0:
+		return min(64, left), nil
+	}
+	return n, nil
 }
 
 func (r *run) free() {
@@ -169,6 +181,7 @@ func (r *run) compress(req Request) error {
 	}
 	weights, err := cache.ApplyWeights(plan)
 	if err != nil {
+		cache.Free()
 		return err
 	}
 	if r.cache != nil {
@@ -194,9 +207,9 @@ func (r *run) generate(ctx *stopSign, req Request, written []int, emit func(Even
 	if err != nil {
 		return err
 	}
-	n := req.N
-	if left := e.Config.SeqLen - len(r.tokens) - len(behind) + 1; n == 0 || n > left {
-		n = min(64, left)
+	n, err := tokensToWrite(req.N, e.Config.SeqLen-len(r.tokens)-len(behind)+1)
+	if err != nil {
+		return err
 	}
 	cache, err := r.cache.Fork()
 	if err != nil {
@@ -296,13 +309,25 @@ func (r *run) branch(ctx *stopSign, req Request, emit func(Event)) error {
 func (r *run) likeliest(logits []float32) []Candidate {
 	const n = 10
 	wide := make([]float64, len(logits))
-	for i, v := range logits {
-		wide[i] = float64(v)
+	var ids []int // of the n largest, the first of equals first
+	for id, v := range logits {
+		wide[id] = float64(v)
+		if len(ids) == n && v <= logits[ids[n-1]] {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(ids, v, func(other int, v float32) int {
+			if logits[other] >= v {
+				return -1
+			}
+			return 1
+		})
+		if ids = slices.Insert(ids, at, id); len(ids) > n {
+			ids = ids[:n]
+		}
 	}
-	ids := ref.Descending(wide)
 	norm := ref.LogSumExp(wide)
 	var out []Candidate
-	for _, id := range ids[:min(n, len(ids))] {
+	for _, id := range ids {
 		after := r.s.engine.Tokenizer.Stream()
 		if r.anchor >= 0 {
 			after.Next(r.anchor)

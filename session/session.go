@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"keyfold/compress"
@@ -32,6 +33,7 @@ type Session struct {
 	loaded *Loaded
 	run    *run
 
+	now  sync.Mutex // of stop and step, which are those of the request being handled
 	stop *stopSign
 	step chan struct{}
 }
@@ -51,6 +53,8 @@ func wrong(field, format string, args ...any) error {
 
 // Stop ends the request that is being handled.
 func (s *Session) Stop() {
+	s.now.Lock()
+	defer s.now.Unlock()
 	if s.stop != nil {
 		s.stop.set()
 	}
@@ -58,6 +62,8 @@ func (s *Session) Stop() {
 
 // Step lets a run that goes step by step make its next token.
 func (s *Session) Step() {
+	s.now.Lock()
+	defer s.now.Unlock()
 	select {
 	case s.step <- struct{}{}:
 	default:
@@ -67,7 +73,9 @@ func (s *Session) Step() {
 // Handle answers a request with events.
 func (s *Session) Handle(req Request, emit func(Event)) {
 	ctx := newStopSign()
+	s.now.Lock()
 	s.stop, s.step = ctx, make(chan struct{}, 1)
+	s.now.Unlock()
 	answer := func(e Event) {
 		e.ID = req.ID
 		emit(e)
@@ -253,8 +261,8 @@ func (s *Session) start(ctx *stopSign, req Request, emit func(Event)) error {
 }
 
 func newMethod(req Request) (compress.Method, error) {
-	if req.Seed < 0 || req.Seed > 1<<32-1 {
-		return nil, wrong("seed", "the seed is %d, want 0 to %d", req.Seed, uint32(1<<32-1))
+	if err := checkSeed(req.Seed); err != nil {
+		return nil, err
 	}
 	if req.Budget < 0 || req.Budget > 1 {
 		return nil, wrong("budget", "the budget is %g, want 0 < R <= 1", req.Budget)
@@ -275,7 +283,17 @@ func newMethod(req Request) (compress.Method, error) {
 	return nil, wrong("options", "%w", err)
 }
 
+func checkSeed(seed int) error {
+	if seed < 0 || seed > 1<<32-1 {
+		return wrong("seed", "the seed is %d, want 0 to %d", seed, uint32(1<<32-1))
+	}
+	return nil
+}
+
 func newSampler(req Request) (engine.Sampler, error) {
+	if err := checkSeed(req.Seed); err != nil {
+		return engine.Sampler{}, err
+	}
 	sampler := engine.Sampler{Seed: uint32(req.Seed), RepeatPenalty: 1, TopP: 0.9, Temperature: 0.8}
 	if o := req.Sampler; o != nil {
 		sampler.Temperature, sampler.TopK, sampler.TopP = float32(o.Temperature), o.TopK, float32(o.TopP)

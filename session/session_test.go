@@ -223,6 +223,13 @@ func TestBranch(t *testing.T) {
 	p.refused(branch, "token", "want 0 to")
 	branch.Token, branch.Choice = 0, 320
 	p.refused(branch, "choice", "no token 320")
+	branch.Choice, branch.N = ids[0], 1<<20
+	p.refused(branch, "n", "the context leaves")
+	branch.N, branch.Seed = 1, -1
+	p.refused(branch, "seed", "the seed is -1")
+	replan := run
+	replan.Do, replan.N = "replan", -1
+	p.refused(replan, "n", "-1 tokens are wanted")
 }
 
 func TestPinsAndCells(t *testing.T) {

@@ -22,6 +22,7 @@ import tokenizer
 from model import SIZES, Config, Llama
 
 EVAL_FROM = 1 << 32  # corpus.EvalFrom: seeds from here on are never trained on
+CHECK_FROM = EVAL_FROM + (1 << 31)  # and keyfold eval asks about none from here on: lessons end by these
 VOCABULARY_DOCS = 20_000
 
 
@@ -41,7 +42,7 @@ class Stage:
 STAGES = [
     Stage("letters", 64, 0.10, recall=1.0, alphabet=48, until=("recall", 0.93)),
     Stage("words", 128, 0.10, recall=0.8, alphabet=256, dense=True, until=("recall", 0.93)),
-    Stage("dense", 128, 0.20, recall=0.2, dense=True, until=("fact", 0.90)),
+    Stage("dense", 128, 0.20, recall=0.05, dense=True, until=("fact", 0.90)),
     Stage("short", 256, 0.30, recall=0.05, until=("fact", 0.90)),
     Stage("medium", 512, 0.30, recall=0.03, until=("fact", 0.95)),
     Stage("long", 1024, 1.0, recall=0.02),
@@ -72,6 +73,7 @@ class Run:
         self.rng = np.random.default_rng([args.seed, self.step])
         self.optimizers = self.make_optimizers()
         self.questions = {}
+        self.mixed = torch.from_numpy(self.unseen().rows(8, 512)[0]).to(self.device)  # of all tasks, to compare keys on
 
     def vocabulary(self):
         """Trains the vocabulary on the corpus, once, and writes it as vocab.model and vocab.gguf."""
@@ -110,7 +112,7 @@ class Run:
         n = int(self.rng.binomial(rows, stage.recall))
         ids, weights = data.recall(self.rng, n, stage.length, self.words[: stage.alphabet])
         if n < rows:
-            arguments = ["-dense", "-task", "pairs,fact,facts,fact-values,fact-queries,needle-keys"] if stage.dense else []
+            arguments = ["-dense", "-task", "fact,facts,pairs,fact,facts,needle-keys"] if stage.dense else []
             more, w = self.corpus.rows(rows - n, stage.length, arguments)
             ids, weights = np.concatenate([ids, more]), np.concatenate([weights, w])
         return torch.from_numpy(ids).to(self.device), torch.from_numpy(weights).to(self.device)
@@ -176,7 +178,7 @@ class Run:
         self.model.eval()
         table = Table(self.out / "exact.csv", "step tokens task length asks exact guess")
         exact = {}
-        ids, weights = data.recall(np.random.default_rng(EVAL_FROM), 32, stage.length, self.words[: stage.alphabet])
+        ids, weights = data.recall(np.random.default_rng(CHECK_FROM), 32, stage.length, self.words[: stage.alphabet])
         right = self.likeliest(ids)
         exact["recall"] = float(right[weights[:, 1:] > 0].mean())
         table.add(self.step, self.tokens, "recall", stage.length, int((weights > 0).sum()), exact["recall"], 0.0)
@@ -195,7 +197,7 @@ class Run:
             exact[task] = float(np.mean(scores))
             table.add(self.step, self.tokens, task, stage.length, len(scores), exact[task], float(np.mean(guesses)))
         print("  exact", "  ".join(f"{t} {e:.3f}" for t, e in exact.items()), flush=True)
-        shares = self.key_shares(torch.from_numpy(ids[:8, : stage.length]).to(self.device))
+        shares = self.key_shares(self.mixed)
         keys = Table(self.out / "keys.csv", "step tokens layer share")
         for layer, share in enumerate(shares):
             keys.add(self.step, self.tokens, layer, share)
@@ -203,10 +205,13 @@ class Run:
         self.model.train()
         return exact
 
+    def unseen(self):
+        return data.Corpus(self.args.keyfold, self.out / "vocab.gguf", self.out / "shards", CHECK_FROM)
+
     def held(self, stage):
         """Documents of evaluation seeds, by task: {task: [(ids, asks, description)]}."""
         if stage.name not in self.questions:
-            source = data.Corpus(self.args.keyfold, self.out / "vocab.gguf", self.out / "shards", EVAL_FROM)
+            source = self.unseen()
             arguments = ["-dense"] if stage.dense else []
             self.questions[stage.name] = {}
             tasks = ["pairs", "fact", "facts", "fact-queries", "needle", "needle-keys"]

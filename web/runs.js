@@ -161,7 +161,7 @@ export async function branch(token, choice) {
     ].map((t) => ({ ...t, full_text: t.text }));
     let begun = false;
     await exclusive(
-        { do: "branch", token, choice, n, seed, sampler },
+        { do: "branch", token, choice, n: n && Math.max(1, n - token - 1), seed, sampler }, // n counts what stands before, too
         (event) => {
             if (event.token && !begun) {
                 begun = true;

@@ -191,6 +191,7 @@ func TestPage(t *testing.T) {
 		globalThis.otherText = other.querySelector(".candidate-text").textContent
 		const end = begun(); other.click(); await end; await idle()`)
 	p.want("the text before the branch", `return tokens().slice(0, 2).join("|")`, written)
+	p.want("the chosen token", `return String(tokens()[2].trim() === otherText.trim())`, "true")
 
 	// A link reproduces the run.
 	p.do(`await run({method: "gvote", n: 12, seed: 7})`)

@@ -287,6 +287,9 @@ func makeTallies(w *writer, questions func(t *tally, kinds []string, counts, fac
 		name, _ := w.name()
 		people = append(people, name)
 	}
+	if len(people) < 5 {
+		return // the smallest tally has five statements
+	}
 	var statements [][]sentence
 	var avoid []string
 	used := map[string]bool{}

@@ -10,9 +10,9 @@ var arithmeticTasks = []Task{
 	{Name: "arithmetic", Help: "word problems of one to three steps, after solved ones", make: makeArithmetic},
 }
 
-// arithmeticGuess is one by the number of different answers that problems
-// have: all from 2 to 100 occur, the most common in one of 20 problems.
-const arithmeticGuess = 1.0 / 99
+// arithmeticGuess is how often the most common answer of problems is right. All
+// from 2 to 100 occur.
+const arithmeticGuess = 1.0 / 20
 
 // A problem is a kind of word problem. Its text has the slots of people (a, b,
 // c, and he, him, his for a), items, and numbers.

@@ -143,9 +143,9 @@ var plainKinds = []*factKind{
 			|
 			{Who} moved to {value} and lives there now.`),
 		asks: frames(`
-			Where does {who} live?
 			In which town does {who} live?
-			Which town is the home of {who}?
+			In which town is {who}'s home?
+			In which town does {who} have a home?
 			|
 			In which town is {who} at home?`),
 		each:   frames(`In which towns do {who} live, in this order?`),
@@ -164,7 +164,7 @@ var plainKinds = []*factKind{
 			Long ago, {who} was born in the town of {value}.`),
 		asks: frames(`
 			In which town was {who} born?
-			Which town was {who} born in?
+			In which town did {who} come into the world?
 			Where was {who} born?`),
 		each:   frames(`In which towns were {who} born, in this order?`),
 		answer: "in {value}",
@@ -348,7 +348,7 @@ var plainKinds = []*factKind{
 		asks: frames(`
 			In which month will {who} travel?
 			In which month does {who} travel?
-			Which month is the month of {who}'s journey?`),
+			In which month will {who} go on a journey?`),
 		each:   frames(`In which months will {who} travel, in this order?`),
 		answer: "in {value}",
 		item:   "{value}",
@@ -433,7 +433,7 @@ var plainKinds = []*factKind{
 		asks: frames(`
 			To whom did {who} write?
 			To whom did {who} write a letter?
-			Who got a letter from {who}?`),
+			To whom did {who} send a letter?`),
 		each:   frames(`To whom did {who} write, in this order?`),
 		answer: "to {value}",
 		item:   "{value}",

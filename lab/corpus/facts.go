@@ -332,7 +332,7 @@ func (r *recall) distract(kinds []*factKind) {
 func oneKind(kinds []*factKind) func(*recall) {
 	return func(r *recall) {
 		if r.size.Dense {
-			r.dense(kinds, func(n int) int { return 1 })
+			r.dense(kinds, one)
 			return
 		}
 		r.inquire(r.singly(r.crowd(kinds[r.IntN(len(kinds))])))
@@ -348,7 +348,7 @@ func severalSubjects(kinds []*factKind) func(*recall) {
 	kinds = slices.DeleteFunc(slices.Clone(kinds), func(k *factKind) bool { return k.each.train == nil })
 	return func(r *recall) {
 		if r.size.Dense {
-			r.dense(kinds, func(n int) int { return 2 + r.IntN(2) })
+			r.dense(kinds, func() int { return 2 + r.IntN(2) })
 			return
 		}
 		r.inquire(r.jointly(r.crowd(kinds[r.IntN(len(kinds))])))
@@ -362,7 +362,7 @@ func severalSubjects(kinds []*factKind) func(*recall) {
 func manyKinds(kinds []*factKind) func(*recall) {
 	return func(r *recall) {
 		if r.size.Dense {
-			r.dense(kinds, func(n int) int { return 1 })
+			r.dense(kinds, one)
 			return
 		}
 		var all []int
@@ -399,7 +399,7 @@ func severalValues(kinds []*factKind) func(*recall) {
 // questions for them. It says whether there was room for all of them.
 func (r *recall) valuesOf(k *factKind) bool {
 	values := r.values(k, 16)
-	for i, subject := range r.subjects(k, 2+r.IntN(3)+2) {
+	for i, subject := range r.subjects(k, 4+r.IntN(3)) {
 		n := min(2+r.IntN(3), len(values))
 		if i == 0 {
 			n = max(n, 3)
@@ -435,7 +435,7 @@ func (r *recall) valuesOf(k *factKind) bool {
 
 // dense collects facts of one kind after the other, all of them asked for in
 // groups or as many as there shall be questions, until there is no room.
-func (r *recall) dense(kinds []*factKind, group func(n int) int) {
+func (r *recall) dense(kinds []*factKind, group func() int) {
 	defer func() {
 		r.Shuffle(len(r.inquiries), func(i, j int) { r.inquiries[i], r.inquiries[j] = r.inquiries[j], r.inquiries[i] })
 	}()
@@ -444,7 +444,7 @@ func (r *recall) dense(kinds []*factKind, group func(n int) int) {
 		values := r.values(k, 14)
 		subjects := r.subjects(k, len(values))
 		for i := 0; i < len(subjects); {
-			n := group(len(subjects) - i)
+			n := group()
 			if n > len(subjects)-i {
 				break
 			}
@@ -474,10 +474,13 @@ func (r *recall) dense(kinds []*factKind, group func(n int) int) {
 	}
 }
 
+// one is the size of groups where each fact is asked for by itself.
+func one() int { return 1 }
+
 // singleNeedle collects one needle, or many if there is nothing else.
 func singleNeedle(r *recall) {
 	if r.size.Dense {
-		r.dense(needleKinds, func(n int) int { return 1 })
+		r.dense(needleKinds, one)
 		return
 	}
 	k := needleKinds[r.IntN(len(needleKinds))]

@@ -2,8 +2,32 @@ package corpus
 
 import (
 	"math"
+	"strings"
 	"testing"
 )
+
+// However small a document shall be, there is one that fits or an error.
+func TestSmallDocuments(t *testing.T) {
+	written := 0
+	for _, task := range Tasks() {
+		for tokens := 1; tokens <= 64; tokens++ {
+			for seed := range uint64(5) {
+				d, err := New(task.Name, seed, Size{Tokens: tokens})
+				switch {
+				case err == nil && estimate(d.Text()) > tokens:
+					t.Errorf("%s of seed %d takes %d of %d tokens", task.Name, seed, estimate(d.Text()), tokens)
+				case err == nil:
+					written++
+				case !strings.Contains(err.Error(), "room"):
+					t.Errorf("%s of seed %d in %d tokens: %v", task.Name, seed, tokens, err)
+				}
+			}
+		}
+	}
+	if written == 0 {
+		t.Error("no document fits 64 tokens")
+	}
+}
 
 func TestMix(t *testing.T) {
 	known := map[string]bool{}
