@@ -105,7 +105,7 @@ func (w *worker) window(it Item) (id string, window []int, err error) {
 		return fmt.Sprintf("%s/%d", w.Config.Text.Name, it.Number), slices.Concat(begin, w.Text[it.Number*n:(it.Number+1)*n]), nil
 	}
 	seed := corpus.EvalFrom + uint64(it.Number)
-	doc, err := corpus.New("story", seed, corpus.Size{Tokens: 2 * n, Count: w.count})
+	doc, err := corpus.New("story", seed, corpus.Size{Tokens: 2 * n, Count: w.count, Trained: w.Trained})
 	if err != nil {
 		return "", nil, err
 	}

@@ -43,6 +43,7 @@ type Config struct {
 	ScoreTokens int      `json:"score_tokens"`
 	Data        *File    `json:"data,omitempty"` // instead of the corpus
 	Text        *File    `json:"text,omitempty"` // for perplexity, instead of the corpus's stories
+	Trained     bool     `json:"trained"`        // of the corpus only words and frames that training has
 	Examples    int      `json:"examples"`       // in all shards together
 
 	Variants []Variant `json:"methods"`

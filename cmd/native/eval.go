@@ -67,7 +67,7 @@ type evaluation struct {
 	json, csv, svg                   string
 	n, seeds, scoreTokens            int
 	first                            uint
-	removed                          bool
+	removed, trained                 bool
 	shardIndex, shardOf              int
 	lengthList                       []int
 	budgetList                       []float64
@@ -92,6 +92,7 @@ func (v *evaluation) register(fs *flagSet) {
 	fs.StringVar(&v.text, "text", "", "`FILE` of plain text for the task perplexity; by default the corpus's stories")
 	fs.IntVar(&v.scoreTokens, "score-tokens", 95, "`TOKENS` of text scored behind perplexity's context")
 	fs.BoolVar(&v.removed, "removed", false, "also ask the full cache of each context without the asked evidence: more than a guess is a leak")
+	fs.BoolVar(&v.trained, "trained", false, "documents without the words and frames that training has not seen")
 	fs.StringVar(&v.against, "against", lab.Full, "`METHOD` that differences are against, as in -methods")
 	fs.StringVar(&v.shard, "shard", "0/1", "`I/N`: only the examples whose number leaves I when divided by N")
 	fs.StringVar(&v.merge, "merge", "", "`FILES` by commas: join the -json of all shards instead of running")
@@ -187,6 +188,8 @@ func (v *evaluation) check(fs *flagSet) (ref.CacheType, error) {
 		return 0, usageError("-protocol is %q, want outside or inside", v.protocol)
 	case v.data != "" && (given(fs, "tasks") || given(fs, "length")):
 		return 0, usageError("-data has examples of its own, want it without -tasks and -length")
+	case v.data != "" && (v.trained || v.removed || v.text != ""):
+		return 0, usageError("-trained, -removed and -text are about the corpus, want them without -data")
 	case v.data != "" && !slices.Contains(lab.Layouts(), v.layout):
 		return 0, usageError("-layout is %q, want %s", v.layout, strings.Join(lab.Layouts(), ", "))
 	case v.data == "" && v.layout != "":
@@ -266,7 +269,7 @@ func numberList(flagName, list string, low, high float64) ([]float64, error) {
 func (v *evaluation) readFiles(tok *tokenizer.Tokenizer) (c lab.Config, data []lab.Example, text []int, err error) {
 	c = lab.Config{
 		Protocol: lab.Protocol(v.protocol), Tasks: append([]string{}, v.taskList...), Lengths: append([]int{}, v.lengthList...),
-		N: v.n, First: int(v.first), ScoreTokens: v.scoreTokens, Variants: v.variants, Removed: v.removed,
+		N: v.n, First: int(v.first), ScoreTokens: v.scoreTokens, Variants: v.variants, Removed: v.removed, Trained: v.trained,
 		Shard: lab.Shard{Index: v.shardIndex, Of: v.shardOf},
 	}
 	if v.data != "" {

@@ -46,6 +46,8 @@ type Size struct {
 	Asks   int              // questions; 0: one for every answer that there is
 	Dense  bool             // nothing but facts: a text without filler, for the first lessons
 	Depth  float64          // where the first fact that is asked for stands, as a share of the context in (0, 1]; 0: anywhere. Only the tasks of retrieval heed it
+
+	Trained bool // in evaluation, too: no words and frames that are held out from training
 }
 
 // A Task makes documents of one kind.

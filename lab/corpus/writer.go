@@ -55,7 +55,7 @@ func newWriter(task string, seed uint64, size Size) *writer {
 func estimate(text string) int { return (len(text)*3 + 9) / 10 }
 
 // eval says whether held-out words and frames may be used.
-func (w *writer) eval() bool { return w.seed >= EvalFrom }
+func (w *writer) eval() bool { return w.seed >= EvalFrom && !w.size.Trained }
 
 // pick draws one word of a list. Held-out words are drawn in evaluation only.
 func (w *writer) pick(l list) string {
