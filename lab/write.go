@@ -156,8 +156,16 @@ func writeScores(w io.Writer, cells []Cell) error {
 		}
 		columns(name, append(row(l, func(c Cell) *float64 { return c.Score }), cost(l)...))
 	}
-	columns("a guess", append(row(all[0], func(c Cell) *float64 { return c.Guess }), "", "", "", ""))
+	columns("a guess", append(row(all[0], known), "", "", "", ""))
 	return t.Flush()
+}
+
+// known returns the guessing rate of a cell, nil where nothing is known of it.
+func known(c Cell) *float64 {
+	if c.Guess == nil || *c.Guess == 0 {
+		return nil
+	}
+	return c.Guess
 }
 
 // cost returns the columns about the cache: kept slots and bytes in percent,

@@ -35,6 +35,7 @@ class Stage:
     length: int
     share: float
     recall: float = 0.0  # part of the rows that are random recall
+    sums: float = 0.0  # part of them that are sums
     alphabet: int | None = None  # how many words the random rows are made of; None: all that there are
     dense: bool = False  # facts and questions, no text around them
     until: tuple[str, float] | None = None
@@ -44,9 +45,9 @@ STAGES = [
     Stage("letters", 64, 0.10, recall=1.0, alphabet=48, until=("recall", 0.93)),
     Stage("words", 128, 0.10, recall=0.8, alphabet=256, dense=True, until=("recall", 0.93)),
     Stage("dense", 128, 0.20, recall=0.05, dense=True, until=("fact", 0.90)),
-    Stage("short", 256, 0.30, recall=0.05, until=("fact", 0.90)),
-    Stage("medium", 512, 0.30, recall=0.03, until=("fact", 0.95)),
-    Stage("long", 1024, 1.0, recall=0.02),
+    Stage("short", 256, 0.30, recall=0.05, sums=0.1, until=("fact", 0.90)),
+    Stage("medium", 512, 0.30, recall=0.03, sums=0.1, until=("fact", 0.95)),
+    Stage("long", 1024, 1.0, recall=0.02, sums=0.1),
 ]
 
 
@@ -90,6 +91,7 @@ class Run:
         tokenizer.write_gguf(sp, self.out / "vocab.gguf")
         pieces = [(i, sp.id_to_piece(i)) for i in range(sp.vocab_size())]
         words = [i for i, piece in pieces if piece.startswith("▁") and len(piece) > 3]
+        self.sums = data.all_sums(sp.encode)
         self.words = np.random.default_rng(self.args.seed).permutation(words)
 
     def make_optimizers(self):
@@ -110,12 +112,14 @@ class Run:
 
     def batch(self, stage):
         rows = max(1, self.args.batch // stage.length)
-        n = int(self.rng.binomial(rows, stage.recall))
-        ids, weights = data.recall(self.rng, n, stage.length, self.words[: stage.alphabet])
-        if n < rows:
-            arguments = ["-dense", "-task", "fact,facts,pairs,fact,facts,needle-keys"] if stage.dense else []
-            more, w = self.corpus.rows(rows - n, stage.length, arguments)
-            ids, weights = np.concatenate([ids, more]), np.concatenate([weights, w])
+        n_recall, n_sums, n = self.rng.multinomial(rows, [stage.recall, stage.sums, 1 - stage.recall - stage.sums])
+        arguments = ["-dense", "-task", "fact,facts,pairs,fact,facts,needle-keys"] if stage.dense else []
+        parts = [
+            data.recall(self.rng, n_recall, stage.length, self.words[: stage.alphabet]),
+            data.sums(self.rng, n_sums, stage.length, self.sums),
+            self.corpus.rows(n, stage.length, arguments),
+        ]
+        ids, weights = (np.concatenate(arrays) for arrays in zip(*parts))
         return torch.from_numpy(ids).to(self.device), torch.from_numpy(weights).to(self.device)
 
     def losses(self, ids):
@@ -179,10 +183,12 @@ class Run:
         self.model.eval()
         table = Table(self.out / "exact.csv", "step tokens task length asks exact guess")
         exact = {}
-        ids, weights = data.recall(np.random.default_rng(CHECK_FROM), 32, stage.length, self.words[: stage.alphabet])
-        right = self.likeliest(ids)
-        exact["recall"] = float(right[weights[:, 1:] > 0].mean())
-        table.add(self.step, self.tokens, "recall", stage.length, int((weights > 0).sum()), exact["recall"], 0.0)
+        drawn = np.random.default_rng(CHECK_FROM)
+        drills = {"recall": data.recall(drawn, 32, stage.length, self.words[: stage.alphabet]), "sums": data.sums(drawn, 8, stage.length, self.sums)}
+        for name, (ids, weights) in drills.items():
+            asked = weights[:, 1:] > 0
+            exact[name] = float(self.likeliest(ids)[asked].mean())  # of tokens
+            table.add(self.step, self.tokens, name, stage.length, int(asked.sum()), exact[name], 0.0)
         for task, documents in ({} if stage.recall == 1 else self.held(stage)).items():
             scores, guesses = [], []
             ids = np.zeros((len(documents), 1 + max(len(ids) for ids, _, _ in documents)), np.int64)

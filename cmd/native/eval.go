@@ -84,7 +84,7 @@ func (v *evaluation) register(fs *flagSet) {
 	fs.StringVar(&v.methods, "methods", "window,kvmerger,gvote", "compression `METHODS` with their options: "+strings.Join(compress.Names(), ", "))
 	fs.StringVar(&v.budgets, "budgets", "0.5,0.35", "kept / total `R` for the methods that take one; those that do without also run without")
 	fs.IntVar(&v.n, "n", 20, "`EXAMPLES` of each task and length, or of -data")
-	fs.UintVar(&v.first, "seed", 0, "number `N` of the first example")
+	fs.UintVar(&v.first, "first", 0, "number `N` of the first example")
 	fs.IntVar(&v.seeds, "seeds", 1, "how `MANY` seeds the methods that draw run with, 1 and up")
 	fs.StringVar(&v.protocol, "protocol", string(lab.Outside), "`WHERE` the question is: outside, asked of the compressed context; inside, compressed with it")
 	fs.StringVar(&v.data, "data", "", "`FILE` of examples, one JSON object a line, instead of -tasks")
@@ -108,7 +108,13 @@ func evalCommand(ctx context.Context, t terminal, args []string) error {
 	if err := flags.parse(t, args, 0); err != nil {
 		return err
 	}
+	if err := v.checkOutputs(); err != nil {
+		return err
+	}
 	if v.merge != "" {
+		if err := onlyGiven(flags, "merge", "against", "json", "csv", "svg"); err != nil {
+			return err
+		}
 		return v.mergeReports(t)
 	}
 	kv, err := v.check(flags)
@@ -183,7 +189,7 @@ func (v *evaluation) check(fs *flagSet) (ref.CacheType, error) {
 	case v.scoreTokens < 1:
 		return 0, usageError("-score-tokens is %d, want at least 1", v.scoreTokens)
 	case uint64(v.first) > 1<<31:
-		return 0, usageError("-seed is %d, want at most %d", v.first, 1<<31)
+		return 0, usageError("-first is %d, want at most %d", v.first, 1<<31)
 	case lab.Protocol(v.protocol) != lab.Outside && lab.Protocol(v.protocol) != lab.Inside:
 		return 0, usageError("-protocol is %q, want outside or inside", v.protocol)
 	case v.data != "" && (given(fs, "tasks") || given(fs, "length")):
@@ -211,7 +217,35 @@ func (v *evaluation) check(fs *flagSet) (ref.CacheType, error) {
 	if !ok || err1 != nil || err2 != nil || v.shardIndex < 0 || v.shardIndex >= v.shardOf {
 		return 0, usageError("-shard is %q, want I/N with 0 <= I < N", v.shard)
 	}
-	return kv, v.checkTasks()
+	if err := v.checkTasks(); err != nil {
+		return 0, err
+	}
+	text := slices.Contains(v.taskList, lab.Perplexity)
+	switch {
+	case v.protocol == string(lab.Inside) && text:
+		return 0, usageError("-protocol inside is about questions, and %s has none", lab.Perplexity)
+	case given(fs, "score-tokens") && !text:
+		return 0, usageError("-score-tokens is for the task %s, which -tasks lacks", lab.Perplexity)
+	}
+	return kv, nil
+}
+
+// checkOutputs fails if a file could not be written in the end.
+func (v *evaluation) checkOutputs() error {
+	for _, path := range []string{v.json, v.csv, v.svg} {
+		if path == "" {
+			continue
+		}
+		f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+		if err != nil {
+			return err
+		}
+		f.Close()
+		if err := os.Remove(f.Name()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkTasks reads -tasks, -length and what depends on them.
@@ -312,7 +346,10 @@ func (v *evaluation) run(ctx context.Context, t terminal, s *lab.Sweep) ([]lab.R
 	if v.json != "" {
 		path := v.json + ".partial"
 		var err error
-		if journal, err = lab.OpenJournal(path, s.Config); err != nil {
+		if journal, err = lab.OpenJournal(path, s.Config); err != nil && v.device == string(engine.Auto) {
+			return nil, fmt.Errorf("%w; -device auto may take another device each time, -device gpu or cpu does not", err)
+		}
+		if err != nil {
 			return nil, err
 		}
 		defer journal.Close()

@@ -210,7 +210,12 @@ func TestEvalRefuses(t *testing.T) {
 		{2, "want it without -tasks", "-data " + data + " -layout ruler -tasks fact"},
 		{2, "-text is for the task perplexity", "-text " + data},
 		{1, "longer than the model's context of 1024", "-device cpu -length 2000 -model " + model},
-		{1, "there is no example from number 7 on", "-device cpu -data " + data + " -layout ruler -seed 7 -model " + model},
+		{1, "there is no example from number 7 on", "-device cpu -data " + data + " -layout ruler -first 7 -model " + model},
+		{2, "-protocol inside is about questions", "-protocol inside -tasks fact,perplexity"},
+		{2, "-score-tokens is for the task perplexity", "-score-tokens 9 -tasks fact"},
+		{2, "-trained, -removed and -text are about the corpus", "-trained -layout ruler -data " + data},
+		{2, "-merge and -tasks are both given", "-tasks fact -merge none.json"},
+		{1, "no such file", "-json none/out.json"},
 		{1, "no such file", "-merge none.json"},
 		{1, "-merge: " + data, "-merge " + data},
 	} {

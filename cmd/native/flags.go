@@ -71,6 +71,17 @@ func given(fs *flagSet, name string) bool {
 	return found
 }
 
+// onlyGiven fails if another flag than the named ones was set: the first of
+// them says why.
+func onlyGiven(fs *flagSet, names ...string) (err error) {
+	fs.Visit(func(f *flag.Flag) {
+		if err == nil && !slices.Contains(names, f.Name) {
+			err = usageError("-%s and -%s are both given, but -%[1]s takes nothing but -%[3]s", names[0], f.Name, strings.Join(names[1:], ", -"))
+		}
+	})
+	return err
+}
+
 // modelFlags name the model and its tokenizer.
 type modelFlags struct{ model, tokenizer string }
 
@@ -344,7 +355,7 @@ func checkIDs(ids []int, vocab int) error {
 }
 
 // writeFile writes a file completely or not at all: an existing one is
-// replaced once the new one is on disk.
+// replaced once the new one is written.
 func writeFile(path string, write func(w io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {

@@ -7,10 +7,10 @@ var mix = []struct {
 	task  string
 	share uint64
 }{
-	{"story", 30}, {"story-questions", 14},
-	{"fact", 14}, {"facts", 14}, {"fact-values", 3}, {"fact-queries", 3},
+	{"story", 27}, {"story-questions", 14},
+	{"fact", 14}, {"facts", 12}, {"fact-values", 3}, {"fact-queries", 3},
 	{"needle", 2}, {"needle-keys", 2}, {"needle-values", 1}, {"needle-queries", 1},
-	{"hops", 5}, {"frequent", 2}, {"count", 2}, {"arithmetic", 7},
+	{"hops", 4}, {"frequent", 2}, {"count", 2}, {"arithmetic", 13},
 }
 
 // Mixed writes the document of a seed, with the task that the training mix
