@@ -7,7 +7,7 @@ FUZZTIME    ?= 30s
 WASMFLAGS   := -trimpath -gcflags=all=-l -ldflags="-s -w" -overlay=build/overlay/overlay.json
 WASMENV     := GOEXPERIMENT=nogreenteagc GOOS=js GOARCH=wasm
 
-.PHONY: run setup build site demo recording model bench-peers test check fuzz clean
+.PHONY: run setup build site demo recording model results bench-peers test check fuzz clean
 
 # Build keyfold and continue a prompt: make run MODEL=model.gguf PROMPT="Once upon a time" ARGS="-n 50".
 # Without MODEL it runs the model that is built in, without PROMPT the text begins from nothing.
@@ -88,6 +88,11 @@ model: build
 	@cd train && ../build/venv/bin/python train.py --size $(SIZE) --seed $(SEED) --minutes $(MINUTES) --out ../build/train/$(SIZE)-$(SEED)
 	@cd train && ../build/venv/bin/python plot.py ../build/train/$(SIZE)-$(SEED)
 	@cd train && ../build/venv/bin/python export.py ../build/train/$(SIZE)-$(SEED) --name keyfold-$(SIZE) --out ../build/models
+
+# Run what of the experiment in docs/results.md has no summary in docs/results yet, and write its tables: hours. Two
+# files of others are named by the environment: STORIES260K (a GGUF) and TINYSTORIES (text).
+results: build
+	@go run ./lab/results
 
 # Measure keyfold beside other engines, natively and in Chromium, in turns: make bench-peers ARGS="--rounds 5".
 # See docs/performance.md. The first time npm fetches those engines, 0.8 GB on disk.

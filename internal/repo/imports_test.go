@@ -52,6 +52,7 @@ var allowed = map[string][]string{
 	},
 	"keyfold/bench":             {"keyfold/engine", "keyfold/engine/checkpoint", "keyfold/gpu/ref"},
 	"keyfold/lab/corpus":        {},
+	"keyfold/lab/results":       {"keyfold/lab", "keyfold/engine", "keyfold/gpu/ref"},
 	"keyfold/internal/chromium": {"github.com/chromedp/..."},
 }
 
