@@ -46,14 +46,14 @@ type Cell struct {
 	Slots     float64  `json:"slots"` // over all layers and heads
 	Bytes     float64  `json:"bytes"`
 	BytesFull float64  `json:"bytes_full"`
-	KL        *float64 `json:"kl,omitempty"`        // nats per token; absent where nothing is compressed
+	KL        *float64 `json:"kl,omitempty"`        // nats per token; absent for Removed
 	DeltaNLL  *float64 `json:"delta_nll,omitempty"` // likewise
 
 	NLL           *float64 `json:"nll,omitempty"`         // nats per token
 	ContextNLL    *float64 `json:"context_nll,omitempty"` // of the tokens that need their context
 	ContextTokens int      `json:"context_tokens,omitempty"`
 
-	Layers []float64 `json:"layers,omitempty"` // kept / total of each layer; absent where nothing is compressed
+	Layers []float64 `json:"layers,omitempty"` // kept / total of each layer; absent for Removed
 
 	// The score, or the NLL, less that of the method it is compared with at the
 	// same budget, or at none. Absent where there is no such run.

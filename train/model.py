@@ -20,7 +20,7 @@ class Config:
     n_kv_heads: int
     hidden_dim: int
     vocab_size: int = 2048
-    context: int = 2048
+    context: int = 1024  # what the longest lesson has
     head_dim: int = 64
     rope_base: float = 10000.0
     norm_eps: float = 1e-5

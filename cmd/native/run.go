@@ -273,7 +273,7 @@ func (g *generation) tokensToGenerate(prompt int, c checkpoint.Config) (int, err
 
 func printDevice(w io.Writer, e *engine.Engine) {
 	d := e.Device
-	name := "CPU, plain Go"
+	name := "CPU, Go"
 	if d.Kind == "gpu" {
 		name = fmt.Sprintf("%s (%s)", d.Adapter, d.Backend)
 	}

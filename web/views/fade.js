@@ -40,11 +40,7 @@ export function createFade(root, actions) {
         if (!selection || selection.isCollapsed || selection.rangeCount === 0) return null;
         const range = selection.getRangeAt(0);
         const inside = spans.filter(
-            (span) =>
-                range.intersectsNode(span) &&
-                (span.firstChild
-                    ? range.comparePoint(span.firstChild, 0) <= 0 || range.comparePoint(span.firstChild, 0) === 0
-                    : true),
+            (span) => range.intersectsNode(span) && (!span.firstChild || range.comparePoint(span.firstChild, 0) <= 0),
         );
         if (!strip.contains(range.commonAncestorContainer) || inside.length === 0) return null;
         const first = prompt[spans.indexOf(inside[0])],

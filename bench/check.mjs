@@ -1,6 +1,6 @@
 // The exported GGUF files in llama.cpp: node check.mjs ../build/models/NAME-q8_0.gguf
 //
-// Needs `npm install --no-save node-llama-cpp`, which carries llama.cpp as prebuilt binaries. Compares log probabilities of the same
+// node-llama-cpp carries llama.cpp as prebuilt binaries (`npm ci` in this folder fetches it). Compares log probabilities of the same
 // text and the greedy continuation with keyfold's, from the same file. Fails where they differ by more than rounding: llama.cpp
 // quantises activations to 8 bits where weights are Q8_0, keyfold does not.
 import { execFileSync } from "node:child_process";
