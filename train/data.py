@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +95,7 @@ class Corpus:
 
     def __init__(self, keyfold, tokenizer, folder, seed):
         self.keyfold, self.tokenizer, self.folder, self.next = keyfold, tokenizer, Path(folder), seed
-        self.waiting = []
+        self.waiting = defaultdict(list)  # documents that no row has had room for yet, by length and arguments
 
     def documents(self, length, count, arguments=()):
         """Writes count documents of at most length tokens and returns [(ids, weights, description)]."""
@@ -122,15 +123,16 @@ class Corpus:
         """Rows of length + 1 tokens, each filled with whole documents of at most that length, and their weights."""
         ids = np.zeros((rows, length + 1), np.int64)
         weights = np.zeros((rows, length + 1), np.float32)
+        waiting = self.waiting[length, *arguments]
         for r in range(rows):
             at = 0
             while True:
-                if not self.waiting:
-                    self.waiting = self.documents(length, max(64, 400_000 // length), arguments)
-                document, asks, _ = self.waiting[-1]
+                if not waiting:
+                    waiting += self.documents(length, max(64, 100_000 // length), arguments)
+                document, asks, _ = waiting[-1]
                 if at + len(document) > length + 1:
                     break
-                self.waiting.pop()
+                waiting.pop()
                 ids[r, at : at + len(document)] = document
                 weights[r, at : at + len(document)] = np.where(asks > 0, ANSWER, TEXT)
                 weights[r, at] = 0  # nothing says that a document begins

@@ -32,22 +32,23 @@ class Stage:
     """A lesson: what rows it has, and the exact accuracy that ends it early. share is the most of the time that it may take."""
 
     name: str
-    length: int
+    lengths: tuple  # of rows, one of them drawn for every step; exact accuracy is measured at the last
     share: float
     recall: float = 0.0  # part of the rows that are random recall
     sums: float = 0.0  # part of them that are sums
+    facts: float = 0.0  # part of them that are documents of facts alone, beside those in the mix
     alphabet: int | None = None  # how many words the random rows are made of; None: all that there are
     dense: bool = False  # facts and questions, no text around them
     until: tuple[str, float] | None = None
 
 
 STAGES = [
-    Stage("letters", 64, 0.10, recall=1.0, alphabet=48, until=("recall", 0.93)),
-    Stage("words", 128, 0.10, recall=0.8, alphabet=256, dense=True, until=("recall", 0.93)),
-    Stage("dense", 128, 0.20, recall=0.05, dense=True, until=("fact", 0.90)),
-    Stage("short", 256, 0.30, recall=0.05, sums=0.1, until=("fact", 0.90)),
-    Stage("medium", 512, 0.30, recall=0.03, sums=0.1, until=("fact", 0.95)),
-    Stage("long", 1024, 1.0, recall=0.02, sums=0.1),
+    Stage("letters", (64,), 0.10, recall=1.0, alphabet=48, until=("recall", 0.93)),
+    Stage("words", (128,), 0.10, recall=0.8, alphabet=256, dense=True, until=("recall", 0.93)),
+    Stage("dense", (128,), 0.20, recall=0.05, dense=True, until=("fact", 0.90)),
+    Stage("short", (256,), 0.30, recall=0.05, sums=0.1, facts=0.3, until=("fact", 0.90)),
+    Stage("medium", (256, 512), 0.30, recall=0.03, sums=0.1, facts=0.3, until=("fact", 0.95)),
+    Stage("long", (256, 512, 1024), 1.0, recall=0.02, sums=0.1, facts=0.3),
 ]
 
 
@@ -111,13 +112,16 @@ class Run:
         return self.args.rate * warm * max(0.02, min(1.0, left / (self.args.decay * 60))) if self.args.decay else self.args.rate * warm
 
     def batch(self, stage):
-        rows = max(1, self.args.batch // stage.length)
-        n_recall, n_sums, n = self.rng.multinomial(rows, [stage.recall, stage.sums, 1 - stage.recall - stage.sums])
+        length = int(self.rng.choice(stage.lengths))
+        rows = max(1, self.args.batch // length)
+        shares = [stage.recall, stage.sums, stage.facts]
+        n_recall, n_sums, n_facts, n = self.rng.multinomial(rows, [*shares, 1 - sum(shares)])
         arguments = ["-dense", "-task", "fact,facts,pairs,fact,facts,needle-keys"] if stage.dense else []
         parts = [
-            data.recall(self.rng, n_recall, stage.length, self.words[: stage.alphabet]),
-            data.sums(self.rng, n_sums, stage.length, self.sums),
-            self.corpus.rows(n, stage.length, arguments),
+            data.recall(self.rng, n_recall, length, self.words[: stage.alphabet]),
+            data.sums(self.rng, n_sums, length, self.sums),
+            self.corpus.rows(n_facts, length, ["-task", "fact,facts"]),
+            self.corpus.rows(n, length, arguments),
         ]
         ids, weights = (np.concatenate(arrays) for arrays in zip(*parts))
         return torch.from_numpy(ids).to(self.device), torch.from_numpy(weights).to(self.device)
@@ -151,13 +155,13 @@ class Run:
                 text = losses[weights == data.TEXT].mean().item()
                 answer = losses[weights > data.TEXT].mean().item()
                 self.seconds = seconds + time.time() - began
-                row = log.add(self.step, self.tokens, self.seconds, stage.name, stage.length, rate, loss.item(), text, answer)
+                row = log.add(self.step, self.tokens, self.seconds, stage.name, ids.shape[1] - 1, rate, loss.item(), text, answer)
                 print(row, f"{self.tokens / self.seconds:.0f} tokens/s", flush=True)
             if self.step % self.args.check == 0:
                 exact = self.check(stage)
                 late = now - stage_began > stage.share * self.args.minutes * 60
                 if self.stage + 1 < len(STAGES) and (late or stage.until and exact[stage.until[0]] >= stage.until[1]):
-                    self.stage, stage_began, self.corpus.waiting = self.stage + 1, now, []
+                    self.stage, stage_began = self.stage + 1, now
                     print(f"-> {STAGES[self.stage].name}" + (" (out of time)" if late else ""), flush=True)
                 self.save()
         self.check(STAGES[self.stage])
@@ -181,14 +185,15 @@ class Run:
         token of it being the likeliest one.
         """
         self.model.eval()
+        length = stage.lengths[-1]
         table = Table(self.out / "exact.csv", "step tokens task length asks exact guess")
         exact = {}
         drawn = np.random.default_rng(CHECK_FROM)
-        drills = {"recall": data.recall(drawn, 32, stage.length, self.words[: stage.alphabet]), "sums": data.sums(drawn, 8, stage.length, self.sums)}
+        drills = {"recall": data.recall(drawn, 32, length, self.words[: stage.alphabet]), "sums": data.sums(drawn, 8, length, self.sums)}
         for name, (ids, weights) in drills.items():
             asked = weights[:, 1:] > 0
             exact[name] = float(self.likeliest(ids)[asked].mean())  # of tokens
-            table.add(self.step, self.tokens, name, stage.length, int(asked.sum()), exact[name], 0.0)
+            table.add(self.step, self.tokens, name, length, int(asked.sum()), exact[name], 0.0)
         for task, documents in ({} if stage.recall == 1 else self.held(stage)).items():
             scores, guesses = [], []
             ids = np.zeros((len(documents), 1 + max(len(ids) for ids, _, _ in documents)), np.int64)
@@ -202,7 +207,7 @@ class Run:
                         scores.append(right[r, at - 1].all())
                         guesses.append(ask["guess"])
             exact[task] = float(np.mean(scores))
-            table.add(self.step, self.tokens, task, stage.length, len(scores), exact[task], float(np.mean(guesses)))
+            table.add(self.step, self.tokens, task, length, len(scores), exact[task], float(np.mean(guesses)))
         print("  exact", "  ".join(f"{t} {e:.3f}" for t, e in exact.items()), flush=True)
         shares = self.key_shares(self.mixed)
         keys = Table(self.out / "keys.csv", "step tokens layer share")
@@ -220,13 +225,13 @@ class Run:
         if stage.name not in self.questions:
             source = self.unseen()
             arguments = ["-dense"] if stage.dense else []
-            self.questions[stage.name] = {}
+            self.questions[stage.name], length = {}, stage.lengths[-1]
             tasks = ["pairs", "fact", "facts", "fact-queries", "needle", "needle-keys"]
             if not stage.dense:
                 tasks += ["story-questions", "hops", "count", "frequent", "arithmetic"]
             for task in tasks:
-                count = max(4, 8192 // stage.length)
-                self.questions[stage.name][task] = source.documents(max(stage.length, 192 if task in ("arithmetic", "hops") else 0), count, ["-task", task, *arguments])
+                count = max(4, 8192 // length)
+                self.questions[stage.name][task] = source.documents(max(length, 192 if task in ("arithmetic", "hops") else 0), count, ["-task", task, *arguments])
         return self.questions[stage.name]
 
     def likeliest(self, ids):
