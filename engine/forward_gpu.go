@@ -36,19 +36,19 @@ func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
 	for l, w := range r.w.layers {
 		cache := &c.layers[l].gpu
 
-		// 2. Normalise the residual.
-		p.RMSNorm(r.s.x, w.attnNorm, r.s.xb, n, cfg.Dim, 0, eps)
-		r.traceInput(p, s.trace, l, n, c.next)
-
-		// 3. Project it to queries, keys and values.
-		p.MatMul(w.qkv, r.s.xb, r.s.qkv, n, 0, stride, 0, false)
+		// 2, 3. Normalise the residual and project it to queries, keys and values.
+		if n == 1 && !s.trace.wantsInput() {
+			p.NormMatVec(w.qkv, r.s.x, w.attnNorm, r.s.qkv, 0, eps)
+		} else {
+			p.RMSNorm(r.s.x, w.attnNorm, r.s.xb, n, cfg.Dim, 0, eps)
+			r.traceInput(p, s.trace, l, n, c.next)
+			p.MatMul(w.qkv, r.s.xb, r.s.qkv, n, 0, stride, 0, false)
+		}
 		r.traceQueries(p, s.trace, l, n, c.next)
 
-		// 4. Rotate queries and keys by position, not by slot: after compression the two differ.
-		p.RoPE(r.table, r.s.positions, r.s.qkv, n, stride, cfg.NHeads+cfg.NKVHeads, cfg.HeadDim)
-
-		// 5. Append keys and values to the cache.
-		p.CacheWrite(r.s.qkv, cache, r.s.positions, n, stride, cfg.QDim(), nBefore)
+		// 4, 5. Rotate queries and keys by position, not by slot: after compression the two differ.
+		// Append keys and values to the cache.
+		p.CacheWrite(r.table, r.s.qkv, cache, r.s.positions, 0, n, stride, cfg.NHeads, nBefore)
 
 		// 6. Attend to it.
 		p.Attention(cache, r.s.qkv, r.s.att, r.s.lse, n, stride, cfg.NHeads, nBefore, scale)
@@ -60,14 +60,14 @@ func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
 		// 7. Project back and add to the residual.
 		p.MatMul(w.attnOut, r.s.att, r.s.x, n, 0, cfg.Dim, 0, true)
 
-		// 8. Normalise again.
-		p.RMSNorm(r.s.x, w.ffnNorm, r.s.xb, n, cfg.Dim, 0, eps)
-
-		// 9. Gate and up projection.
-		p.MatMul(w.gateUp, r.s.xb, r.s.gateUp, n, 0, 2*cfg.HiddenDim, 0, false)
-
-		// 10. SwiGLU.
-		p.SwiGLU(r.s.gateUp, r.s.hidden, n, cfg.HiddenDim)
+		// 8, 9, 10. Normalise again, gate and up projection, SwiGLU.
+		if n == 1 {
+			p.NormSwiGLU(w.gateUp, r.s.x, w.ffnNorm, r.s.gateUp, r.s.hidden, eps)
+		} else {
+			p.RMSNorm(r.s.x, w.ffnNorm, r.s.xb, n, cfg.Dim, 0, eps)
+			p.MatMul(w.gateUp, r.s.xb, r.s.gateUp, n, 0, 2*cfg.HiddenDim, 0, false)
+			p.SwiGLU(r.s.gateUp, r.s.hidden, n, cfg.HiddenDim)
+		}
 
 		// 11. Project down and add to the residual.
 		p.MatMul(w.down, r.s.hidden, r.s.x, n, 0, cfg.Dim, 0, true)
@@ -78,8 +78,12 @@ func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
 	var reads []*gpu.Read
 	for from := first; from < first+rows; from += rowsAtOnce {
 		m := min(rowsAtOnce, first+rows-from)
-		p.RMSNorm(r.s.x, r.w.norm, r.s.xb, m, cfg.Dim, from, eps)
-		p.MatMul(r.w.logits, r.s.xb, r.s.logits, m, 0, cfg.VocabSize, 0, false)
+		if m == 1 {
+			p.NormMatVec(r.w.logits, r.s.x, r.w.norm, r.s.logits, from, eps)
+		} else {
+			p.RMSNorm(r.s.x, r.w.norm, r.s.xb, m, cfg.Dim, from, eps)
+			p.MatMul(r.w.logits, r.s.xb, r.s.logits, m, 0, cfg.VocabSize, 0, false)
+		}
 		if s.logits != noRows {
 			reads = append(reads, p.Read(r.s.logits, 0, 4*m*cfg.VocabSize))
 		}

@@ -42,7 +42,7 @@ func (r *cpuRunner) freeTrace(t *trace) { t.cpu = cpuTrace{} }
 
 // traceInput collects the statistics of layer l's attention input.
 func (r *cpuRunner) traceInput(t *trace, l int, xb []float32, n, first int) {
-	if t != nil && t.needs.Votes != nil {
+	if t.wantsInput() {
 		ref.GVoteStats(xb, t.cpu.stats[l], n, r.cfg.Dim, t.counted(first), max(0, t.needs.Votes.NSkip-first))
 	}
 }

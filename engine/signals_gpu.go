@@ -62,7 +62,7 @@ func (r *gpuRunner) freeTrace(t *trace) {
 
 // traceInput collects the statistics of layer l's attention input.
 func (r *gpuRunner) traceInput(p *gpu.Pass, t *trace, l, n, first int) {
-	if t != nil && t.needs.Votes != nil {
+	if t.wantsInput() {
 		p.GVoteStats(r.s.xb, t.gpu.stats[l], n, r.cfg.Dim, t.counted(first), max(0, t.needs.Votes.NSkip-first))
 	}
 }

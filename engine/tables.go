@@ -136,6 +136,9 @@ func samplePositions(n int, o compress.VoteOptions) []uint32 {
 	return positions
 }
 
+// wantsInput reports whether the trace needs the attention input of each layer.
+func (t *trace) wantsInput() bool { return t != nil && t.needs.Votes != nil }
+
 // counted returns the rows that statistics over a text of n tokens are made of.
 func (t *trace) counted(n int) int { return max(0, n-t.needs.Votes.NSkip) }
 

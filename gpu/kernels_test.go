@@ -133,31 +133,67 @@ func TestMatMul(t *testing.T) {
 	})
 }
 
+func TestNormMatVec(t *testing.T) {
+	variants(t, func(t *testing.T, d *Device) {
+		for _, wt := range weightTypes {
+			for _, tc := range []struct {
+				rows, cols, xRow0 int
+				scale             float32 // size of the input
+				why               string
+			}{
+				{2, 32, 0, 1, "smallest"},
+				{6, 64, 3, 1, "rows not a multiple of 4, another row"},
+				{66, 288, 0, 1e-3, "eps is as large as the mean square, several workgroups"},
+				{130, 96, 1, 50, "a large input, an odd number of gates"},
+			} {
+				const eps = 1e-6
+				w := quantised("w", wt, tc.rows, tc.cols)
+				x, norm := normals("x", (tc.xRow0+1)*tc.cols, tc.scale), normals("norm", tc.cols, 1)
+				what := fmt.Sprintf("%v: %s", wt, tc.why)
+				want, wantH := make([]float32, tc.rows), make([]float32, tc.rows/2)
+				ref.NormMatVec(w, x, norm, want, tc.xRow0, eps)
+				ref.NormSwiGLU(w, x, norm, wantH, eps)
+				g, xBuf, normBuf := d.uploadWeights(t, w), d.upload(t, x), d.upload(t, norm)
+				y, h := d.poisoned(t, len(want)), d.poisoned(t, len(wantH))
+				got := d.run(t, y, len(want), func(p *Pass) { p.NormMatVec(g, xBuf, normBuf, y, tc.xRow0, eps) }).Floats()
+				// f32 sums of up to 288 products of size about 1 (4-bit: up to 0.1).
+				checkClose(t, what, got, want, tol{abs: 5e-5, rel: 1e-5})
+				got = d.run(t, h, len(wantH), func(p *Pass) { p.NormSwiGLU(g, xBuf, normBuf, nil, h, eps) }).Floats()
+				// Products of two of them, of size about 10.
+				checkClose(t, what+", SwiGLU", got, wantH, tol{abs: 1e-3, rel: 2e-5})
+			}
+		}
+	})
+}
+
 // A matrix larger than one binding is split by rows, and nothing else changes.
 func TestMatMulSplitsLargeMatrices(t *testing.T) {
 	d := openForTest(t)
 	whole := d.Limits.BindingBytes
 	for _, wt := range weightTypes {
-		w := quantised("w", wt, 37, 64)
-		x, tokens := normals("x", 3*64, 1), []uint32{36, 0, 17}
-		want, wantX := make([]float32, 3*37), make([]float32, 3*64)
-		ref.MatMul(w, x, want, 3, 0, 37, 0, false)
+		w := quantised("w", wt, 38, 64)
+		x, tokens := normals("x", 3*64, 1), []uint32{37, 0, 17}
+		want, wantX := make([]float32, 3*38), make([]float32, 3*64)
+		ref.MatMul(w, x, want, 3, 0, 38, 0, false)
 		ref.Embed(w, tokens, wantX)
+
+		norm, wantH := normals("norm", 64, 1), make([]float32, 19)
+		ref.NormSwiGLU(w, x, norm, wantH, 1e-5)
 
 		xBuf, tokenBuf := d.upload(t, x), d.uploadWords(t, tokens)
 		y, embedded := d.poisoned(t, len(want)), d.poisoned(t, len(wantX))
 		d.Limits.BindingBytes = 4 * len(w.Words) / 3
-		split, err := d.NewWeights("split", wt, 37, 64)
+		split, err := d.NewWeights("split", wt, 38, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(split.parts) < 3 {
 			t.Fatalf("%v: %d parts, want at least 3", wt, len(split.parts))
 		}
-		for row0 := 0; row0 < 37; row0 += 10 { // uploads cross the borders of parts
-			rows := min(10, 37-row0)
+		for row0 := 0; row0 < 38; row0 += 10 { // uploads cross the borders of parts
+			rows := min(10, 38-row0)
 			piece := &ref.Weights{Type: wt, Rows: rows, Cols: 64}
-			q, s := wt.QuantWords(37, 64), wt.ScaleWords(row0, 64)
+			q, s := wt.QuantWords(38, 64), wt.ScaleWords(row0, 64)
 			piece.Words = slices.Concat(w.Words[wt.QuantWords(row0, 64):wt.QuantWords(row0+rows, 64)],
 				w.Words[q+s:q+s+wt.ScaleWords(rows, 64)])
 			if err := split.Upload(row0, piece); err != nil {
@@ -167,11 +203,16 @@ func TestMatMulSplitsLargeMatrices(t *testing.T) {
 		d.Limits.BindingBytes = whole
 		got := d.run(t, y, len(want), func(p *Pass) {
 			p.Embed(split, tokenBuf, embedded, 3)
-			p.MatMul(split, xBuf, y, 3, 0, 37, 0, false)
+			p.MatMul(split, xBuf, y, 3, 0, 38, 0, false)
 		}).Floats()
 		checkClose(t, wt.String(), got, want, tol{abs: 5e-5, rel: 1e-5})
 		gotX := d.run(t, embedded, len(wantX), func(*Pass) {}).Floats()
 		checkClose(t, wt.String()+" embed", gotX, wantX, tol{abs: 1e-9, rel: 2e-7})
+		h, both := d.poisoned(t, 19), d.poisoned(t, 38)
+		gotH := d.run(t, h, 19, func(p *Pass) {
+			p.NormSwiGLU(split, xBuf, d.upload(t, norm), both, h, 1e-5)
+		}).Floats()
+		checkClose(t, wt.String()+" SwiGLU", gotH, wantH, tol{abs: 1e-3, rel: 2e-5})
 		split.Destroy()
 	}
 }
@@ -205,25 +246,48 @@ func TestCacheWrite(t *testing.T) {
 	d := openForTest(t)
 	for _, ct := range ref.CacheTypes {
 		for _, tc := range append(casesFor(ct), cacheCase{"more than one workgroup", 96, slices.Repeat([]int{2}, 20), 1}) {
-			const n, nBefore, room = 3, 2, 8
+			const first, n, nBefore, room = 2, 3, 2, 8
 			c := newTestCache(t, d, tc.name, ct, tc.headDim, tc.lens, room)
 			kvHeads := len(tc.lens)
-			qDim := kvHeads * tc.group * tc.headDim
+			nHeads := kvHeads * tc.group
+			qDim := nHeads * tc.headDim
 			stride := qDim + 2*kvHeads*tc.headDim
 			qkv := normals("qkv", n*stride, 1)
 			qkv[qDim] = 1e6 // beyond the largest half
-			positions := []uint32{1000, 1001, 1002}
-			d2 := d.run(t, c.GPU.K, len(c.K.Words), func(p *Pass) {
-				p.CacheWrite(d.upload(t, qkv), c.GPU, d.uploadWords(t, positions), n, stride, qDim, nBefore)
-			})
-			ref.CacheWrite(qkv, c.Heads, c.K, c.V, positions, c.Slots, stride, qDim, nBefore)
+			positions := []uint32{0, 0, 4, 1, 2}
+
+			// A table of zero angles turns nothing, so what is stored is the same bit for bit.
+			still := make([]float32, 5*tc.headDim)
+			for i := 0; i < len(still); i += 2 {
+				still[i] = 1
+			}
+			write := func(table []float32) (keys []uint32, turned []float32) {
+				buf := d.upload(t, qkv)
+				keys = d.run(t, c.GPU.K, len(c.K.Words), func(p *Pass) {
+					p.CacheWrite(d.upload(t, table), buf, c.GPU, d.uploadWords(t, positions), first, n, stride, nHeads, nBefore)
+				}).Words()
+				return keys, d.run(t, buf, len(qkv), func(*Pass) {}).Floats()
+			}
+			keys, _ := write(still)
+			ref.CacheWrite(qkv, c.Heads, c.K, c.V, positions[first:], c.Slots, stride, qDim, nBefore)
 			v := d.run(t, c.GPU.V, len(c.V.Words), func(*Pass) {})
 			slots := d.run(t, c.GPU.Slots, 3*len(c.Slots), func(*Pass) {})
-			if !slices.Equal(d2.Words(), c.K.Words) || !slices.Equal(v.Words(), c.V.Words) {
+			if !slices.Equal(keys, c.K.Words) || !slices.Equal(v.Words(), c.V.Words) {
 				t.Errorf("%v, %s: keys or values differ from the twin's", ct, tc.name)
 			}
 			if !slices.Equal(slots.Words(), slotWords(c.Slots)) {
 				t.Errorf("%v, %s: slots differ from the twin's", ct, tc.name)
+			}
+
+			// A real one turns queries and keys, and the keys are stored as they are then.
+			table := ref.RoPETable(0, 5, tc.headDim, 10000)
+			keys, turned := write(table)
+			want := slices.Clone(qkv)
+			ref.RoPE(table, positions[first:], want, stride, nHeads+kvHeads, tc.headDim)
+			checkClose(t, fmt.Sprintf("%v, %s: rotated", ct, tc.name), turned, want, tol{abs: 1e-6, rel: 1e-6})
+			ref.CacheWrite(turned, c.Heads, c.K, c.V, positions[first:], c.Slots, stride, qDim, nBefore)
+			if !slices.Equal(keys, c.K.Words) {
+				t.Errorf("%v, %s: rotated keys differ from the twin's", ct, tc.name)
 			}
 		}
 	}

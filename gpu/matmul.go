@@ -1,5 +1,7 @@
 package gpu
 
+import "math"
+
 // matmulTile is the number of tokens for which a thread of matmul.wgsl uses a
 // weight it has unpacked.
 const matmulTile = 8
@@ -11,8 +13,7 @@ const matmulTile = 8
 //	x  (at least xRow0+n, cols)
 //	y  (n, yCols)  columns col0 .. col0+rows are written; must not be x
 //
-// One token on a GPU takes the workgroup-per-row kernel matvec.wgsl, all else
-// matmul.wgsl. CPU twin: [ref.MatMul].
+// CPU twin: [ref.MatMul].
 func (p *Pass) MatMul(w *Weights, x, y *Buffer, n, xRow0, yCols, col0 int, add bool) {
 	p.want("matmul", "x", x, (xRow0+n)*w.Cols, "(x_row0+n)*cols")
 	p.want("matmul", "y", y, n*yCols, "n*y_cols")
@@ -20,19 +21,73 @@ func (p *Pass) MatMul(w *Weights, x, y *Buffer, n, xRow0, yCols, col0 int, add b
 	if add {
 		flag = 1
 	}
+	if n == 1 {
+		p.matVec(w, "input_plain", xRow0, col0, flag, 0, 0, x, y)
+		return
+	}
 	for _, part := range w.parts {
-		id := kernelID{name: "matmul", parts: [2]string{w.reader()}}
-		groups := [3]int{divUp(part.rows, 32), divUp(n, matmulTile), 1}
-		switch {
-		case n == 1 && p.d.Software:
-			id.consts[0] = constant{"TILE", 1}
-		case n == 1:
-			id.name, groups = "matvec", [3]int{divUp(part.rows, 4), 1, 1}
-		}
 		p.spend(2 * n * part.rows * w.Cols)
-		p.dispatch(id, groups, []uint32{ // struct Params in matmul.wgsl and matvec.wgsl
-			uint32(w.Cols), uint32(part.scales), uint32(part.rows), uint32(n),
-			uint32(xRow0), uint32(yCols), uint32(col0 + part.row0), flag,
-		}, part.buf, x, y)
+		p.dispatch(kernelID{name: "matmul", parts: [2]string{w.reader()}},
+			[3]int{divUp(part.rows, 32), divUp(n, matmulTile), 1}, []uint32{ // struct Params in matmul.wgsl
+				uint32(w.Cols), uint32(part.scales), uint32(part.rows), uint32(n),
+				uint32(xRow0), uint32(yCols), uint32(col0 + part.row0), flag,
+			}, part.buf, x, y)
+	}
+}
+
+// NormMatVec records y[r] = Σ_c w[r, c] norm(x[xRow0])[c], where norm is that of
+// [Pass.RMSNorm] with norm's weights.
+//
+//	w     (rows, cols)
+//	x     (at least xRow0+1, cols)
+//	norm  (cols)
+//	y     (rows)  overwritten; must not be x
+//
+// CPU twin: [ref.NormMatVec].
+func (p *Pass) NormMatVec(w *Weights, x, norm, y *Buffer, xRow0 int, eps float32) {
+	p.want("matvec", "x", x, (xRow0+1)*w.Cols, "(x_row0+1)*cols")
+	p.want("matvec", "norm", norm, w.Cols, "cols")
+	p.want("matvec", "y", y, w.Rows, "rows")
+	p.matVec(w, "input_norm", xRow0, 0, 0, 0, eps, x, y, norm)
+}
+
+// NormSwiGLU records y[i] = silu(s[i]) s[hidden+i] with s = w norm(x): what
+// [Pass.SwiGLU] makes of [Pass.NormMatVec]. A matrix in several parts, whose rows
+// i and hidden+i no kernel has both, takes these two.
+//
+//	w     (2*hidden, cols)
+//	x     (cols)
+//	norm  (cols)
+//	both  (2*hidden)  overwritten if there are several parts
+//	y     (hidden)    overwritten; must not be x
+//
+// CPU twin: [ref.NormSwiGLU].
+func (p *Pass) NormSwiGLU(w *Weights, x, norm, both, y *Buffer, eps float32) {
+	hidden := w.Rows / 2
+	if len(w.parts) > 1 {
+		p.NormMatVec(w, x, norm, both, 0, eps)
+		p.SwiGLU(both, y, 1, hidden)
+		return
+	}
+	p.want("matvec", "x", x, w.Cols, "cols")
+	p.want("matvec", "norm", norm, w.Cols, "cols")
+	p.want("matvec", "y", y, hidden, "hidden")
+	p.matVec(w, "input_norm", 0, 0, 0, hidden, eps, x, y, norm)
+}
+
+// matVec records the kernel of this kind of adapter that multiplies one token:
+// four rows per workgroup, or one row per thread.
+func (p *Pass) matVec(w *Weights, input string, xRow0, col0 int, add uint32, gate int, eps float32, buffers ...*Buffer) {
+	for _, part := range w.parts {
+		name, groups := "matvec", divUp(part.rows, 4)
+		if p.d.Software {
+			name, groups = "matvec_rows", divUp(part.rows, 4*8)
+		}
+		p.spend(2 * part.rows * w.Cols)
+		p.dispatch(kernelID{name: name, parts: [2]string{w.reader(), input}}, [3]int{groups, 1, 1},
+			[]uint32{ // struct Params in matvec.wgsl and matvec_rows.wgsl
+				uint32(w.Cols), uint32(part.scales), uint32(part.rows), uint32(xRow0),
+				uint32(col0 + part.row0), add, uint32(gate), math.Float32bits(eps),
+			}, append([]*Buffer{part.buf}, buffers...)...)
 	}
 }

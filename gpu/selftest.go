@@ -66,6 +66,19 @@ func (s *selfTest) weightKernels(t ref.WeightType) {
 			p.MatMul(g, x.buf, y.buf, n, row0, yCols, col0, true)
 		}, y.near("y", 2e-5, 1e-5)) // sums of 288 products of size 0.2
 	}
+
+	x, norm, y := s.numbers((row0+1)*cols), s.numbers(cols), s.unwritten(rows)
+	ref.NormMatVec(w, x.twin, norm.twin, y.twin, row0, 0.01)
+	s.check(fmt.Sprintf("norm_matvec %v", t), func(p *Pass) { p.NormMatVec(g, x.buf, norm.buf, y.buf, row0, 0.01) },
+		y.near("y", 2e-5, 1e-5)) // likewise
+
+	const hidden = (rows - 1) / 2
+	w, x, h := sampleWeights(t, 2*hidden, cols), s.numbers(cols), s.unwritten(hidden)
+	g = &Weights{Type: t, Rows: 2 * hidden, Cols: cols}
+	g.parts = []weightPart{{rows: 2 * hidden, scales: t.QuantWords(2*hidden, cols), buf: s.upload(w.Words)}}
+	ref.NormSwiGLU(w, x.twin, norm.twin, h.twin, 0.01)
+	s.check(fmt.Sprintf("norm_swiglu %v", t), func(p *Pass) { p.NormSwiGLU(g, x.buf, norm.buf, nil, h.buf, 0.01) },
+		h.near("y", 5e-5, 2e-5)) // of two of them
 }
 
 // plainKernels tests what reads neither weights nor a cache.
@@ -142,12 +155,15 @@ func (s *selfTest) cacheKernels(t ref.CacheType, headDim int) {
 		half = 1.0 / 1024 // likewise, but no scale here is subnormal
 	}
 
-	values, positions := s.sample(2*qStride), []uint32{1000, 1001}
-	values[qDim] = 1e6 // beyond the largest half
+	table := s.floats(ref.RoPETable(0, 120, headDim, 10000))
+	values, positions := s.sample(2*qStride), []uint32{7, 100, 101} // those from the second on
+	values[qDim] = 1e6                                              // beyond the largest half, however it is turned
 	qkv, at, to := s.floats(values), s.upload(positions), s.cache(t, headDim, false)
-	ref.CacheWrite(values, to.heads, to.k, to.v, positions, to.slots, qStride, qDim, 3)
-	s.check(name("cache_write"), func(p *Pass) { p.CacheWrite(qkv.buf, to.gpu, at, 2, qStride, qDim, 3) },
-		to.keys(tiny, half), to.values(tiny, half),
+	ref.RoPE(table.twin, positions[1:], qkv.twin, qStride, nHeads+2, headDim)
+	ref.CacheWrite(qkv.twin, to.heads, to.k, to.v, positions[1:], to.slots, qStride, qDim, 3)
+	s.check(name("cache_write"), func(p *Pass) {
+		p.CacheWrite(table.buf, qkv.buf, to.gpu, at, 1, 2, qStride, nHeads, 3)
+	}, qkv.near("qkv", 2e-6, 1e-6), to.keys(tiny+2e-6, half), to.values(tiny, half),
 		output{name: "slots", buf: to.gpu.Slots, want: slotBits(to.slots)})
 
 	var q, lse mirror // of several tokens in the end
@@ -176,7 +192,6 @@ func (s *selfTest) cacheKernels(t ref.CacheType, headDim int) {
 		pivots[i] = []uint32{uint32(i * i % 7), ref.NoPivot}[i%3/2]
 	}
 	pivotOf := s.upload(pivots)
-	table := s.floats(ref.RoPETable(0, 120, headDim, 10000))
 	aligned := s.unwritten(2 * stride)
 	ref.PivotDistance(c.k, c.heads, pivots, distance.twin, c.slots, table.twin, stride, appended, false)
 	ref.PivotDistance(c.k, c.heads, pivots, aligned.twin, c.slots, table.twin, stride, appended, true)

@@ -69,15 +69,27 @@ var sabotages = []sabotage{
 	{"rms_norm_rows", "(params.row0 + r)", "(params.row0 - r)", "rms_norm", false},
 	{"rms_norm", " + params.eps", "", "rms_norm", true},
 	{"rms_norm", "half = WG_SIZE / 2u", "half = WG_SIZE / 4u", "rms_norm", true},
-	{"matmul", "sum[i] += w", "sum[i] -= w", "matmul q8_0 (1 row), matmul q8_0 (9 rows)", false},
-	{"matmul", "params.x_row0 + ", "", "matmul q8_0 (1 row), matmul q8_0 (9 rows)", false},
-	{"matmul", "y[at] += total", "y[at] = total", "matmul q8_0 (1 row), matmul q8_0 (9 rows)", false},
+	{"matmul", "sum[i] += w", "sum[i] -= w", "matmul q8_0 (9 rows)", false},
+	{"matmul", "params.x_row0 + ", "", "matmul q8_0 (9 rows)", false},
+	{"matmul", "y[at] += total", "y[at] = total", "matmul q8_0 (9 rows)", false},
 	{"matmul", "id.y * TILE", "id.y", "matmul q8_0 (9 rows)", false},
-	{"matvec", "c += WG_SIZE", "c += 2u * WG_SIZE", "matmul q8_0 (1 row)", true},
-	{"matvec", "y[at] += total", "y[at] -= total", "matmul q8_0 (1 row)", true},
+	{"matvec", "c += WG_SIZE", "c += 2u * WG_SIZE", "matmul q8_0 (1 row), norm_matvec q8_0, norm_swiglu q8_0", true},
+	{"matvec", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (1 row)", true},
+	{"matvec", "squares[t] += squares[t + half]", "squares[t] += squares[t]", "norm_matvec q8_0, norm_swiglu q8_0", true},
+	{"matvec", "params.gate, gated", "2u, gated", "norm_swiglu q8_0", true},
+	{"matvec", "1.0 + exp", "1.0 - exp", "norm_swiglu q8_0", true},
+	{"matvec_rows", "params.x_row0 * cols4", "0u", "matmul q8_0 (1 row), norm_matvec q8_0", false},
+	{"matvec_rows", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (1 row)", false},
+	{"matvec_rows", "params.gate, gated);\n    let end", "2u, gated);\n    let end", "norm_swiglu q8_0", false},
+	{"matvec_rows", "1.0 + exp", "1.0 - exp", "norm_swiglu q8_0", false},
+	{"input_plain", "return v;", "return -v;", "matmul q8_0 (1 row)", false},
+	{"input_norm", "v * norm_w[col4]", "v", "norm_matvec q8_0, norm_swiglu q8_0", false},
+	{"input_norm", " + params.eps", " - params.eps", "norm_matvec q8_0, norm_swiglu q8_0", false},
 	{"rope", "a * turn.x - b", "a * turn.x + b", "rope", false},
 	{"rope", "table[positions[t] * half", "table[t * half", "rope", false},
 	{"cache_write", "+ params.n_before + t", "+ t", "cache_write f16", false},
+	{"cache_write", "positions[params.first + t]", "positions[t]", "cache_write f16", false},
+	{"cache_write", "-turn.y", "turn.y", "cache_write f16", false},
 	{"cache_write", "slots[3u * slot + 2u] = 0u", "slots[3u * slot + 2u] = 1u", "cache_write f16", false},
 	{"attention", "+ bitcast<f32>(slots", "- bitcast<f32>(slots", "attention f16 (1 token), attention f16 (5 tokens)", false},
 	{"attention", "sum[i] *= shrink", "sum[i] *= 1.0", "attention f16 (1 token), attention f16 (5 tokens)", false},
@@ -152,7 +164,8 @@ func partSabotages() []sabotage {
 		{ref.Q8M, "return dm.x", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "dm.x")},
 		{ref.Q8M, " + dm.y", " - dm.y"},
 	} {
-		add("weights_"+tc.t.String(), tc.old, tc.new, tc.t, "embed TYPE", "matmul TYPE (1 row)", "matmul TYPE (9 rows)")
+		add("weights_"+tc.t.String(), tc.old, tc.new, tc.t, "embed TYPE", "matmul TYPE (1 row)", "matmul TYPE (9 rows)",
+			"norm_matvec TYPE", "norm_swiglu TYPE")
 	}
 	for _, ct := range ref.CacheTypes {
 		reader, writer := "cache_"+ct.String(), "cache_write_"+ct.String()

@@ -82,7 +82,13 @@ func kernelIDs(t testing.TB) []kernelID {
 		case calls("weights_f32"):
 			for _, wt := range weightTypes {
 				w := &Weights{Type: wt}
-				joined = append(joined, kernelID{name: name, parts: [2]string{w.reader()}})
+				if !calls("input_plain") {
+					joined = append(joined, kernelID{name: name, parts: [2]string{w.reader()}})
+					continue
+				}
+				for _, input := range []string{"input_plain", "input_norm"} {
+					joined = append(joined, kernelID{name: name, parts: [2]string{w.reader(), input}})
+				}
 			}
 		case calls("random"):
 			joined = []kernelID{{name: name, parts: [2]string{"random"}}}
@@ -93,10 +99,6 @@ func kernelIDs(t testing.TB) []kernelID {
 			switch name {
 			case "attention":
 				id.consts[1] = constant{"BLOCK4", largestDivisor(id.consts[0].value/4, attentionBlock)}
-			case "matmul": // for software adapters
-				decode := id
-				decode.consts[0] = constant{"TILE", 1}
-				ids = append(ids, decode)
 			case "gvote_vote": // for software adapters
 				narrow := id
 				narrow.consts[1] = constant{"WG_SIZE", softwareVoteThreads}

@@ -6,7 +6,7 @@
 // Shapes     weights (rows, cols) of the joined type   x (x_row0 + n, cols) f32   y (n, y_cols) f32
 // Dispatch   (rows / WG_SIZE rounded up, n / TILE rounded up, 1)
 // Threads    WG_SIZE; one thread owns one weight row and TILE tokens, so that a weight is unpacked once
-//            for TILE tokens. TILE = 1 is the decode variant for software adapters
+//            for TILE tokens. One token is multiplied by matvec.wgsl or matvec_rows.wgsl
 // Limits     cols a multiple of 4; y must not be x
 // Twin       gpu/ref/matmul.go
 // Source     definition
