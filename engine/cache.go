@@ -180,14 +180,21 @@ func (c *Cache) headSlots(layer, head int) []ref.Slot {
 // layer is copied to larger buffers in which each head has at least growSlots
 // free slots: once per growSlots tokens, never once per token.
 func (c *Cache) reserve(n int) error {
-	for l, layer := range c.layers {
-		for h := range layer.heads {
-			if c.Len(l, h)+n > layer.room[h] {
-				return c.replace(max(n, growSlots))
-			}
-		}
+	if n > c.free() {
+		return c.replace(max(n, growSlots))
 	}
 	return nil
+}
+
+// free returns the slots that are free in every head.
+func (c *Cache) free() int {
+	free := math.MaxInt
+	for l, layer := range c.layers {
+		for h, room := range layer.room {
+			free = min(free, room-c.Len(l, h))
+		}
+	}
+	return free
 }
 
 // replace copies every layer to new buffers with free slots behind each head.

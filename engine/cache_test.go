@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -270,5 +271,48 @@ func TestLimitsOfTheContext(t *testing.T) {
 	}
 	if _, err := e.Prefill(stopped, someTokens(50), Reading{KV: ref.CacheF16, Chunk: 256, Needs: compress.Needs{}}); !errors.Is(err, context.Canceled) {
 		t.Errorf("prefill with a cancelled context: %v", err)
+	}
+}
+
+// Tokens fed ahead are those that would have been chosen one by one, and the
+// cache has only those that were noted.
+func TestFeedAhead(t *testing.T) {
+	e := openFixture(t, GPU, checkpoint.Q8_0)
+	for _, draw := range []ref.Draw{{}, {Seed: 3, Temperature: 1.2, TopP: 0.8}} {
+		p := prefill(t, e, someTokens(70), ref.CacheF16, compress.Needs{})
+		plan, _, _ := decide(t, p, newMethod(t, "window", 0.5))
+		apply(t, p.Cache, plan)
+		ahead, single := fork(t, p.Cache), fork(t, p.Cache)
+		token := uint32(7)
+		for burst := 0; ahead.next < 70+40; burst++ {
+			res, err := feed(ahead, &step{tokens: []uint32{token}, choose: &draw, ahead: 9})
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken := min(len(res.chosen), 1+burst*3%8) // not all of them
+			ahead.note(taken - 1)
+			for _, c := range res.chosen[:taken] {
+				one, err := feed(single, &step{tokens: []uint32{token}, choose: &draw})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(one.chosen) != 1 || one.chosen[0] != c {
+					t.Fatalf("%+v, position %d: ahead %v, one by one %v", draw, single.next, c, one.chosen)
+				}
+				token = uint32(c.id)
+			}
+			if ahead.next != single.next || ahead.Slots() != single.Slots() || ahead.Allocated() != single.Allocated() {
+				t.Fatalf("ahead: next %d, %d slots, %d bytes; one by one %d, %d, %d", ahead.next, ahead.Slots(), ahead.Allocated(),
+					single.next, single.Slots(), single.Allocated())
+			}
+		}
+		k, v := rowsOf(t, ahead)
+		wantK, wantV := rowsOf(t, single)
+		if !reflect.DeepEqual(k, wantK) || !reflect.DeepEqual(v, wantV) {
+			t.Errorf("%+v: rows differ", draw)
+		}
+		if !reflect.DeepEqual(ahead.headSlots(1, 0), single.headSlots(1, 0)) {
+			t.Errorf("%+v: slots differ", draw)
+		}
 	}
 }

@@ -137,7 +137,7 @@ func race(ctx Context, r runner) (float64, error) {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		if _, err := feed(cache, &step{tokens: []uint32{0}, choose: &choice{}}); err != nil {
+		if _, err := feed(cache, &step{tokens: []uint32{0}, choose: &ref.Draw{}}); err != nil {
 			return 0, err
 		}
 	}
@@ -156,7 +156,9 @@ func (e *Engine) Close() { e.r.close() }
 // waits for a self-test of their kernels.
 func (e *Engine) NewCache(t ref.CacheType) (*Cache, error) { return newCache(e.r, t) }
 
-// feed appends the tokens of a step to the cache.
+// feed appends the tokens of a step to the cache. What it feeds ahead lies behind
+// the cache's end, where room is left without growing it, and belongs to the
+// cache once it is noted.
 func feed(c *Cache, s *step) (*result, error) {
 	cfg := c.r.config()
 	for _, id := range s.tokens {
@@ -170,6 +172,7 @@ func feed(c *Cache, s *step) (*result, error) {
 	if err := c.reserve(len(s.tokens)); err != nil {
 		return nil, err
 	}
+	s.ahead = min(s.ahead, c.free()-len(s.tokens))
 	res, err := c.r.forward(c, s)
 	if err != nil {
 		return nil, err

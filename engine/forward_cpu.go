@@ -84,8 +84,8 @@ func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 	// 13. Choose the next token.
 	if s.choose != nil {
 		last := res.logits[(rows-1)*cfg.VocabSize:]
-		res.id, res.lse = ref.Choose(last, s.choose.seed, uint32(c.next+n), s.choose.temperature)
-		res.logit = last[res.id]
+		id, lse := ref.Choose(last, *s.choose, uint32(c.next+n))
+		res.chosen = []chosen{{id, last[id], lse}}
 	}
 	return res, nil
 }

@@ -7,32 +7,93 @@ import (
 // logitBytes bounds the buffer of logits: more rows go in several submits.
 const logitBytes = 32 << 20
 
-// forward feeds the tokens of s through the model in one submit. The numbers of
-// the steps are those of forward_cpu.go.
+// forward feeds the tokens of s through the model in one submit, and with s.ahead
+// those that are chosen after them. The numbers of the steps are those of
+// forward_cpu.go.
 func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
-	cfg, n := r.cfg, len(s.tokens)
-	stride := cfg.QDim() + 2*cfg.KVDim() // a row of queries, keys and values
-	scale := attentionScale(cfg)
-	eps := float32(cfg.NormEps)
-	nBefore := len(c.appended)
+	n := len(s.tokens)
 	first, rows := wantedRows(s, n)
-	rowsAtOnce := max(1, min(rows, logitBytes/(4*cfg.VocabSize), r.d.MostWork()/(2*cfg.Dim*cfg.VocabSize)))
+	rowsAtOnce := max(1, min(rows, logitBytes/(4*r.cfg.VocabSize), r.d.MostWork()/(2*r.cfg.Dim*r.cfg.VocabSize)))
 	if err := r.scratchFor(n, rowsAtOnce); err != nil {
 		return nil, err
 	}
-	if err := r.growTable(c.next + n); err != nil {
+	if err := r.growTable(c.next + n + s.ahead); err != nil {
 		return nil, err
 	}
 	if err := r.s.tokens.UploadWords(0, s.tokens); err != nil {
 		return nil, err
 	}
-	if err := r.s.positions.UploadWords(0, positionsFrom(c.next, n)); err != nil {
+	if err := r.s.positions.UploadWords(0, positionsFrom(c.next, n+s.ahead)); err != nil {
 		return nil, err
 	}
 	p := r.d.Begin()
 
 	// 1. Look up the embeddings.
-	p.Embed(r.w.embed, r.s.tokens, r.s.x, n)
+	p.Embed(r.w.embed, r.s.tokens, r.s.x, 0, n)
+	r.layers(p, c, s, 0, n)
+
+	// 12. Logits of the rows that are wanted, as many at once as the buffer holds.
+	res := &result{}
+	var reads []*gpu.Read
+	for from := first; from < first+rows; from += rowsAtOnce {
+		m := min(rowsAtOnce, first+rows-from)
+		r.logits(p, from, m)
+		if s.logits != noRows {
+			reads = append(reads, p.Read(r.s.logits, 0, 4*m*r.cfg.VocabSize))
+		}
+		if from+m < first+rows {
+			if err := p.Submit(); err != nil {
+				return nil, err
+			}
+			p = r.d.Begin()
+		}
+	}
+
+	// 13. Choose the next token, feed it, choose the one after it ...
+	var choices, attention *gpu.Read
+	if s.choose != nil {
+		p.Choose(r.s.logits, r.s.chosen, r.cfg.VocabSize, 0, 0, *s.choose, uint32(c.next+n))
+		for i := range s.ahead {
+			p.Embed(r.w.embed, r.s.chosen, r.s.x, i*gpu.ChosenWords, 1)
+			r.layers(p, c, s, 1+i, 1)
+			r.logits(p, 0, 1)
+			p.Choose(r.s.logits, r.s.chosen, r.cfg.VocabSize, 0, 1+i, *s.choose, uint32(c.next+n+1+i))
+		}
+		choices = p.Read(r.s.chosen, 0, 4*gpu.ChosenWords*(1+s.ahead))
+	}
+	if s.against != nil {
+		attention = p.Read(r.compare, 0, r.compare.Size())
+	}
+	if err := p.Submit(); err != nil {
+		return nil, err
+	}
+	r.dispatches = p.Dispatches()
+
+	for _, read := range reads {
+		res.logits = append(res.logits, read.Floats()...)
+	}
+	if choices != nil {
+		words, floats := choices.Words(), choices.Floats()
+		for at := 0; at < len(words); at += gpu.ChosenWords {
+			res.chosen = append(res.chosen, chosen{int(words[at]), floats[at+1], floats[at+2]})
+		}
+	}
+	if attention != nil {
+		both := attention.Floats()
+		res.attention, res.attentionAgainst = both[:len(both)/2], both[len(both)/2:]
+	}
+	return res, nil
+}
+
+// layers records steps 2 to 11 for n tokens in r.s.x, fed behind the cache's and
+// `before` further ones of this pass. One token takes fewer kernels, unless
+// something is traced between them.
+func (r *gpuRunner) layers(p *gpu.Pass, c *Cache, s *step, before, n int) {
+	cfg := r.cfg
+	stride := cfg.QDim() + 2*cfg.KVDim() // a row of queries, keys and values
+	scale := attentionScale(cfg)
+	eps := float32(cfg.NormEps)
+	next, nBefore := c.next+before, len(c.appended)+before
 	for l, w := range r.w.layers {
 		cache := &c.layers[l].gpu
 
@@ -41,18 +102,18 @@ func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
 			p.NormMatVec(w.qkv, r.s.x, w.attnNorm, r.s.qkv, 0, eps)
 		} else {
 			p.RMSNorm(r.s.x, w.attnNorm, r.s.xb, n, cfg.Dim, 0, eps)
-			r.traceInput(p, s.trace, l, n, c.next)
+			r.traceInput(p, s.trace, l, n, next)
 			p.MatMul(w.qkv, r.s.xb, r.s.qkv, n, 0, stride, 0, false)
 		}
-		r.traceQueries(p, s.trace, l, n, c.next)
+		r.traceQueries(p, s.trace, l, n, next)
 
 		// 4, 5. Rotate queries and keys by position, not by slot: after compression the two differ.
 		// Append keys and values to the cache.
-		p.CacheWrite(r.table, r.s.qkv, cache, r.s.positions, 0, n, stride, cfg.NHeads, nBefore)
+		p.CacheWrite(r.table, r.s.qkv, cache, r.s.positions, before, n, stride, cfg.NHeads, nBefore)
 
 		// 6. Attend to it.
 		p.Attention(cache, r.s.qkv, r.s.att, r.s.lse, n, stride, cfg.NHeads, nBefore, scale)
-		r.traceAttention(p, s.trace, l, cache, n, c.next, nBefore, scale)
+		r.traceAttention(p, s.trace, l, cache, n, next, nBefore, scale)
 		if s.against != nil {
 			r.attendAgainst(p, l, s.against, stride, scale)
 		}
@@ -72,54 +133,17 @@ func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
 		// 11. Project down and add to the residual.
 		p.MatMul(w.down, r.s.hidden, r.s.x, n, 0, cfg.Dim, 0, true)
 	}
+}
 
-	// 12. Logits of the rows that are wanted, as many at once as the buffer holds.
-	res := &result{}
-	var reads []*gpu.Read
-	for from := first; from < first+rows; from += rowsAtOnce {
-		m := min(rowsAtOnce, first+rows-from)
-		if m == 1 {
-			p.NormMatVec(r.w.logits, r.s.x, r.w.norm, r.s.logits, from, eps)
-		} else {
-			p.RMSNorm(r.s.x, r.w.norm, r.s.xb, m, cfg.Dim, from, eps)
-			p.MatMul(r.w.logits, r.s.xb, r.s.logits, m, 0, cfg.VocabSize, 0, false)
-		}
-		if s.logits != noRows {
-			reads = append(reads, p.Read(r.s.logits, 0, 4*m*cfg.VocabSize))
-		}
-		if from+m < first+rows {
-			if err := p.Submit(); err != nil {
-				return nil, err
-			}
-			p = r.d.Begin()
-		}
+// logits records the logits of m rows of r.s.x from `from` on.
+func (r *gpuRunner) logits(p *gpu.Pass, from, m int) {
+	eps := float32(r.cfg.NormEps)
+	if m == 1 {
+		p.NormMatVec(r.w.logits, r.s.x, r.w.norm, r.s.logits, from, eps)
+		return
 	}
-
-	// 13. Choose the next token.
-	var chosen, attention *gpu.Read
-	if s.choose != nil {
-		p.Choose(r.s.logits, r.s.chosen, cfg.VocabSize, 0, s.choose.seed, uint32(c.next+n), s.choose.temperature)
-		chosen = p.Read(r.s.chosen, 0, 12)
-	}
-	if s.against != nil {
-		attention = p.Read(r.compare, 0, r.compare.Size())
-	}
-	if err := p.Submit(); err != nil {
-		return nil, err
-	}
-	r.dispatches = p.Dispatches()
-
-	for _, read := range reads {
-		res.logits = append(res.logits, read.Floats()...)
-	}
-	if chosen != nil {
-		res.id, res.logit, res.lse = int(chosen.Words()[0]), chosen.Floats()[1], chosen.Floats()[2]
-	}
-	if attention != nil {
-		both := attention.Floats()
-		res.attention, res.attentionAgainst = both[:len(both)/2], both[len(both)/2:]
-	}
-	return res, nil
+	p.RMSNorm(r.s.x, r.w.norm, r.s.xb, m, r.cfg.Dim, from, eps)
+	p.MatMul(r.w.logits, r.s.xb, r.s.logits, m, 0, r.cfg.VocabSize, 0, false)
 }
 
 // attendAgainst records the attention of this token's queries over another

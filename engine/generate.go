@@ -13,7 +13,7 @@ import (
 type Token struct {
 	ID      int
 	Logprob float64       // natural log of the model's own probability of it (temperature 1)
-	Time    time.Duration // from the previous token to this one
+	Time    time.Duration // from the previous token to this one; of several in one submit each has its share
 	KVBytes int           // bytes of occupied slots when it was chosen
 	Quality *Quality      // against the full cache; nil unless asked for
 
@@ -89,11 +89,14 @@ func (e *Engine) generate(ctx Context, cache *Cache, logits []float32, text []in
 		return fmt.Errorf("engine: %d tokens behind a text of %d are more than the context of %d",
 			n, cache.next, e.Config.SeqLen)
 	}
-	onDevice := s.unfiltered() && shadow == nil
+	onDevice := s.onDevice() && shadow == nil
+	draw := s.draw()
 	start := time.Now()
 	id := s.Choose(logits, cache.next, text)
 	logprob := LogProb(logits, id)
 	var attention [][]float32
+	var fed []chosen        // ahead: the tokens after this one, all but the last in the cache's buffers
+	var share time.Duration // of each of them in the time of their submit
 	for i := range n {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -106,7 +109,7 @@ func (e *Engine) generate(ctx Context, cache *Cache, logits []float32, text []in
 				return err
 			}
 		}
-		token.Time = time.Since(start)
+		token.Time = share + time.Since(start)
 		start = time.Now()
 		if err := emit(token); err != nil {
 			return err
@@ -115,23 +118,34 @@ func (e *Engine) generate(ctx Context, cache *Cache, logits []float32, text []in
 		if i == n-1 || e.ends(id) {
 			return nil
 		}
-		st := &step{tokens: []uint32{uint32(id)}}
-		if onDevice {
-			st.choose = &choice{seed: s.Seed, temperature: s.Temperature}
+		if len(fed) > 0 {
+			cache.note(1)
 		} else {
-			st.logits = lastRow
+			st := &step{tokens: []uint32{uint32(id)}}
+			if onDevice {
+				st.choose = &draw
+			} else {
+				st.logits = lastRow
+			}
+			if watch != nil {
+				st.trace = watch.trace
+			}
+			if again != nil {
+				st.trace = again.trace()
+			}
+			if onDevice && st.trace == nil {
+				st.ahead = min(n-2-i, aheadWithin(share))
+			}
+			res, err := feed(cache, st)
+			if err != nil {
+				return err
+			}
+			fed, logits = res.chosen, res.logits
+			share = time.Since(start) / time.Duration(max(1, len(fed)))
+			start = time.Now()
 		}
 		if watch != nil {
-			st.trace = watch.trace
-		}
-		if again != nil {
-			st.trace = again.trace()
-		}
-		res, err := feed(cache, st)
-		if err != nil {
-			return err
-		}
-		if watch != nil {
+			var err error
 			if attention, err = watch.read(); err != nil {
 				return err
 			}
@@ -147,14 +161,28 @@ func (e *Engine) generate(ctx Context, cache *Cache, logits []float32, text []in
 			}
 		}
 		if onDevice {
-			id, logprob = res.id, float64(res.logit)-float64(res.lse)
+			id, logprob = fed[0].id, float64(fed[0].logit)-float64(fed[0].lse)
+			fed = fed[1:]
 		} else {
-			logits = res.logits
 			id = s.Choose(logits, cache.next, text)
 			logprob = LogProb(logits, id)
 		}
 	}
 	return nil
+}
+
+const (
+	maxAhead  = 15                    // tokens that one submit feeds ahead at most
+	aheadTime = 33 * time.Millisecond // what it may take, so that nobody who reads along sees the text jump
+)
+
+// aheadWithin returns how many tokens to feed ahead where one takes so long; 0
+// if that is not known yet.
+func aheadWithin(token time.Duration) int {
+	if token == 0 {
+		return 0
+	}
+	return min(maxAhead, int(aheadTime/token))
 }
 
 // ends reports whether a token ends the text.

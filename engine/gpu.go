@@ -31,7 +31,7 @@ type gpuRunner struct {
 type scratch struct {
 	n         int
 	tokens    *gpu.Buffer // (n) u32
-	positions *gpu.Buffer // (n) u32
+	positions *gpu.Buffer // (n + maxAhead) u32
 	x         *gpu.Buffer // (n, dim) the residual stream
 	xb        *gpu.Buffer // (n, dim) the same, normalised
 	qkv       *gpu.Buffer // (n, q_dim + 2*kv_dim)
@@ -42,7 +42,7 @@ type scratch struct {
 
 	logitRows int
 	logits    *gpu.Buffer // (logitRows, vocab)
-	chosen    *gpu.Buffer // (3) words
+	chosen    *gpu.Buffer // (1 + maxAhead, gpu.ChosenWords)
 }
 
 func (s *scratch) free() {
@@ -270,7 +270,7 @@ func (r *gpuRunner) scratchFor(n, logitRows int) (err error) {
 			elements int
 		}{
 			{&r.s.tokens, "tokens", n},
-			{&r.s.positions, "positions", n},
+			{&r.s.positions, "positions", n + maxAhead},
 			{&r.s.x, "x", n * cfg.Dim},
 			{&r.s.xb, "xb", n * cfg.Dim},
 			{&r.s.qkv, "qkv", n * (cfg.QDim() + 2*cfg.KVDim())},
@@ -278,7 +278,7 @@ func (r *gpuRunner) scratchFor(n, logitRows int) (err error) {
 			{&r.s.lse, "lse", n * cfg.NHeads},
 			{&r.s.gateUp, "gate_up", n * 2 * cfg.HiddenDim},
 			{&r.s.hidden, "hidden", n * cfg.HiddenDim},
-			{&r.s.chosen, "chosen", 3},
+			{&r.s.chosen, "chosen", (1 + maxAhead) * gpu.ChosenWords},
 		} {
 			if *b.to, err = r.d.NewBuffer(b.label, 4*b.elements); err != nil {
 				r.s.free()

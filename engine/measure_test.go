@@ -110,7 +110,7 @@ func TestProfileJoinsLayers(t *testing.T) {
 	}
 	defer c.Free()
 	once := func() error {
-		_, err := feed(c, &step{tokens: []uint32{1}, choose: &choice{}})
+		_, err := feed(c, &step{tokens: []uint32{1}, choose: &ref.Draw{}})
 		return err
 	}
 	if err := once(); err != nil {

@@ -60,7 +60,12 @@ type step struct {
 	tokens []uint32
 	trace  *trace // collects signals; nil: none
 	logits rowsWanted
-	choose *choice // pick the token after the last row on the device; nil: no
+	choose *ref.Draw // pick the token after the last row on the device; nil: no
+
+	// ahead is how many of the chosen tokens to feed right away, each behind the
+	// one before, and to choose after. The cache has room for them. One token and
+	// nothing else but a choice; a runner may do fewer.
+	ahead int
 
 	// against is another cache of the same text that holds these tokens
 	// already. The attention outputs over it, for this pass's queries, are
@@ -76,20 +81,19 @@ const (
 	allRows
 )
 
-// choice says how the next token is picked where nothing has to be filtered.
-type choice struct {
-	seed        uint32
-	temperature float32
-}
-
 type result struct {
 	logits []float32 // (rows wanted, vocab)
-	id     int       // the chosen token
-	logit  float32   // its logit
-	lse    float32   // ln Σ exp(logit)
+	chosen []chosen  // with step.choose: the token after the last row, and those after the ones fed ahead
 
 	// With step.against: attention outputs (n_layers, n_heads, head_dim).
 	attention, attentionAgainst []float32
+}
+
+// chosen is a token that the device picked.
+type chosen struct {
+	id    int
+	logit float32
+	lse   float32 // ln Σ exp(logit)
 }
 
 // trace is what a prefill leaves behind for the methods, on the device.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"keyfold/gpu"
 	"keyfold/gpu/ref"
 )
 
@@ -36,11 +37,13 @@ func (s Sampler) Validate() error {
 	return nil
 }
 
-// unfiltered reports whether every token stays in the draw, so that the device
-// can choose without the logits being read back.
-func (s Sampler) unfiltered() bool {
-	return s.RepeatPenalty == 1 && (s.Temperature == 0 || s.TopK == 0 && s.TopP == 1 && s.MinP == 0)
+// draw returns all but the repetition penalty.
+func (s Sampler) draw() ref.Draw {
+	return ref.Draw{Seed: s.Seed, Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, MinP: s.MinP}
 }
+
+// onDevice reports whether a GPU can draw without the logits being read back.
+func (s Sampler) onDevice() bool { return s.RepeatPenalty == 1 && gpu.CanChoose(s.draw()) }
 
 // Choose picks the token for a position from its logits (vocab). text holds the
 // tokens so far, for the repetition penalty.
@@ -50,20 +53,8 @@ func (s Sampler) unfiltered() bool {
 // The noise depends on the token and the position alone, so that runs with and
 // without compression draw alike while their logits are alike.
 func (s Sampler) Choose(logits []float32, position int, text []int) int {
-	logits = s.penalise(logits, text)
-	if s.unfiltered() || s.Temperature == 0 {
-		id, _ := ref.Choose(logits, s.Seed, uint32(position), s.Temperature)
-		return id
-	}
-	keep := s.filter(logits)
-	best, bestScore := -1, float32(0)
-	for _, id := range keep {
-		score := logits[id]/s.Temperature + ref.Gumbel(ref.Hash(s.Seed, uint32(position), uint32(id)))
-		if best < 0 || score > bestScore || score == bestScore && id < best {
-			best, bestScore = id, score
-		}
-	}
-	return best
+	id, _ := ref.Choose(s.penalise(logits, text), s.draw(), uint32(position))
+	return id
 }
 
 // penalise returns the logits with those of tokens in text made smaller.
@@ -85,30 +76,4 @@ func (s Sampler) penalise(logits []float32, text []int) []float32 {
 		}
 	}
 	return logits
-}
-
-// filter returns the ids that may be drawn, likeliest first, ties by lower id.
-func (s Sampler) filter(logits []float32) []int {
-	wide := make([]float64, len(logits))
-	for i, v := range logits {
-		wide[i] = float64(v)
-	}
-	ids := ref.Descending(wide)
-	if s.TopK > 0 {
-		ids = ids[:min(s.TopK, len(ids))]
-	}
-	scaled := make([]float64, len(ids))
-	for i, id := range ids {
-		scaled[i] = float64(logits[id] / s.Temperature)
-	}
-	norm := ref.LogSumExp(scaled)
-	mass := 0.0
-	for i, v := range scaled {
-		// At least the likeliest token stays.
-		if i > 0 && (mass >= float64(s.TopP) || math.Exp(v-scaled[0]) < float64(s.MinP)) {
-			return ids[:i]
-		}
-		mass += math.Exp(v - norm)
-	}
-	return ids
 }

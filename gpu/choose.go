@@ -1,19 +1,35 @@
 package gpu
 
-import "math"
+import (
+	"math"
+
+	"keyfold/gpu/ref"
+)
+
+// ChosenWords is what the choice of a token takes: its id, its logit as f32 and
+// ln Σ exp(logit) as f32.
+const ChosenWords = 3
+
+// CanChoose reports whether [Pass.Choose] knows a draw: top-p of the likeliest
+// K alone would need their sum before any of them can be judged.
+func CanChoose(d ref.Draw) bool { return d.Temperature == 0 || d.TopK == 0 || d.TopP >= 1 }
 
 // Choose records the choice of a token from row `row` of logits.
 //
 //	logits  (at least row+1, vocab)
-//	chosen  (3) words, overwritten: id, its logit as f32, ln Σ exp(logit) as f32
+//	chosen  (at least at+1, ChosenWords) words: row at is overwritten
 //
-// Temperature 0 takes the largest logit; otherwise Gumbel noise of (seed,
-// position, id) is added to logit/temperature, which draws from the softmax.
-// CPU twin: [ref.Choose].
-func (p *Pass) Choose(logits, chosen *Buffer, vocab, row int, seed, position uint32, temperature float32) {
+// The draw is one that [CanChoose] knows. CPU twin: [ref.Choose].
+func (p *Pass) Choose(logits, chosen *Buffer, vocab, row, at int, d ref.Draw, position uint32) {
 	p.want("choose", "logits", logits, (row+1)*vocab, "(row+1)*vocab")
-	p.want("choose", "chosen", chosen, 3, "3")
+	p.want("choose", "chosen", chosen, ChosenWords*(at+1), "3*(at+1)")
+	topK := uint32(d.TopK)
+	if topK == 0 {
+		topK = math.MaxUint32
+	}
 	p.dispatch(kernelID{name: "choose", parts: [2]string{"random"}}, [3]int{1, 1, 1},
-		[]uint32{uint32(vocab), uint32(row), seed, position, math.Float32bits(temperature)}, // struct Params in choose.wgsl
-		logits, chosen)
+		[]uint32{ // struct Params in choose.wgsl
+			uint32(vocab), uint32(row), uint32(at), d.Seed, position, math.Float32bits(d.Temperature),
+			topK, math.Float32bits(d.TopP), math.Float32bits(d.MinP),
+		}, logits, chosen)
 }

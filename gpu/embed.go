@@ -1,19 +1,19 @@
 package gpu
 
-// Embed records x[t] = row tokens[t] of w for n tokens.
+// Embed records x[t] = row tokens[first+t] of w for n tokens.
 //
 //	w       (vocab, dim)
-//	tokens  (n) u32
+//	tokens  (at least first+n) u32
 //	x       (n, dim)  overwritten
 //
 // CPU twin: [ref.Embed].
-func (p *Pass) Embed(w *Weights, tokens, x *Buffer, n int) {
-	p.want("embed", "tokens", tokens, n, "n")
+func (p *Pass) Embed(w *Weights, tokens, x *Buffer, first, n int) {
+	p.want("embed", "tokens", tokens, first+n, "first+n")
 	p.want("embed", "x", x, n*w.Cols, "n*dim")
 	for _, part := range w.parts {
 		p.dispatch(kernelID{name: "embed", parts: [2]string{w.reader()}},
 			[3]int{divUp(w.Cols/4, 64), n, 1},
-			[]uint32{uint32(w.Cols), uint32(part.scales), uint32(part.row0), uint32(part.rows)}, // struct Params in embed.wgsl
+			[]uint32{uint32(w.Cols), uint32(part.scales), uint32(part.row0), uint32(part.rows), uint32(first)}, // struct Params in embed.wgsl
 			part.buf, tokens, x)
 	}
 }

@@ -66,7 +66,7 @@ func TestEmbed(t *testing.T) {
 			ref.Embed(w, tokens, want)
 			x := d.poisoned(t, len(want))
 			got := d.run(t, x, len(want), func(p *Pass) {
-				p.Embed(d.uploadWeights(t, w), d.uploadWords(t, tokens), x, len(tokens))
+				p.Embed(d.uploadWeights(t, w), d.uploadWords(t, append([]uint32{9}, tokens...)), x, 1, len(tokens))
 			}).Floats()
 			// Unpacking is exact except for one rounding of d*q+m.
 			checkClose(t, fmt.Sprintf("%v %dx%d", wt, rows, cols), got, want, tol{abs: 1e-9, rel: 2e-7})
@@ -202,7 +202,7 @@ func TestMatMulSplitsLargeMatrices(t *testing.T) {
 		}
 		d.Limits.BindingBytes = whole
 		got := d.run(t, y, len(want), func(p *Pass) {
-			p.Embed(split, tokenBuf, embedded, 3)
+			p.Embed(split, tokenBuf, embedded, 0, 3)
 			p.MatMul(split, xBuf, y, 3, 0, 38, 0, false)
 		}).Floats()
 		checkClose(t, wt.String(), got, want, tol{abs: 5e-5, rel: 1e-5})
@@ -348,27 +348,45 @@ func TestChoose(t *testing.T) {
 	d := openForTest(t)
 	for _, vocab := range []int{1, 63, 64, 1000} {
 		logits := normals("logits", 2*vocab, 3)
-		for _, temperature := range []float32{0, 0.8} {
-			for position := range uint32(20) {
-				want, wantLSE := ref.Choose(logits[vocab:], 7, position, temperature)
-				chosen := d.poisoned(t, 3)
-				got := d.run(t, chosen, 3, func(p *Pass) {
-					p.Choose(d.upload(t, logits), chosen, vocab, 1, 7, position, temperature)
+		row := logits[vocab:]
+		for v := range vocab / 2 {
+			row[2*v] = float32(math.Round(float64(row[2*v]))) // some ties
+		}
+		buf, chosen := d.upload(t, logits), d.poisoned(t, 3*ChosenWords)
+		for _, draw := range []ref.Draw{
+			{TopP: 1}, {TopP: 0.5, TopK: 3, MinP: 0.1}, // greedy
+			{TopP: 1, Temperature: 0.8},
+			{TopP: 0.9, Temperature: 0.8},
+			{TopP: 0.05, Temperature: 2},
+			{TopP: 1, Temperature: 5, TopK: 1},
+			{TopP: 1, Temperature: 5, TopK: 40},
+			{TopP: 1, Temperature: 5, TopK: 40, MinP: 0.4},
+			{TopP: 0.7, Temperature: 1.5, MinP: 0.05},
+		} {
+			draw.Seed = 7
+			for position := range uint32(12) {
+				want, wantLSE := ref.Choose(row, draw, position)
+				got := d.run(t, chosen, 3*ChosenWords, func(p *Pass) {
+					p.Choose(buf, chosen, vocab, 1, 2, draw, position)
 				})
-				if int(got.Words()[0]) != want {
-					t.Fatalf("vocab %d, temperature %g, position %d: chose %d, want %d", vocab, temperature, position, got.Words()[0], want)
+				id := got.Words()[2*ChosenWords]
+				if int(id) != want {
+					t.Fatalf("vocab %d, %+v, position %d: chose %d, want %d", vocab, draw, position, id, want)
 				}
-				checkClose(t, "logit and lse", got.Floats()[1:], []float32{logits[vocab+want], wantLSE}, tol{abs: 2e-6, rel: 1e-6})
+				checkClose(t, "logit and lse", got.Floats()[2*ChosenWords+1:], []float32{row[want], wantLSE}, tol{abs: 2e-6, rel: 1e-6})
 			}
 		}
 	}
-	// Ties go to the lower id.
-	chosen := d.poisoned(t, 3)
-	got := d.run(t, chosen, 3, func(p *Pass) {
-		p.Choose(d.upload(t, []float32{1, 5, 2, 5, 5}), chosen, 5, 0, 0, 0, 0)
-	})
-	if got.Words()[0] != 1 {
-		t.Errorf("tie: chose %d, want 1", got.Words()[0])
+	// Ties go to the lower id, among the likeliest and in what top-k keeps.
+	tied := d.upload(t, []float32{1, 5, 2, 5, 5})
+	chosen := d.poisoned(t, ChosenWords)
+	for _, draw := range []ref.Draw{{TopP: 1}, {Temperature: 1, TopK: 1, TopP: 1}, {Temperature: 1, TopP: 0.1}} {
+		for position := range uint32(9) {
+			got := d.run(t, chosen, ChosenWords, func(p *Pass) { p.Choose(tied, chosen, 5, 0, 0, draw, position) })
+			if got.Words()[0] != 1 {
+				t.Errorf("%+v, position %d, ties: chose %d, want 1", draw, position, got.Words()[0])
+			}
+		}
 	}
 }
 

@@ -50,10 +50,10 @@ func (s *selfTest) weightKernels(t ref.WeightType) {
 	g := &Weights{Type: t, Rows: rows, Cols: cols}
 	g.parts = []weightPart{{rows: rows, scales: t.QuantWords(rows, cols), buf: s.upload(w.Words)}}
 
-	tokens, x := []uint32{rows - 1, 0, 17}, s.unwritten(3*cols)
+	tokens, x := []uint32{5, rows - 1, 0, 17}, s.unwritten(3*cols) // those from the second on
 	ids := s.upload(tokens)
-	ref.Embed(w, tokens, x.twin)
-	s.check("embed "+t.String(), func(p *Pass) { p.Embed(g, ids, x.buf, 3) },
+	ref.Embed(w, tokens[1:], x.twin)
+	s.check("embed "+t.String(), func(p *Pass) { p.Embed(g, ids, x.buf, 1, 3) },
 		x.near("x", 1e-9, 2e-7)) // exact but for one rounding of d*q+m
 
 	for _, n := range []int{1, matmulTile + 1} {
@@ -83,7 +83,7 @@ func (s *selfTest) weightKernels(t ref.WeightType) {
 
 // plainKernels tests what reads neither weights nor a cache.
 func (s *selfTest) plainKernels(headDim int) {
-	const n, dim, seed = 9, 70, 7
+	const n, dim = 9, 70
 
 	x, w, y := s.numbers((2+n)*dim), s.numbers(dim), s.unwritten(n*dim)
 	ref.RMSNorm(x.twin, w.twin, y.twin, n, dim, 2, 0.01)
@@ -103,13 +103,13 @@ func (s *selfTest) plainKernels(headDim int) {
 
 	const vocab = 150
 	logits := s.floats(s.logits(vocab))
-	for _, temperature := range []float32{0, 0.8} {
-		row, chosen := logits.twin[vocab:], s.unwritten(3)
-		id, lse := ref.Choose(row, seed, 3, temperature)
-		copy(chosen.twin, []float32{math.Float32frombits(uint32(id)), row[id], lse})
-		s.check(fmt.Sprintf("choose (temperature %g)", temperature), func(p *Pass) {
-			p.Choose(logits.buf, chosen.buf, vocab, 1, seed, 3, temperature)
-		}, chosen.part(0, 2).same("chosen"), chosen.part(2, 3).near("lse", 2e-6, 1e-6)) // 150 exps, a log
+	for _, c := range sampleDraws {
+		row, chosen := logits.twin[vocab:], s.unwritten(2*ChosenWords)
+		id, lse := ref.Choose(row, c.draw, 3)
+		copy(chosen.twin[ChosenWords:], []float32{math.Float32frombits(uint32(id)), row[id], lse})
+		s.check("choose ("+c.name+")", func(p *Pass) {
+			p.Choose(logits.buf, chosen.buf, vocab, 1, 1, c.draw, 3)
+		}, chosen.part(0, 5).same("chosen"), chosen.part(5, 6).near("lse", 2e-6, 1e-6)) // 150 exps, a log
 	}
 
 	rows, state := s.numbers(n*dim), s.unwritten(2*dim)
@@ -129,8 +129,8 @@ func (s *selfTest) plainKernels(headDim int) {
 	}, cov.near("cov", 1e-4, 1e-5)) // 13 products of size 4, sums of them squared
 
 	known, draws := s.floats(state.twin), s.unwritten(3*dim)
-	ref.GVoteSample(known.twin, draws.twin, dim, 3, 13, seed, 2)
-	s.check("gvote_sample", func(p *Pass) { p.GVoteSample(known.buf, draws.buf, dim, 3, 13, seed, 2) },
+	ref.GVoteSample(known.twin, draws.twin, dim, 3, 13, selfTestSeed, 2)
+	s.check("gvote_sample", func(p *Pass) { p.GVoteSample(known.buf, draws.buf, dim, 3, 13, selfTestSeed, 2) },
 		draws.near("h", 1e-5, 1e-5)) // two roots, a polynomial
 
 	zeros := s.unwritten(dim)

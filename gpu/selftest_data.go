@@ -175,6 +175,19 @@ func (s *selfTest) logits(vocab int) []float32 {
 	return v
 }
 
+// sampleDraws are the draws from the second of them, each with a filter that
+// drops what would have been drawn without.
+var sampleDraws = []struct {
+	name string
+	draw ref.Draw
+}{
+	{"temperature 0", ref.Draw{TopP: 1}},
+	{"temperature 0.8", ref.Draw{Seed: 7, Temperature: 0.8, TopP: 1}},
+	{"top-k", ref.Draw{Seed: 7, Temperature: 3, TopK: 9, TopP: 1}},
+	{"top-p", ref.Draw{Seed: 7, Temperature: 3, TopP: 0.2}},
+	{"min-p", ref.Draw{Seed: 7, Temperature: 3, TopP: 1, MinP: 0.6}},
+}
+
 // covariance returns a symmetric matrix for each head, its diagonal large.
 func (s *selfTest) covariance(nHeads, headDim int) mirror {
 	v := s.sample(nHeads * headDim * headDim)

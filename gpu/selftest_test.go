@@ -63,7 +63,10 @@ type sabotage struct {
 	gpu            bool // what only adapters use that are no software
 }
 
+const allChoices = "choose (temperature 0), choose (temperature 0.8), choose (top-k), choose (top-p), choose (min-p)"
+
 var sabotages = []sabotage{
+	{"embed", "tokens[params.first + t]", "tokens[t]", "embed q8_0", false},
 	{"embed", "token - params.row0, col4", "token - params.row0, col4 ^ 1u", "embed q8_0", false},
 	{"rms_norm_rows", " + params.eps", " - params.eps", "rms_norm", false},
 	{"rms_norm_rows", "(params.row0 + r)", "(params.row0 - r)", "rms_norm", false},
@@ -112,9 +115,13 @@ var sabotages = []sabotage{
 	{"query_cov", "h * params.head_dim4 + id.x", "id.x", "query_cov", false},
 	{"swiglu", "1.0 + exp", "1.0 - exp", "swiglu", false},
 	{"choose", "best_id[other] < best_id[t]", "best_id[other] > best_id[t]", "choose (temperature 0)", false},
-	{"choose", "top + log(partial[0])", "log(partial[0])", "choose (temperature 0), choose (temperature 0.8)", false},
+	{"choose", "top + log(sums.x)", "log(sums.x)", allChoices, false},
+	{"choose", "3u * params.at", "0u * params.at", allChoices, false},
+	{"choose", "before.x >= f32(params.top_k)", "before.x > f32(params.top_k) + 99.0", "choose (top-k)", false},
+	{"choose", "before.y >= params.top_p * sums.y", "before.y >= params.top_p + sums.y", "choose (top-p)", false},
+	{"choose", "< params.min_p", "> params.min_p + 1.0", "choose (min-p)", false},
 	{"random", "0.6931472", "0.6931", "gvote_sample", false},
-	{"random", "state >> 28u", "state >> 27u", "choose (temperature 0.8), gvote_sample", false},
+	{"random", "state >> 28u", "state >> 27u", "choose (temperature 0.8), choose (top-k), choose (top-p), choose (min-p), gvote_sample", false},
 	{"key_similarity", "sqrt(square) * sqrt(square_before)", "sqrt(square) * sqrt(square)", "key_similarity f16", false},
 	{"pivot_distance", "k4(pivot, c) - turned", "k4(pivot, c) + turned", "pivot_distance f16", false},
 	{"pivot_distance", "if pivots[id.x] != NO_PIVOT", "if pivots[id.x] != 3u", "pivot_distance f16", false},
@@ -341,12 +348,25 @@ func TestSelfTestHasNoCloseCalls(t *testing.T) {
 		}
 	}
 	row := s.logits(150)[150:]
-	var scores []float64
-	for i, logit := range row {
-		scores = append(scores, float64(logit)/0.8+float64(ref.Gumbel(ref.Hash(7, 3, uint32(i)))))
-	}
-	slices.Sort(scores)
-	if gap := scores[149] - scores[148]; gap < 1e-3 {
-		t.Errorf("the best token is %g better than the second best", gap)
+	scaled := make([]float32, len(row))
+	for _, c := range sampleDraws {
+		want, _ := ref.Choose(row, c.draw, 3)
+		for _, by := range []float32{0.999, 1.001} {
+			for i := range row {
+				scaled[i] = by * row[i]
+			}
+			near := c.draw
+			near.TopP, near.MinP = min(1, by*near.TopP), by*near.MinP
+			if near.TopP == by {
+				near.TopP = 1
+			}
+			if got, _ := ref.Choose(scaled, near, 3); got != want {
+				t.Errorf("%s: %g of everything changes the choice from %d to %d", c.name, by, want, got)
+			}
+		}
+		free, _ := ref.Choose(row, ref.Draw{Seed: c.draw.Seed, Temperature: c.draw.Temperature, TopP: 1}, 3)
+		if filters := c.draw.TopK > 0 || c.draw.TopP < 1 || c.draw.MinP > 0; filters == (free == want) {
+			t.Errorf("%s: the choice is %d, without filters %d", c.name, want, free)
+		}
 	}
 }

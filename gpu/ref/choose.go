@@ -1,26 +1,81 @@
 package ref
 
+import "math"
+
+// Draw says how a token is drawn from the logits of a position. The filters
+// apply in the order of the fields, to the odds at this temperature.
+type Draw struct {
+	Seed        uint32
+	Temperature float32 // 0: always the likeliest token, whatever the filters; 1: the model's own odds
+	TopK        int     // only the K likeliest tokens; 0: off
+	TopP        float32 // only the smallest set of likeliest tokens with this probability; 1: off
+	MinP        float32 // only tokens with at least this share of the likeliest one's probability; 0: off
+}
+
 // Choose is the CPU twin of gpu/shaders/choose.wgsl: it picks a token from the
 // logits (vocab) and returns it with ln Σ exp(logit), so that
 // logits[id] − lse is the model's own log probability of the choice.
 //
 //	temperature 0   id = arg max_i logit_i
-//	otherwise       id = arg max_i logit_i/temperature + Gumbel(hash(seed, position, i))
+//	otherwise       id = arg max_i logit_i/temperature + Gumbel(hash(seed, position, i))    over those that pass the filters
 //
-// which draws from softmax(logits / temperature). Ties go to the lower id.
+// which draws from softmax(logits / temperature). Ties go to the lower id. The
+// shader knows no draw with TopK and TopP.
 // Source: Gumbel-max trick, e.g. Maddison et al. 2014, arXiv:1411.0030, section 2.
-func Choose(logits []float32, seed, position uint32, temperature float32) (id int, lse float32) {
-	best := float32(0)
+func Choose(logits []float32, d Draw, position uint32) (id int, lse float32) {
 	wide := make([]float64, len(logits))
 	for i, logit := range logits {
-		score := logit
-		if temperature > 0 {
-			score = logit/temperature + Gumbel(Hash(seed, position, uint32(i)))
-		}
-		if i == 0 || score > best {
-			best, id = score, i
-		}
 		wide[i] = float64(logit)
 	}
-	return id, float32(LogSumExp(wide))
+	lse = float32(LogSumExp(wide))
+	if d.Temperature == 0 {
+		for i, logit := range logits {
+			if logit > logits[id] {
+				id = i
+			}
+		}
+		return id, lse
+	}
+	best := float32(0)
+	for n, i := range d.passing(logits) {
+		score := logits[i]/d.Temperature + Gumbel(Hash(d.Seed, position, uint32(i)))
+		if n == 0 || score > best || score == best && i < id {
+			best, id = score, i
+		}
+	}
+	return id, lse
+}
+
+// passing returns the ids that may be drawn: all of them, or likeliest first,
+// ties by lower id.
+func (d Draw) passing(logits []float32) []int {
+	if d.TopK == 0 && d.TopP >= 1 && d.MinP == 0 {
+		ids := make([]int, len(logits))
+		for i := range ids {
+			ids[i] = i
+		}
+		return ids
+	}
+	wide := make([]float64, len(logits))
+	for i, logit := range logits {
+		wide[i] = float64(logit)
+	}
+	ids := Descending(wide)
+	if d.TopK > 0 {
+		ids = ids[:min(d.TopK, len(ids))]
+	}
+	scaled := make([]float64, len(ids))
+	for n, i := range ids {
+		scaled[n] = float64(logits[i] / d.Temperature)
+	}
+	norm := LogSumExp(scaled)
+	mass := 0.0
+	for n, v := range scaled {
+		// At least the likeliest token stays.
+		if n > 0 && (mass >= float64(d.TopP) || math.Exp(v-scaled[0]) < float64(d.MinP)) {
+			return ids[:n]
+		}
+		mass += math.Exp(v - norm)
+	}
+	return ids
 }
