@@ -2,9 +2,8 @@ package gpu
 
 import "math"
 
-// matmulTile is the number of tokens for which a thread of matmul.wgsl uses a
-// weight it has unpacked.
-const matmulTile = 8
+// Rows and tokens of a workgroup of matmul_tiled.wgsl, tokens of one of matmul.wgsl.
+const matmulSide, matmulTile = 32, 8
 
 // MatMul records y[t, col0+r] = Σ_c w[r, c] x[xRow0+t, c], added to what y
 // holds if add is set.
@@ -25,10 +24,14 @@ func (p *Pass) MatMul(w *Weights, x, y *Buffer, n, xRow0, yCols, col0 int, add b
 		p.matVec(w, "input_plain", xRow0, col0, flag, 0, 0, x, y)
 		return
 	}
+	name, tile := "matmul_tiled", matmulSide
+	if p.d.Software {
+		name, tile = "matmul", matmulTile
+	}
 	for _, part := range w.parts {
 		p.spend(2 * n * part.rows * w.Cols)
-		p.dispatch(kernelID{name: "matmul", parts: [2]string{w.reader()}},
-			[3]int{divUp(part.rows, 32), divUp(n, matmulTile), 1}, []uint32{ // struct Params in matmul.wgsl
+		p.dispatch(kernelID{name: name, parts: [2]string{w.reader()}},
+			[3]int{divUp(part.rows, 32), divUp(n, tile), 1}, []uint32{ // struct Params in matmul.wgsl and matmul_tiled.wgsl
 				uint32(w.Cols), uint32(part.scales), uint32(part.rows), uint32(n),
 				uint32(xRow0), uint32(yCols), uint32(col0 + part.row0), flag,
 			}, part.buf, x, y)

@@ -56,7 +56,7 @@ func (s *selfTest) weightKernels(t ref.WeightType) {
 	s.check("embed "+t.String(), func(p *Pass) { p.Embed(g, ids, x.buf, 1, 3) },
 		x.near("x", 1e-9, 2e-7)) // exact but for one rounding of d*q+m
 
-	for _, n := range []int{1, matmulTile + 1} {
+	for _, n := range []int{1, matmulSide + 1} {
 		x, y := s.numbers((row0+n)*cols), s.unwritten(n*yCols)
 		for _, add := range []bool{false, true} {
 			ref.MatMul(w, x.twin, y.twin, n, row0, yCols, col0, add)

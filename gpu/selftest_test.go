@@ -72,10 +72,15 @@ var sabotages = []sabotage{
 	{"rms_norm_rows", "(params.row0 + r)", "(params.row0 - r)", "rms_norm", false},
 	{"rms_norm", " + params.eps", "", "rms_norm", true},
 	{"rms_norm", "half = WG_SIZE / 2u", "half = WG_SIZE / 4u", "rms_norm", true},
-	{"matmul", "sum[i] += w", "sum[i] -= w", "matmul q8_0 (9 rows)", false},
-	{"matmul", "params.x_row0 + ", "", "matmul q8_0 (9 rows)", false},
-	{"matmul", "y[at] += total", "y[at] = total", "matmul q8_0 (9 rows)", false},
-	{"matmul", "id.y * TILE", "id.y", "matmul q8_0 (9 rows)", false},
+	{"matmul", "sum[i] += vec4", "sum[i] -= vec4", "matmul q8_0 (33 rows)", false},
+	{"matmul", "params.x_row0 + ", "", "matmul q8_0 (33 rows)", false},
+	{"matmul", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (33 rows)", false},
+	{"matmul", "id.y * TILE", "id.y", "matmul q8_0 (33 rows)", false},
+	{"matmul_tiled", "params.x_row0 + ", "", "matmul q8_0 (33 rows)", true},
+	{"matmul_tiled", "t0 = group.y * SIDE", "t0 = 0u * group.y", "matmul q8_0 (33 rows)", true},
+	{"matmul_tiled", "w_tile[c + r + 24u]", "w_tile[c + r + 16u]", "matmul q8_0 (33 rows)", true},
+	{"matmul_tiled", "c0 += DEPTH4", "c0 += 2u * DEPTH4", "matmul q8_0 (33 rows)", true},
+	{"matmul_tiled", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (33 rows)", true},
 	{"matvec", "c += WG_SIZE", "c += 2u * WG_SIZE", "matmul q8_0 (1 row), norm_matvec q8_0, norm_swiglu q8_0", true},
 	{"matvec", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (1 row)", true},
 	{"matvec", "squares[t] += squares[t + half]", "squares[t] += squares[t]", "norm_matvec q8_0, norm_swiglu q8_0", true},
@@ -171,7 +176,7 @@ func partSabotages() []sabotage {
 		{ref.Q8M, "return dm.x", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "dm.x")},
 		{ref.Q8M, " + dm.y", " - dm.y"},
 	} {
-		add("weights_"+tc.t.String(), tc.old, tc.new, tc.t, "embed TYPE", "matmul TYPE (1 row)", "matmul TYPE (9 rows)",
+		add("weights_"+tc.t.String(), tc.old, tc.new, tc.t, "embed TYPE", "matmul TYPE (1 row)", "matmul TYPE (33 rows)",
 			"norm_matvec TYPE", "norm_swiglu TYPE")
 	}
 	for _, ct := range ref.CacheTypes {
