@@ -60,12 +60,13 @@ site: node_modules
 	@cp node_modules/uplot/dist/uPlot.esm.js node_modules/uplot/dist/uPlot.min.css build/site/vendor/
 	@cp "$$(go env GOROOT)/lib/wasm/wasm_exec.js" build/site/
 	@cp models/keyfold.gguf build/site/
+	@node_modules/.bin/wat2wasm cpu/vector.wat -o build/site/vector.wasm
 	@go build -buildvcs=false -o build/makeoverlay ./internal/overlay && $(WASMENV) build/makeoverlay build/overlay
 	@$(WASMENV) go build -buildvcs=false $(WASMFLAGS) -o build/site/keyfold.wasm ./cmd/wasm
 	@gzip -9 -k -n build/site/keyfold.wasm
 	@echo "build/site: keyfold.wasm is $$(stat -c %s build/site/keyfold.wasm.gz) bytes gzipped"
 
-# The page's chart library and the checker of its types, at the versions of package-lock.json.
+# The page's chart library, the assembler of vector.wat and the checker of types, at the versions of package-lock.json.
 node_modules: package-lock.json | setup
 	@npm ci --ignore-scripts --no-audit --no-fund --silent && touch node_modules
 
@@ -75,7 +76,7 @@ demo: site build
 
 # Record again, with the built-in model, the run that the page opens on.
 recording: site
-	@node web/record.mjs build/site/keyfold.wasm build/site/wasm_exec.js build/site/keyfold.gguf >build/recorded.json
+	@node web/record.mjs build/site >build/recorded.json
 	@cp build/recorded.json web/ && cp build/recorded.json build/site/
 
 # Train a model from nothing, or go on training it, and export it: make model SIZE=7m MINUTES=600. See train/README.md.

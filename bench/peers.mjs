@@ -108,6 +108,8 @@ async function serve(/** @type {string} */ model) {
         "/browser.js": join(here, "browser.js"),
         "/worker.js": join(here, "worker.js"),
         "/wasm_exec.js": join(goRoot, "lib", "wasm", "wasm_exec.js"),
+        "/vector.js": join(build, "site", "vector.js"),
+        "/vector.wasm": join(build, "site", "vector.wasm"),
         "/keyfold.wasm": join(build, "bench.wasm"),
         "/wllama/index.js": join(wllama, "index.js"),
         "/wllama/wasm/wllama.wasm": join(wllama, "wasm", "wllama.wasm"),

@@ -65,7 +65,7 @@ func AttnMax(k ref.Rows, slots []ref.Slot, heads []ref.Head, q, lse, most []floa
 }
 
 // buffers are what a thread needs, grown to the longest of its heads.
-type buffers struct{ keys, values, scores, row []float32 }
+type buffers struct{ keys, values, scores, rows []float32 }
 
 // eachHead calls f for every KV head, on several threads.
 func eachHead(heads []ref.Head, qDim, n, nBefore int, f func(kvHead int, head ref.Head, b *buffers)) {
@@ -101,20 +101,18 @@ func (b *buffers) paid(kvHead int, head ref.Head, k ref.Rows, slots []ref.Slot, 
 // many scores.
 func (b *buffers) unpackKeys(k ref.Rows, first, n int) []float32 {
 	b.keys, b.scores = room(b.keys, n*k.HeadDim), room(b.scores, n)
-	for j := range n {
-		unpackSlot(b.keys[j*k.HeadDim:(j+1)*k.HeadDim], &k, first+j)
-	}
+	unpackSlots(b.keys, &k, first, n)
 	return b.keys
 }
 
 // unpackValues returns the values of n slots, transposed: (head_dim, n).
 func (b *buffers) unpackValues(v ref.Rows, first, n int) []float32 {
-	b.values, b.row = room(b.values, v.HeadDim*n), room(b.row, v.HeadDim)
-	for j := range n {
-		unpackSlot(b.row, &v, first+j)
-		for i, x := range b.row {
-			b.values[i*n+j] = x
-		}
+	atOnce := max(4, panel/v.HeadDim&^3)
+	b.values, b.rows = room(b.values, v.HeadDim*n), room(b.rows, atOnce*v.HeadDim)
+	for j := 0; j < n; j += atOnce {
+		rows := b.rows[:min(atOnce, n-j)*v.HeadDim]
+		unpackSlots(rows, &v, first+j, len(rows)/v.HeadDim)
+		transpose(b.values[j:], rows, v.HeadDim, n)
 	}
 	return b.values
 }

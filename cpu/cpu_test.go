@@ -53,14 +53,15 @@ func matrix(r *rand.Rand, t ref.WeightType, rows, cols int) *ref.Weights {
 	return w
 }
 
-// checkBits complains unless got and want are the same bits.
+// checkBits complains unless got and want are the same bits. Any NaN is as good
+// as another.
 func checkBits(t *testing.T, what string, got, want []float32) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%s: %d elements, want %d", what, len(got), len(want))
 	}
 	for i := range want {
-		if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
+		if math.Float32bits(got[i]) != math.Float32bits(want[i]) && (got[i] == got[i] || want[i] == want[i]) {
 			t.Errorf("%s: element %d is %g, want exactly %g", what, i, got[i], want[i])
 			return
 		}
@@ -145,21 +146,46 @@ func TestUnpack(t *testing.T) {
 		checkBits(t, wt.String()+" from row 3", unpackRows(poisoned(3*96), w, 3, 3), want[3*96:6*96])
 	}
 	for _, ct := range ref.CacheTypes {
-		rows := ref.NewRows(ct, 96, 3)
+		rows := ref.NewRows(ct, 96, 4)
 		rows.Put(1, normals(r, 96, 1))
-		got, want := poisoned(96), make([]float32, 96)
-		unpackSlot(got, &rows, 1)
+		rows.Put(2, normals(r, 96, 1))
+		got, want := poisoned(2*96), make([]float32, 2*96)
+		unpackSlots(got, &rows, 1, 2)
 		rows.Get(want, 1)
+		rows.Get(want[96:], 2)
 		checkBits(t, "cache "+ct.String(), got, want)
 	}
 }
 
-// Every half there is.
+// Every half there is, and one more word: they are taken by fours.
 func TestUnpackHalves(t *testing.T) {
-	got := make([]float32, 2)
-	for h := range uint32(1 << 16) {
-		unpackHalves(got, []uint32{h | (h^0x5555)<<16})
-		checkBits(t, fmt.Sprintf("halves %#04x and %#04x", h, h^0x5555), got, []float32{ref.Half(h), ref.Half(h ^ 0x5555)})
+	var words []uint32
+	var want []float32
+	for h := range uint32(1<<16 + 1) {
+		h &= 0xffff
+		words = append(words, h|(h^0x5555)<<16)
+		want = append(want, ref.Half(h), ref.Half(h^0x5555))
+	}
+	got := poisoned(len(want))
+	unpackHalves(got, words)
+	checkBits(t, "all halves", got, want)
+}
+
+func TestTranspose(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 0))
+	for _, rows := range []int{1, 3, 4, 5, 8, 11} {
+		for _, cols := range []int{1, 2, 4, 6, 8, 12} {
+			for _, stride := range []int{rows, rows + 3} {
+				src, got, want := normals(r, rows*cols, 1), poisoned(cols*stride), poisoned(cols*stride)
+				for j := range rows {
+					for i := range cols {
+						want[i*stride+j] = src[j*cols+i]
+					}
+				}
+				transpose(got, src, cols, stride)
+				checkBits(t, fmt.Sprintf("%dx%d, stride %d", rows, cols, stride), got, want)
+			}
+		}
 	}
 }
 

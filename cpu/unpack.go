@@ -34,13 +34,33 @@ func unpackRows(dst []float32, w *ref.Weights, first, n int) []float32 {
 	return dst
 }
 
-// unpackSlot writes the key or value of a slot to dst (head_dim), as [ref.Rows.Get].
-func unpackSlot(dst []float32, r *ref.Rows, slot int) {
+// unpackSlots writes the keys or values of slots first .. first+n-1 to dst
+// (n, head_dim), each as [ref.Rows.Get].
+func unpackSlots(dst []float32, r *ref.Rows, first, n int) {
 	t := [...]ref.WeightType{ref.CacheF16: ref.F16, ref.CacheF32: ref.F32, ref.CacheQ8_0: ref.Q8_0, ref.CacheQ4_0: ref.Q4_0}[r.Type]
 	size := r.Type.RowWords(r.HeadDim)
-	words := r.Words[slot*size : (slot+1)*size]
+	words := r.Words[first*size : (first+n)*size]
 	quants := t.QuantWords(1, r.HeadDim)
-	unpack(dst, t, words[:quants], words[quants:], 0)
+	if quants == size { // no scales between the rows
+		unpack(dst[:n*r.HeadDim], t, words, nil, 0)
+		return
+	}
+	for ; n > 0; n-- {
+		unpack(dst[:r.HeadDim], t, words[:quants], words[quants:size], 0)
+		dst, words = dst[r.HeadDim:], words[size:]
+	}
+}
+
+// transposeGo writes rows of cols elements as columns.
+//
+//	dst  (cols, rows), row r from r*stride on
+//	src  (rows, cols)
+func transposeGo(dst, src []float32, cols, stride int) {
+	for j := range len(src) / cols {
+		for i, v := range src[j*cols : (j+1)*cols] {
+			dst[i*stride+j] = v
+		}
+	}
 }
 
 // unpack writes elements to dst. The first of them has scale number block.
@@ -90,9 +110,9 @@ func unpack(dst []float32, t ref.WeightType, elements, scales []uint32, block in
 	}
 }
 
-// unpackHalves widens halves, two a word: the exponent gets another bias and the
+// unpackHalvesGo widens halves, two a word: the exponent gets another bias and the
 // fraction zeros behind it. Subnormal halves, infinities and NaN go the long way.
-func unpackHalves(dst []float32, words []uint32) {
+func unpackHalvesGo(dst []float32, words []uint32) {
 	const bias, smallest, largest = (127 - 15) << 23, 0x0400, 0x7bff
 	bits := unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(dst))), len(dst))[:2*len(words)]
 	for i, w := range words {

@@ -1,7 +1,7 @@
 // record.mjs: makes recorded.json, the run that the page opens on, by asking the
 // real engine the questions that the page can ask. Needs only node:
 //
-//     node web/record.mjs keyfold.wasm wasm_exec.js keyfold.gguf > web/recorded.json
+//     node web/record.mjs build/site > web/recorded.json
 //
 // "make recording" does it with the built-in model.
 //
@@ -10,11 +10,12 @@
 // once, and the likeliest tokens are there for the first run only.
 
 import { readFile } from "node:fs/promises";
-import { basename } from "node:path";
+import { join } from "node:path";
 import vm from "node:vm";
 import { hidden, hideFact } from "./presets.js";
 
-const [wasm, glue, model] = process.argv.slice(2);
+const model = "keyfold.gguf";
+const read = (/** @type {string} */ name) => readFile(join(process.argv[2], name));
 const { fact, answer, question } = hidden;
 const prompt = hideFact(fact, 0.25, false); // as recorded.js says in the form
 const sampler = { temperature: 0, top_k: 0, top_p: 0.9, min_p: 0, repeat_penalty: 1 };
@@ -24,10 +25,12 @@ const everything = /** @type {any} */ (globalThis);
 /** @type {(event: any) => void} */
 let onEvent = () => {};
 everything.keyfoldEmit = (/** @type {string} */ json) => onEvent(JSON.parse(json));
-vm.runInThisContext(await readFile(glue, "utf8"));
+for (const script of ["wasm_exec.js", "vector.js"]) vm.runInThisContext(String(await read(script)));
+const [program, vector] = await Promise.all(
+    ["keyfold.wasm", "vector.wasm"].map(async (name) => WebAssembly.compile(await read(name))),
+);
 const go = new everything.Go();
-everything.wasm = await WebAssembly.instantiate(await readFile(wasm), go.importObject);
-go.run(everything.wasm.instance);
+go.run(await everything.instantiate(go, program, vector));
 while (!everything.keyfold) await new Promise((resolve) => setTimeout(resolve, 5));
 
 let id = 0;
@@ -48,7 +51,7 @@ function ask(request, file = null) {
 // 2. Ask. The small questions follow the plan that they are about.
 const base = { prompt, question, kv: "f16", seed: 1, n: 24, sampler, pins: [], options: {} };
 const main = { ...base, do: "run", method: "kvmerger", budget: 0.35 };
-const loaded = (await ask({ do: "load", name: basename(model), device: "cpu" }, new Blob([await readFile(model)])))[0];
+const loaded = (await ask({ do: "load", name: model, device: "cpu" }, new Blob([await read(model)])))[0];
 /** @type {{request: any, events: any[]}[]} */
 const exchanges = [];
 /** @param {any} request @param {any} [about] what the recording finds it by */

@@ -71,17 +71,17 @@ async function fetchFile(name, type, id, step) {
 const fetchEngine = () => fetchFile("keyfold.wasm", "application/wasm", 0, "engine");
 
 async function start() {
-    self_.importScripts("wasm_exec.js");
-    const go = new self_.Go();
-    let result;
+    self_.importScripts("wasm_exec.js", "vector.js");
+    const vector = WebAssembly.compileStreaming(fetch("vector.wasm")).catch(() => null); // not every browser can
+    let program;
     try {
-        result = await WebAssembly.instantiateStreaming(fetchEngine(), go.importObject);
+        program = await WebAssembly.compileStreaming(fetchEngine());
     } catch {
-        const body = await (await fetchEngine()).arrayBuffer();
-        result = await WebAssembly.instantiate(body, go.importObject);
+        program = await WebAssembly.compile(await (await fetchEngine()).arrayBuffer());
     }
-    self_.wasm = result; // the WebGPU binding looks for the memory here, so before go.run
-    const ended = go.run(result.instance);
+    const go = new self_.Go();
+    self_.wasm = { instance: await self_.instantiate(go, program, await vector) };
+    const ended = go.run(self_.wasm.instance);
     for (let i = 0; !self_.keyfold; i++) {
         if (i === 1000) throw new Error("it did not announce itself");
         await new Promise((resolve) => setTimeout(resolve, 5));
