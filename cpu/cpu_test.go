@@ -207,6 +207,23 @@ func TestExp(t *testing.T) {
 	}
 }
 
+func TestSwiGLU(t *testing.T) {
+	const n, hidden = 3, 700
+	gateUp := normals(rand.New(rand.NewPCG(8, 0)), n*2*hidden, 1)
+	for i := range hidden { // every size of gate in the second row
+		gateUp[2*hidden+i] = 0.4 * float32(i-hidden/2)
+	}
+	got, want := poisoned(n*hidden), make([]float32, n*hidden)
+	SwiGLU(gateUp, got, n, hidden)
+	ref.SwiGLU(gateUp, want, n, hidden)
+	// exp is off by 2e-7 relative, and three results are rounded. Beyond e^88 it is infinite.
+	checkClose(t, "SwiGLU", got, want, func(i int) float64 { return 5e-7*math.Abs(float64(want[i])) + 1e-35 })
+	SwiGLU([]float32{nan, 1}, got, 1, 1)
+	if got[0] == got[0] {
+		t.Errorf("a gate that is NaN gives %g, want NaN", got[0])
+	}
+}
+
 func TestMatMul(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 0))
 	for _, wt := range weightTypes {

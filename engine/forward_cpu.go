@@ -67,7 +67,7 @@ func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 		cpu.MatMul(w.gateUp, xb, gateUp, n, 0, 2*cfg.HiddenDim, 0, false)
 
 		// 10. SwiGLU.
-		ref.SwiGLU(gateUp, hidden, n, cfg.HiddenDim)
+		cpu.SwiGLU(gateUp, hidden, n, cfg.HiddenDim)
 
 		// 11. Project down and add to the residual.
 		cpu.MatMul(w.down, hidden, x, n, 0, cfg.Dim, 0, true)

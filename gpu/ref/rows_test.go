@@ -95,3 +95,18 @@ func TestCheckHeadDim(t *testing.T) {
 		}
 	}
 }
+
+func TestToHalf(t *testing.T) {
+	inf := float32(math.Inf(1))
+	for v, want := range map[float32]uint32{
+		65504: 0x7bff, 65519: 0x7bff, 65520: 0x7bff, inf: 0x7bff, -65520: 0xfbff, -inf: 0xfbff, // clamped
+		1: 0x3c00, 1 + 0x1p-11: 0x3c00, 1 + 0x3p-11: 0x3c02, 0x1p-24: 1, 0x1p-25: 0, // nearest, ties to even
+	} {
+		if got := ToHalf(v); got != want {
+			t.Errorf("ToHalf(%g) is %#04x, want %#04x", v, got, want)
+		}
+	}
+	if h := ToHalf(float32(math.NaN())); h&0x7c00 != 0x7c00 || h&0x3ff == 0 {
+		t.Errorf("ToHalf(NaN) is %#04x, want a NaN", h)
+	}
+}

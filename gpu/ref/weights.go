@@ -2,7 +2,6 @@ package ref
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/x448/float16"
 )
@@ -106,7 +105,11 @@ func halfAt(words []uint32, i int) float32 { return Half(words[i/2] >> (16 * (i 
 // largest half, become ±65504: what a shader makes of them differs between
 // adapters.
 func ToHalf(v float32) uint32 {
-	v = float32(math.Max(-65504, math.Min(65504, float64(v))))
+	if v > 65504 {
+		v = 65504
+	} else if v < -65504 {
+		v = -65504
+	}
 	return uint32(float16.Fromfloat32(v).Bits())
 }
 
