@@ -109,6 +109,7 @@ async function serve(/** @type {string} */ model) {
         "/worker.js": join(here, "worker.js"),
         "/wasm_exec.js": join(goRoot, "lib", "wasm", "wasm_exec.js"),
         "/vector.js": join(build, "site", "vector.js"),
+        "/gpu.js": join(build, "site", "gpu.js"),
         "/vector.wasm": join(build, "site", "vector.wasm"),
         "/keyfold.wasm": join(build, "bench.wasm"),
         "/wllama/index.js": join(wllama, "index.js"),

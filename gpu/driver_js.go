@@ -15,22 +15,41 @@ import (
 type driver struct {
 	device, queue js.Value
 	bytes         js.Value // the Uint8Array constructor
+	recordings    js.Value // of web/gpu.js
+	objects       uint32   // that recordings has been given
 	first         error    // the first error that came as an event
 }
 
+// object is something of the browser's that commands name by a number.
+type object struct {
+	js.Value
+	d      *driver
+	number uint32
+}
+
+func (d *driver) object(v js.Value) object {
+	d.objects++
+	d.recordings.Get("objects").Call("set", d.objects, v)
+	return object{v, d, d.objects}
+}
+
+func (o object) forget() { o.d.recordings.Get("objects").Call("delete", o.number) }
+
 type (
-	memory struct{ buf js.Value }
+	memory struct{ buf object }
 
-	pipeline struct{ compute, layout js.Value }
+	pipeline struct {
+		compute object
+		layout  js.Value
+	}
 
-	bindGroup struct{ group js.Value }
+	bindGroup struct{ group object }
 
 	profile struct{}
 
 	recorder struct {
-		d       *driver
-		encoder js.Value
-		pass    js.Value // undefined while no compute pass is open
+		d        *driver
+		commands []uint32 // see submit in web/gpu.js
 	}
 )
 
@@ -59,7 +78,10 @@ func openDriver() (*driver, adapterInfo, error) {
 	if err != nil {
 		return nil, adapterInfo{}, fmt.Errorf("gpu: open %s: %w", name, err)
 	}
-	d := &driver{device: device, queue: device.Get("queue"), bytes: js.Global().Get("Uint8Array")}
+	d := &driver{
+		device: device, queue: device.Get("queue"), bytes: js.Global().Get("Uint8Array"),
+		recordings: js.Global().Call("recordings", device),
+	}
 	d.listen()
 	granted := device.Get("limits")
 	return d, adapterInfo{
@@ -95,16 +117,20 @@ func (d *driver) lost() error { return d.first }
 func (d *driver) close() { d.device.Call("destroy") }
 
 func (d *driver) allocate(label string, bytes int, u usage) (memory, error) {
-	return memory{d.device.Call("createBuffer", map[string]any{"label": label, "size": bytes, "usage": uint32(u)})}, nil
+	buf := d.device.Call("createBuffer", map[string]any{"label": label, "size": bytes, "usage": uint32(u)})
+	return memory{d.object(buf)}, nil
 }
 
-func (m memory) free() { m.buf.Call("destroy") }
+func (m memory) free() {
+	m.buf.Call("destroy")
+	m.buf.forget()
+}
 
 // write hands over a copy: a view of Go's memory would be lost when that grows.
 func (d *driver) write(m memory, offset int, data []byte) error {
 	array := d.bytes.New(len(data))
 	js.CopyBytesToJS(array, data)
-	d.queue.Call("writeBuffer", m.buf, offset, array)
+	d.queue.Call("writeBuffer", m.buf.Value, offset, array)
 	return nil
 }
 
@@ -146,68 +172,56 @@ func (d *driver) compile(label, src string, bindings []binding) (pipeline, error
 	layout := d.device.Call("createBindGroupLayout", map[string]any{"entries": entries})
 	return pipeline{
 		layout: layout,
-		compute: d.device.Call("createComputePipeline", map[string]any{
+		compute: d.object(d.device.Call("createComputePipeline", map[string]any{
 			"label":  label,
 			"layout": d.device.Call("createPipelineLayout", map[string]any{"bindGroupLayouts": []any{layout}}),
 			"compute": map[string]any{
 				"module":     d.device.Call("createShaderModule", map[string]any{"label": label, "code": src}),
 				"entryPoint": "main",
 			},
-		}),
+		})),
 	}, nil
 }
 
-func (pipeline) free() {} // the browser collects it
+func (p pipeline) free() { p.compute.forget() } // and the browser collects it
 
 func (d *driver) bind(p pipeline, memories []bound) (bindGroup, error) {
 	var entries []any
 	for _, b := range memories {
 		entries = append(entries, map[string]any{
-			"binding": b.number, "resource": map[string]any{"buffer": b.m.buf, "size": b.bytes},
+			"binding": b.number, "resource": map[string]any{"buffer": b.m.buf.Value, "size": b.bytes},
 		})
 	}
-	return bindGroup{d.device.Call("createBindGroup", map[string]any{"layout": p.layout, "entries": entries})}, nil
+	group := d.device.Call("createBindGroup", map[string]any{"layout": p.layout, "entries": entries})
+	return bindGroup{d.object(group)}, nil
 }
 
-func (bindGroup) free() {} // the browser collects it
+func (g bindGroup) free() { g.group.forget() }
 
-func (d *driver) record() (*recorder, error) {
-	return &recorder{d: d, encoder: d.device.Call("createCommandEncoder")}, nil
-}
+func (d *driver) record() (*recorder, error) { return &recorder{d: d}, nil }
 
 func (r *recorder) copy(dst memory, dstOffset int, src memory, srcOffset, n int) error {
-	r.endPass()
-	r.encoder.Call("copyBufferToBuffer", src.buf, srcOffset, dst.buf, dstOffset, n)
+	r.commands = append(r.commands, 0, src.buf.number, uint32(srcOffset), dst.buf.number, uint32(dstOffset), uint32(n))
 	return nil
 }
 
 func (r *recorder) dispatch(p pipeline, g bindGroup, offset int, groups [3]int) {
-	if r.pass.IsUndefined() {
-		r.pass = r.encoder.Call("beginComputePass")
-	}
-	r.pass.Call("setPipeline", p.compute)
-	r.pass.Call("setBindGroup", 0, g.group, []any{offset})
-	r.pass.Call("dispatchWorkgroups", groups[0], groups[1], groups[2])
-}
-
-func (r *recorder) endPass() {
-	if !r.pass.IsUndefined() {
-		r.pass.Call("end")
-		r.pass = js.Undefined()
-	}
+	r.commands = append(r.commands, p.compute.number, g.group.number, uint32(offset),
+		uint32(groups[0]), uint32(groups[1]), uint32(groups[2]))
 }
 
 func (*profile) before(*Pass, kernelID, []*Buffer) {}
 func (*profile) after(*Pass)                       {}
 
-// finish ends the recording and, unless before says no, hands it to the queue.
+// finish hands what was recorded to the queue, unless before says no.
 func (r *recorder) finish(before func() error) error {
-	r.endPass()
-	commands := r.encoder.Call("finish")
 	if err := before(); err != nil {
 		return err
 	}
-	r.d.queue.Call("submit", []any{commands})
+	data := wordBytes(r.commands)
+	array := r.d.bytes.New(len(data))
+	js.CopyBytesToJS(array, data)
+	r.d.recordings.Call("submit", array)
 	return nil
 }
 

@@ -166,7 +166,7 @@ func (d *Device) compile(id kernelID, src string) (k *kernel, err error) {
 
 // bindKey names a bind group: a kernel and the buffers bound to it.
 type bindKey struct {
-	kernel  kernelID
+	kernel  *kernel
 	buffers [maxBindings]uint64
 }
 
@@ -183,7 +183,7 @@ func (key bindKey) uses(id uint64) bool {
 // making one costs more than a small dispatch.
 func (d *Device) bindGroup(k *kernel, buffers []*Buffer) (group bindGroup, err error) {
 	defer catch("bind "+k.id.name, &err)
-	key := bindKey{kernel: k.id}
+	key := bindKey{kernel: k}
 	for i, b := range buffers {
 		key.buffers[i] = b.id
 	}

@@ -245,7 +245,9 @@ func (p *Pass) dispatch(id kernelID, groups [3]int, params []uint32, buffers ...
 		p.d.profile.before(p, id, buffers)
 	}
 	offset := len(p.params)
-	p.params = append(p.params, wordBytes(params)...)
+	for _, word := range params {
+		p.params = binary.LittleEndian.AppendUint32(p.params, word)
+	}
 	p.params = append(p.params, make([]byte, paramStride-4*len(params))...)
 	if !p.open() {
 		return

@@ -71,7 +71,7 @@ async function fetchFile(name, type, id, step) {
 const fetchEngine = () => fetchFile("keyfold.wasm", "application/wasm", 0, "engine");
 
 async function start() {
-    self_.importScripts("wasm_exec.js", "vector.js");
+    self_.importScripts("wasm_exec.js", "vector.js", "gpu.js");
     const vector = WebAssembly.compileStreaming(fetch("vector.wasm")).catch(() => null); // not every browser can
     let program;
     try {
