@@ -70,17 +70,27 @@ async function fetchFile(name, type, id, step) {
 
 const fetchEngine = () => fetchFile("keyfold.wasm", "application/wasm", 0, "engine");
 
+async function compileEngine() {
+    try {
+        return await WebAssembly.compileStreaming(fetchEngine());
+    } catch {
+        return WebAssembly.compile(await (await fetchEngine()).arrayBuffer());
+    }
+}
+
+/** @returns {Promise<WebAssembly.Module | null>} null where the browser has no vector instructions */
+async function compileVector() {
+    const answer = await fetch("vector.wasm");
+    if (!answer.ok) throw new Error(`vector.wasm: the server says ${answer.status}`);
+    const body = await answer.arrayBuffer();
+    return WebAssembly.validate(body) ? WebAssembly.compile(body) : null;
+}
+
 async function start() {
     self_.importScripts("wasm_exec.js", "vector.js", "gpu.js");
-    const vector = WebAssembly.compileStreaming(fetch("vector.wasm")).catch(() => null); // not every browser can
-    let program;
-    try {
-        program = await WebAssembly.compileStreaming(fetchEngine());
-    } catch {
-        program = await WebAssembly.compile(await (await fetchEngine()).arrayBuffer());
-    }
+    const [program, vector] = await Promise.all([compileEngine(), compileVector()]);
     const go = new self_.Go();
-    const instance = await self_.instantiate(go, program, await vector);
+    const instance = await self_.instantiate(go, program, vector);
     self_.wasm = { instance }; // a test looks at its memory
     const ended = go.run(instance);
     for (let i = 0; !self_.keyfold; i++) {
