@@ -353,3 +353,63 @@ func forgiveSteps(ct ref.CacheType, got, want []float32, limit tol) int {
 	}
 	return off
 }
+
+func TestKeyRotate(t *testing.T) {
+	d := openForTest(t)
+	for _, ct := range ref.CacheTypes {
+		for _, tc := range casesFor(ct) {
+			for _, groups := range []int{d.Limits.Groups, 2} { // with 2, a thread owns several spans
+				c := newTestCache(t, d, tc.name, ct, tc.headDim, tc.lens, 7)
+				r, table := rng(tc.name+" turns"), ref.RoPETable(0, 3001, tc.headDim, 10000)
+				by, words := make([]int32, len(c.Slots)), make([]uint32, len(c.Slots))
+				for slot := range by {
+					by[slot] = []int32{0, 1, -1, int32(r.IntN(6001)) - 3000}[r.IntN(4)]
+					words[slot] = uint32(by[slot])
+				}
+				kOut, vOut := ref.NewRows(ct, tc.headDim, len(by)), ref.NewRows(ct, tc.headDim, len(by))
+				for _, words := range [][]uint32{kOut.Words, vOut.Words} {
+					for i := range words {
+						words[i] = 0xc2a0c2a0 // some number in either type
+					}
+				}
+				to := &Cache{Type: ct, HeadDim: tc.headDim, K: d.uploadWords(t, kOut.Words), V: d.uploadWords(t, vOut.Words)}
+				limit := d.Limits.Groups
+				d.Limits.Groups = groups
+				gotK := ref.Rows{Type: ct, HeadDim: tc.headDim, Words: d.run(t, to.K, len(kOut.Words), func(p *Pass) {
+					p.KeyRotate(c.GPU, to, d.uploadWords(t, words), d.upload(t, table), len(by))
+				}).Words()}
+				gotV := d.run(t, to.V, len(vOut.Words), func(*Pass) {}).Words()
+				d.Limits.Groups = limit
+				ref.KeyRotate(c.K, kOut, by, table)
+
+				what := fmt.Sprintf("%v, %s, at most %d workgroups", ct, tc.name, groups)
+				if !slices.Equal(gotV, vOut.Words) {
+					t.Errorf("%s: values were written", what)
+				}
+				// Two products of numbers around 1; halves and steps as in TestGaussianMerge.
+				tl := tol{abs: 1e-6, rel: 1e-6}
+				if ct != ref.CacheF32 {
+					tl.rel = 1.1e-3
+				}
+				got, want := make([]float32, tc.headDim), make([]float32, tc.headDim)
+				stepsOff, written := 0, 0
+				for slot := range by {
+					gotK.Get(got, slot)
+					kOut.Get(want, slot)
+					if by[slot] == 0 {
+						checkClose(t, fmt.Sprintf("%s: slot %d, which is not turned", what, slot), got, want, tol{})
+						continue
+					}
+					if ct.Quantised() {
+						stepsOff += forgiveSteps(ct, got, want, tl)
+						written += tc.headDim
+					}
+					checkClose(t, fmt.Sprintf("%s: slot %d by %d", what, slot, by[slot]), got, want, tl)
+				}
+				if stepsOff > 1+written/500 {
+					t.Errorf("%s: %d of %d numbers are a step off, want at most one in 500", what, stepsOff, written)
+				}
+			}
+		}
+	}
+}

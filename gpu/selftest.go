@@ -261,6 +261,18 @@ func (s *selfTest) applyKernels(c *sampleCache, turns mirror, name func(string) 
 	s.check(name("explicit_merge"), func(p *Pass) {
 		p.ExplicitMerge(c.gpu, summed.gpu, sumBuf, shareBuf, len(list), len(shareWords)/2)
 	}, summed.keys(1e-5+tiny, 1e-5+half), summed.values(1e-5+tiny, 1e-5+half)) // three products of size 2
+
+	turned, by := s.cache(c.k.Type, c.k.HeadDim, false), make([]int32, len(c.slots))
+	words := make([]uint32, len(by))
+	for slot := range by {
+		by[slot] = []int32{0, 40, -3, 1, -100}[slot%5]
+		words[slot] = uint32(by[slot])
+	}
+	byBuf := s.upload(words)
+	ref.KeyRotate(c.k, turned.k, by, turns.twin)
+	s.check(name("key_rotate"), func(p *Pass) { p.KeyRotate(c.gpu, turned.gpu, byBuf, turns.buf, len(by)) },
+		turned.keys(1e-5+tiny, 1e-5+half), // two products of size 2
+		output{name: "v", buf: turned.gpu.V, want: turned.v.Words})
 }
 
 // voteKernel tests GVote's ballot.

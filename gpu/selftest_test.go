@@ -139,6 +139,9 @@ var sabotages = []sabotage{
 	{"pivot_distance", "k.yxwz", "k", "pivot_distance f16", false},
 	{"explicit_merge", "s < row.w", "s < row.w - 1u", "explicit_merge f16", false},
 	{"explicit_merge", "* k4(shares[s].x", "+ k4(shares[s].x", "explicit_merge f16", false},
+	{"key_rotate", "f32(sign(turn)) *", "", "key_rotate f16", false},
+	{"key_rotate", "if by[slot] == 0 {", "if by[slot] == 1 {", "key_rotate f16", false},
+	{"key_rotate", "span / SPANS", "span % params.n_slots", "key_rotate f16", false},
 	{"gvote_stats", "m2 += state[", "m2 -= state[", "gvote_stats", false},
 	{"gvote_stats", "f32(params.n - params.skip)", "f32(params.n)", "gvote_stats", false},
 	{"gvote_sample", "abs(v - 0.5) - 0.25", "abs(v - 0.5) + 0.25", "gvote_sample", false},
@@ -179,6 +182,7 @@ func partSabotages() []sabotage {
 		add("weights_"+tc.t.String(), tc.old, tc.new, tc.t, "embed TYPE", "matmul TYPE (1 row)", "matmul TYPE (33 rows)",
 			"norm_matvec TYPE", "norm_swiglu TYPE")
 	}
+	writers := []string{"cache_write TYPE", "gaussian_merge TYPE", "explicit_merge TYPE", "key_rotate TYPE"} // the last of keys alone
 	for _, ct := range ref.CacheTypes {
 		reader, writer := "cache_"+ct.String(), "cache_write_"+ct.String()
 		k, v := "k_cache[slot", "v_cache[slot"
@@ -187,19 +191,17 @@ func partSabotages() []sabotage {
 		}
 		add(reader, k, k+" + 1u", ct, "attention TYPE (1 token)", "attention TYPE (5 tokens)",
 			"attn_mass TYPE", "key_similarity TYPE", "pivot_distance TYPE", "attn_max TYPE",
-			"expected_logits TYPE", "gaussian_merge TYPE", "explicit_merge TYPE", "gvote_vote TYPE")
+			"expected_logits TYPE", "gaussian_merge TYPE", "explicit_merge TYPE", "key_rotate TYPE", "gvote_vote TYPE")
 		add(reader, v, v+" + 1u", ct, "attention TYPE (1 token)", "attention TYPE (5 tokens)", "expected_logits TYPE",
 			"gaussian_merge TYPE", "explicit_merge TYPE")
-		for _, side := range []string{"k", "v"} {
+		for i, side := range []string{"k", "v"} {
+			kernels := writers[:len(writers)-i]
 			if ct.Quantised() {
-				add(writer, "(*"+side+")[i] *", "(*"+side+")[i ^ 2u] *", ct,
-					"cache_write TYPE", "gaussian_merge TYPE", "explicit_merge TYPE")
-				add(writer, "with_scale("+side+"_out[scales], i4", "with_scale("+side+"_out[scales], 0u", ct,
-					"cache_write TYPE", "gaussian_merge TYPE", "explicit_merge TYPE")
+				add(writer, "(*"+side+")[i] *", "(*"+side+")[i ^ 2u] *", ct, kernels...)
+				add(writer, "with_scale("+side+"_out[scales], i4", "with_scale("+side+"_out[scales], 0u", ct, kernels...)
 				continue
 			}
-			add(writer, side+"_out[slot * (HEAD_DIM / 4u) + i4]", side+"_out[slot * (HEAD_DIM / 4u) + (i4 ^ 1u)]", ct,
-				"cache_write TYPE", "gaussian_merge TYPE", "explicit_merge TYPE")
+			add(writer, side+"_out[slot * (HEAD_DIM / 4u) + i4]", side+"_out[slot * (HEAD_DIM / 4u) + (i4 ^ 1u)]", ct, kernels...)
 		}
 	}
 	for _, tc := range []struct {
@@ -214,7 +216,7 @@ func partSabotages() []sabotage {
 	} {
 		add("cache_"+tc.t.String(), tc.old, tc.new, tc.t, "attention TYPE (1 token)", "attention TYPE (5 tokens)",
 			"attn_mass TYPE", "key_similarity TYPE", "pivot_distance TYPE", "attn_max TYPE",
-			"expected_logits TYPE", "gaussian_merge TYPE", "explicit_merge TYPE", "gvote_vote TYPE")
+			"expected_logits TYPE", "gaussian_merge TYPE", "explicit_merge TYPE", "key_rotate TYPE", "gvote_vote TYPE")
 	}
 	for _, tc := range []struct {
 		t        ref.CacheType
@@ -229,9 +231,9 @@ func partSabotages() []sabotage {
 		{ref.CacheQ4_0, "abs(v) > abs(top)", "v > top"},
 		{ref.CacheQ4_0, "vec4<u32>(15u)", "vec4<u32>(14u)"},
 	} {
-		add("cache_write_"+tc.t.String(), tc.old, tc.new, tc.t, "cache_write TYPE", "gaussian_merge TYPE", "explicit_merge TYPE")
+		add("cache_write_"+tc.t.String(), tc.old, tc.new, tc.t, writers...)
 	}
-	add("cache_write_f16", "clamp(x,", "clamp(x * 0.998,", "f16", "cache_write TYPE", "gaussian_merge TYPE", "explicit_merge TYPE")
+	add("cache_write_f16", "clamp(x,", "clamp(x * 0.998,", "f16", writers...)
 	return list
 }
 

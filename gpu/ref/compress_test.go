@@ -97,6 +97,27 @@ func TestGaussianMergeAlignedPerToken(t *testing.T) {
 	}
 }
 
+// Two frequencies, 1 and 1/100 per position: a key rotated by position 7 is turned to 4 and to 9, and one is
+// left as it is. From 7 to 4 and back is where it was.
+func TestKeyRotate(t *testing.T) {
+	at := func(pos float64) []float32 { // (1, 0, 0, 2) rotated by a position
+		return []float32{float32(math.Cos(pos)), float32(math.Sin(pos)),
+			float32(-2 * math.Sin(pos/100)), float32(2 * math.Cos(pos/100))}
+	}
+	k, table := keys(at(7), at(7), at(7)), RoPETable(0, 4, 4, 10000)
+	kOut, row := keys(make([]float32, 4), []float32{5, 6, 7, 8}, make([]float32, 4)), make([]float32, 4)
+	KeyRotate(k, kOut, []int32{-3, 0, 2}, table)
+	for slot, want := range [][]float32{at(4), {5, 6, 7, 8}, at(9)} {
+		kOut.Get(row, slot)
+		checkFloats(t, "key", row, want)
+	}
+	KeyRotate(kOut, k, []int32{3, 0, -2}, table)
+	for slot := range 3 {
+		k.Get(row, slot)
+		checkFloats(t, "key turned back", row, at(7))
+	}
+}
+
 func TestExplicitMerge(t *testing.T) {
 	k, v := keys([]float32{1}, []float32{2}, []float32{5}), keys([]float32{10}, []float32{20}, []float32{40})
 	kOut, vOut := keys([]float32{7}, []float32{7}), keys([]float32{7}, []float32{7})

@@ -38,7 +38,7 @@ func GaussianMerge(k, v, kOut, vOut Rows, rows []MergeRow, members []uint32, slo
 		member := func(slot uint32) []float32 { // its key, where the row wants it
 			k.Get(row, int(slot))
 			if r.Aligned {
-				turn(table, row, slots[r.Pivot], slots[slot])
+				rotate(table, row, between(slots[slot], slots[r.Pivot]))
 			}
 			return row
 		}

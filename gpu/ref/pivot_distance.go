@@ -30,7 +30,7 @@ func PivotDistance(k Rows, heads []Head, pivots []uint32, distance []float32, sl
 				k.Get(pivot, head.Offset+int(p))
 				k.Get(key, head.Offset+i)
 				if aligned {
-					turn(table, key, slots[head.Offset+int(p)], slots[head.Offset+i])
+					rotate(table, key, between(slots[head.Offset+i], slots[head.Offset+int(p)]))
 				}
 				square = squaredDistance(pivot, key)
 			}
@@ -39,19 +39,8 @@ func PivotDistance(k Rows, heads []Head, pivots []uint32, distance []float32, sl
 	}
 }
 
-// turn rotates a key from its own slot's position to a pivot's, in place.
-func turn(table, key []float32, pivot, own Slot) {
-	by, sign := int(pivot.Pos)-int(own.Pos), 1.0
-	if by < 0 {
-		by, sign = -by, -1
-	}
-	turns := table[by*len(key) : (by+1)*len(key)]
-	for i := 0; i < len(key); i += 2 {
-		cos, sin := float64(turns[i]), sign*float64(turns[i+1])
-		a, b := float64(key[i]), float64(key[i+1])
-		key[i], key[i+1] = float32(a*cos-b*sin), float32(a*sin+b*cos)
-	}
-}
+// between returns how many positions a key is turned by on its way from one slot's position to another's.
+func between(from, to Slot) int { return int(to.Pos) - int(from.Pos) }
 
 // squaredDistance returns ‖a − b‖².
 func squaredDistance(a, b []float32) float64 {

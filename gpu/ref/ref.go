@@ -17,7 +17,7 @@ type Head struct {
 
 // Slot is what a cache holds about a slot besides its key and value.
 type Slot struct {
-	Pos  uint32  // position of the slot's (pivot) token in the text
+	Pos  uint32  // position that the slot's key is rotated by
 	N    uint32  // tokens the slot stands for
 	Bias float32 // what attention adds to its logit
 }
