@@ -10,7 +10,7 @@ package compress
 //
 // Differs from the paper: the window is a share of the cache, not a fixed
 // number of tokens, and it is cut once, after the prompt; positions go on at the
-// original length, where the paper counts positions within the cache.
+// original length, unless the cache is made to count them itself, as in the paper.
 //
 // Source: Xiao et al. 2023, StreamingLLM, arXiv 2309.17453.
 type window struct {
@@ -39,7 +39,7 @@ func (window) Needs() Needs { return Needs{} }
 func (window) deviations() []string {
 	return []string{
 		"the window is a share of the cache and is cut once; the paper slides a window of fixed size",
-		"positions go on at the original length; the paper counts positions within the cache",
+		"positions go on at the original length, unless they are made to count within the cache, as in the paper",
 	}
 }
 

@@ -120,7 +120,7 @@ func (p *Prompt) readBehind(ctx Context, text []int, t *trace) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n := min(DefaultChunk, p.e.r.tokensAtOnce(c.next+len(text)), len(text))
+		n := min(DefaultChunk, p.e.r.tokensAtOnce(c.at+len(text)), len(text))
 		if _, err := feed(c, &step{tokens: words(text[:n]), trace: t}); err != nil {
 			return err
 		}

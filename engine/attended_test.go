@@ -191,7 +191,7 @@ func TestLogitsOfAMethodThatKnowsTheFuture(t *testing.T) {
 	if d, at := worst(got[len(got)-e.Config.VocabSize:], want); d > 1e-3 {
 		t.Errorf("the last logits differ by %g at %d from those behind oracle's plan", d, at)
 	}
-	err = e.Logits(context.Background(), text, ref.CacheF16, DefaultChunk, m, len(text), func([]float32) error { return nil })
+	err = e.Logits(context.Background(), text, m, len(text), 0, Reading{Logits: func([]float32) error { return nil }})
 	if err == nil || !strings.Contains(err.Error(), "no token follows the prompt") {
 		t.Errorf("without tokens behind the prefill: error %v", err)
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"keyfold/compress"
 	"keyfold/gpu"
@@ -13,15 +14,25 @@ import (
 // slots, each with a key (after RoPE), a value, a position, the number of
 // tokens it stands for and a bias. Heads keep different numbers of slots once
 // a plan has been applied; the buffers are really that small.
+//
+// A slot's position is that of its (pivot) token in the text, and as a rule it
+// is what the key is rotated by. With InCache a plan that was applied turns all
+// keys: the last slot of every head is then rotated by one position less than
+// the longest head has slots, the others of a head by those before, without
+// gaps, and tokens go on behind. Only the differences of positions count in
+// attention, so that is as if each head counted its own slots from 0. What tokens
+// are rotated by stays within the slots in use, however long the text.
 type Cache struct {
-	r      runner
-	Type   ref.CacheType
-	layers []*cacheLayer
+	r       runner
+	Type    ref.CacheType
+	InCache bool // keys are rotated by positions in the cache; set before a plan is applied
+	layers  []*cacheLayer
 
 	// appended holds the positions of the tokens appended since the layers'
 	// tables were written; every head has them behind its own slots.
 	appended []uint32
-	next     int // position of the next token
+	next     int // position of the next token in the text
+	at       int // what its query and key are rotated by: next, but for InCache
 	peak     int // most bytes allocated so far
 }
 
@@ -30,7 +41,8 @@ type Cache struct {
 type cacheLayer struct {
 	heads []ref.Head   // (n_kv_heads) offset and length, without the appended tokens
 	room  []int        // (n_kv_heads) slots of each head's region
-	slots [][]ref.Slot // (n_kv_heads)(len) what the slots held when the tables were written
+	slots [][]ref.Slot // (n_kv_heads)(len) what the slots were when the tables were written; Pos is in the text
+	first []int        // (n_kv_heads) what slot 0's key is rotated by, the others' following on; nil: by Pos
 
 	gpu gpu.Cache
 	cpu cpuRows
@@ -51,15 +63,32 @@ const (
 const slotBytes = 12
 
 // newLayer returns the tables of a layer with the given room per head and
-// slots; its memory is still to be allocated.
-func newLayer(room []int, slots [][]ref.Slot) *cacheLayer {
+// slots, whose keys are rotated by positions before at where the cache is
+// InCache; its memory is still to be allocated.
+func (c *Cache) newLayer(room []int, slots [][]ref.Slot, at int) *cacheLayer {
 	l := &cacheLayer{room: room, slots: slots}
 	offset := 0
 	for h, n := range room {
 		l.heads = append(l.heads, ref.Head{Offset: offset, Len: len(slots[h])})
 		offset += n
+		if c.InCache {
+			l.first = append(l.first, at-len(slots[h]))
+		}
 	}
 	return l
+}
+
+// deviceSlots returns a head's slots as kernels see them: Pos is what the key is
+// rotated by.
+func (l *cacheLayer) deviceSlots(h int) []ref.Slot {
+	if l.first == nil {
+		return l.slots[h]
+	}
+	slots := slices.Clone(l.slots[h])
+	for i := range slots {
+		slots[i].Pos = uint32(l.first[h] + i)
+	}
+	return slots
 }
 
 // total returns the slots of all regions of the layer.
@@ -92,7 +121,7 @@ func newCache(r runner, t ref.CacheType) (*Cache, error) {
 		for h := range room {
 			room[h] = slotAlign
 		}
-		layer := newLayer(room, make([][]ref.Slot, cfg.NKVHeads))
+		layer := c.newLayer(room, make([][]ref.Slot, cfg.NKVHeads), 0)
 		if err := r.allocate(layer, t); err != nil {
 			c.Free()
 			return nil, err
@@ -111,9 +140,13 @@ func (c *Cache) Free() {
 	c.layers = nil
 }
 
-// Next returns the position of the next token: the length of the text so far,
+// Next returns the position of the next token in the text: its length so far,
 // whatever compression did to the slots.
 func (c *Cache) Next() int { return c.next }
+
+// Used returns how much of the model's context is used: the length of the text, or
+// with InCache the slots of the longest head. The next token is rotated by it.
+func (c *Cache) Used() int { return c.at }
 
 // Len returns the occupied slots of a head.
 func (c *Cache) Len(layer, head int) int {
@@ -158,7 +191,8 @@ func (c *Cache) Peak() int { return c.peak }
 // replaced included.
 func (c *Cache) notePeak(extra int) { c.peak = max(c.peak, c.Allocated()+extra) }
 
-// Slot returns what slot i of a head holds besides its key and value.
+// Slot returns what slot i of a head is besides its key and value. Its position
+// is that in the text.
 func (c *Cache) Slot(layer, head, i int) ref.Slot {
 	slots := c.layers[layer].slots[head]
 	if i < len(slots) {
@@ -174,6 +208,19 @@ func (c *Cache) headSlots(layer, head int) []ref.Slot {
 		slots[i] = c.Slot(layer, head, i)
 	}
 	return slots
+}
+
+// fits returns an error if n more tokens would be rotated by positions that the
+// model was not trained for.
+func (c *Cache) fits(n int) error {
+	context := c.r.config().SeqLen
+	switch {
+	case c.at+n <= context:
+		return nil
+	case c.InCache:
+		return fmt.Errorf("engine: %d tokens behind the %d slots in use are more than the context of %d", n, c.at, context)
+	}
+	return fmt.Errorf("engine: %d tokens behind a text of %d are more than the context of %d", n, c.at, context)
 }
 
 // reserve makes room for n more tokens in every head. When a head is full every
@@ -212,7 +259,7 @@ func (c *Cache) copyLayer(l, free int) (*cacheLayer, error) {
 		slots[h] = c.headSlots(l, h)
 		room[h] = align(max(1, len(slots[h])+free))
 	}
-	layer := newLayer(room, slots)
+	layer := c.newLayer(room, slots, c.at)
 	if err := c.r.allocate(layer, c.Type); err != nil {
 		return nil, err
 	}
@@ -248,12 +295,13 @@ func (c *Cache) note(n int) {
 	for range n {
 		c.appended = append(c.appended, uint32(c.next))
 		c.next++
+		c.at++
 	}
 }
 
 // Fork returns an independent copy.
 func (c *Cache) Fork() (*Cache, error) {
-	fork := &Cache{r: c.r, Type: c.Type, next: c.next}
+	fork := &Cache{r: c.r, Type: c.Type, InCache: c.InCache, next: c.next, at: c.at}
 	for l := range c.layers {
 		layer, err := c.copyLayer(l, 0)
 		if err != nil {
@@ -267,7 +315,7 @@ func (c *Cache) Fork() (*Cache, error) {
 }
 
 // Apply replaces the cache's contents by what the plan says. Generation goes on
-// at the position where it was.
+// at the position where it was, or with InCache behind the slots in use.
 func (c *Cache) Apply(plan *compress.Plan) error {
 	_, err := c.apply(plan, false)
 	return err
@@ -282,6 +330,13 @@ func (c *Cache) apply(plan *compress.Plan, wantWeights bool) (weights [][][]floa
 	if len(plan.Heads) != len(c.layers)*kvHeads {
 		return nil, fmt.Errorf("engine: plan has %d heads, this cache %d", len(plan.Heads), len(c.layers)*kvHeads)
 	}
+	at := c.at
+	if c.InCache {
+		at = 0
+		for _, rows := range plan.Heads {
+			at = max(at, len(rows))
+		}
+	}
 	err = c.rebuild(func(l int, old *cacheLayer) (*cacheLayer, error) {
 		rows := plan.Heads[l*kvHeads : (l+1)*kvHeads]
 		room, slots := make([]int, kvHeads), make([][]ref.Slot, kvHeads)
@@ -291,7 +346,7 @@ func (c *Cache) apply(plan *compress.Plan, wantWeights bool) (weights [][][]floa
 			}
 			room[h] = align(len(slots[h]))
 		}
-		layer := newLayer(room, slots)
+		layer := c.newLayer(room, slots, at)
 		if err := c.r.allocate(layer, c.Type); err != nil {
 			return nil, err
 		}
@@ -301,9 +356,44 @@ func (c *Cache) apply(plan *compress.Plan, wantWeights bool) (weights [][][]floa
 			return nil, err
 		}
 		weights = append(weights, shares...)
+		if c.InCache {
+			return c.turn(layer, l, rows)
+		}
 		return layer, nil
 	})
+	c.at = at
 	return weights, err
+}
+
+// turn returns a layer that rows of layer l were written to, with their keys
+// turned from what their pivots were rotated by to layer.first and the positions
+// behind it. It gives layer's memory back, unless nothing is to be turned.
+func (c *Cache) turn(layer *cacheLayer, l int, rows [][]compress.Row) (*cacheLayer, error) {
+	by := make([]int32, layer.total())
+	for h, head := range layer.heads {
+		was := c.at - c.Len(l, h) // of slot 0
+		for j, row := range rows[h] {
+			by[head.Offset+j] = int32(layer.first[h] + j - (was + row.Pivot))
+		}
+	}
+	if !slices.ContainsFunc(by, func(n int32) bool { return n != 0 }) {
+		return layer, nil
+	}
+	defer c.r.free(layer)
+	turned := c.newLayer(layer.room, layer.slots, layer.first[0]+layer.heads[0].Len)
+	if err := c.r.allocate(turned, c.Type); err != nil {
+		return nil, err
+	}
+	c.notePeak(c.r.bytes(layer) + c.r.bytes(turned))
+	err := c.r.copyRows(turned, layer)
+	if err == nil {
+		err = c.r.turnKeys(turned, layer, by)
+	}
+	if err != nil {
+		c.r.free(turned)
+		return nil, err
+	}
+	return turned, nil
 }
 
 // Rows reads the cache back: keys after RoPE and values as float32,

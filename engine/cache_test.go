@@ -139,16 +139,19 @@ func TestKeepingEverythingIsExact(t *testing.T) {
 				if plan.Ratio(signals) != 1 {
 					t.Fatalf("%s keeps %g, want everything", name, plan.Ratio(signals))
 				}
-				c := fork(t, p.Cache)
-				apply(t, c, plan)
-				kNow, vNow := rowsOf(t, c)
-				for i := range k {
-					if !sameBits(k[i], kNow[i]) || !sameBits(v[i], vNow[i]) {
-						t.Fatalf("%v %s: head %d changed", kv, name, i)
+				for _, inCache := range []bool{false, true} {
+					c := fork(t, p.Cache)
+					c.InCache = inCache
+					apply(t, c, plan)
+					kNow, vNow := rowsOf(t, c)
+					for i := range k {
+						if !sameBits(k[i], kNow[i]) || !sameBits(v[i], vNow[i]) {
+							t.Fatalf("%v %s, InCache %v: head %d changed", kv, name, inCache, i)
+						}
 					}
-				}
-				if got := continuation(t, e, c, p.Logits, 80); !slices.Equal(got, want) {
-					t.Errorf("%v %s: tokens %v, want %v", kv, name, got, want)
+					if got := continuation(t, e, c, p.Logits, 80); !slices.Equal(got, want) {
+						t.Errorf("%v %s, InCache %v: tokens %v, want %v", kv, name, inCache, got, want)
+					}
 				}
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"keyfold/gpu/ref"
 )
@@ -25,15 +26,16 @@ import (
 //	shape    n_layers u32   n_kv_heads u32   head_dim u32   vocab u32   rope_base f32   norm_eps f32
 //	plan     method string   its options string (a JSON object)
 //	text     next position u32   n u32   n token ids u32   logits after the last one f32 (vocab)
-//	slots    type of keys and values string   slots u32 (n_layers, n_kv_heads)
-//	rows     of every layer and KV head: slots times  position u32  n u32  bias f32
+//	slots    type of keys and values string   keys are rotated by positions in the text 0 or in the cache 1 u32
+//	         slots u32 (n_layers, n_kv_heads)
+//	rows     of every layer and KV head: slots times  position in the text u32  n u32  bias f32
 //	         and then keys and values, each (slots, words of a row) u32
 //	sha256 of all bytes before it (32 bytes)
 //
 // The words of a row are those of [ref.CacheType], the same on every device.
 const (
 	cacheMagic   = "keyfold cache\n"
-	cacheVersion = 1
+	cacheVersion = 2
 )
 
 // Saved is what a cache's file says besides its slots.
@@ -73,6 +75,11 @@ func (c *Cache) Save(w io.Writer, s Saved) error {
 	out.words(words(s.Tokens)...)
 	out.floats(s.Logits...)
 	out.text(c.Type.String())
+	if c.InCache {
+		out.words(1)
+	} else {
+		out.words(0)
+	}
 	for l := range c.layers {
 		for h := range cfg.NKVHeads {
 			out.words(uint32(c.Len(l, h)))
@@ -128,8 +135,9 @@ func (w cacheWriter) text(s string) {
 // file until [Engine.LoadCache] reads them.
 type CacheFile struct {
 	Saved
-	Next                       int // position of the next token
+	Next                       int // position of the next token in the text
 	Type                       ref.CacheType
+	InCache                    bool // as [Cache].InCache
 	NLayers, NKVHeads, HeadDim int
 	RopeBase, NormEps          float32
 	Slots                      [][]int // (n_layers)(n_kv_heads)
@@ -227,6 +235,7 @@ func (f *CacheFile) describe(d *cacheReader) {
 	ids := d.words("tokens", n)
 	f.Logits = d.floats("logits", vocab)
 	kind := d.text("the type of keys and values")
+	rotated := d.words("what keys are rotated by", 1)
 	if d.err != nil {
 		return
 	}
@@ -252,6 +261,9 @@ func (f *CacheFile) describe(d *cacheReader) {
 	}
 	if err := f.Type.Check(f.HeadDim); err != nil {
 		d.fail("%w", err)
+	}
+	if f.InCache = rotated[0] == 1; rotated[0] > 1 {
+		d.fail("keys are rotated by positions of kind %d, want 0 or 1", rotated[0])
 	}
 	for range f.NLayers {
 		heads := make([]int, f.NKVHeads)
@@ -318,13 +330,17 @@ func (e *Engine) LoadCache(f *CacheFile, sha256 string) (*Cache, error) {
 			"this model has %d, %d, %d, %d, %g, %g", f.NLayers, f.NKVHeads, f.HeadDim, len(f.Logits), f.RopeBase, f.NormEps,
 			c.NLayers, c.NKVHeads, c.HeadDim, c.VocabSize, c.RopeBase, c.NormEps)
 	}
-	if f.Next > e.Config.SeqLen {
-		return nil, f.errorf("a text of %d tokens, this model's context is %d", f.Next, e.Config.SeqLen)
+	at := f.Next
+	if f.InCache {
+		at = slices.Max(slices.Concat(f.Slots...))
+	}
+	if at > e.Config.SeqLen {
+		return nil, f.errorf("goes on at position %d, this model's context is %d", at, e.Config.SeqLen)
 	}
 	if err := usable(e.r, f.Type); err != nil {
 		return nil, err
 	}
-	c := &Cache{r: e.r, Type: f.Type, next: f.Next}
+	c := &Cache{r: e.r, Type: f.Type, InCache: f.InCache, next: f.Next, at: at}
 	for l := range f.NLayers {
 		if err := c.load(f, l); err != nil {
 			c.Free()
@@ -345,7 +361,7 @@ func (c *Cache) load(f *CacheFile, l int) error {
 	for h := range slots {
 		room[h] = align(len(slots[h]))
 	}
-	layer := newLayer(room, slots)
+	layer := c.newLayer(room, slots, c.at)
 	if err := c.r.allocate(layer, c.Type); err != nil {
 		return err
 	}

@@ -102,6 +102,7 @@ func TestSavedCachesGoOn(t *testing.T) {
 				p := prefill(t, e, tokens, kv, m.Needs())
 				plan, _, _ := decide(t, p, m)
 				c := p.Cache
+				c.InCache = name == "gvote"
 				apply(t, c, plan)
 				logits, err := e.Feed(context.Background(), c, []int{5, 6, 7}) // appended slots are saved too
 				if err != nil {
@@ -114,7 +115,7 @@ func TestSavedCachesGoOn(t *testing.T) {
 				if f.Method != name || len(f.Options) != len(plan.Options) || !slices.Equal(f.Tokens, text) || !sameBits(f.Logits, logits) {
 					t.Errorf("%v %s: the file says %s %v, %d tokens and %d logits", kv, name, f.Method, f.Options, len(f.Tokens), len(f.Logits))
 				}
-				if back.Next() != 103 || back.Type != kv || back.Occupied() != c.Occupied() || f.Total() != c.Slots() || f.RowBytes() != c.RowBytes() {
+				if back.Next() != 103 || back.Used() != c.Used() || back.InCache != c.InCache || back.Type != kv || back.Occupied() != c.Occupied() || f.Total() != c.Slots() || f.RowBytes() != c.RowBytes() {
 					t.Errorf("%v %s: next %d, type %v, %d bytes occupied, %d slots", kv, name, back.Next(), back.Type, back.Occupied(), f.Total())
 				}
 				if again := saved(t, back, f.Saved); !bytes.Equal(again, data) {
@@ -176,10 +177,10 @@ func TestSavedCacheOfAnotherModel(t *testing.T) {
 	for what, change := range map[string]func(*checkpoint.Config){
 		"rope_base 10000, norm_eps 1e-05, this model has 3, 2, 16, 320, 500000": func(c *checkpoint.Config) { c.RopeBase = 500000 },
 		"norm_eps 1e-05, this model has 3, 2, 16, 320, 10000, 0.5":              func(c *checkpoint.Config) { c.NormEps = 0.5 },
-		"head_dim 16, vocab 320":                          func(c *checkpoint.Config) { c.HeadDim = 32 },
-		"n_layers 3, n_kv_heads 2":                        func(c *checkpoint.Config) { c.NLayers = 2 },
-		"this model has 3, 4":                             func(c *checkpoint.Config) { c.NKVHeads = 4 },
-		"a text of 12 tokens, this model's context is 11": func(c *checkpoint.Config) { c.SeqLen = 11 },
+		"head_dim 16, vocab 320":                             func(c *checkpoint.Config) { c.HeadDim = 32 },
+		"n_layers 3, n_kv_heads 2":                           func(c *checkpoint.Config) { c.NLayers = 2 },
+		"this model has 3, 4":                                func(c *checkpoint.Config) { c.NKVHeads = 4 },
+		"goes on at position 12, this model's context is 11": func(c *checkpoint.Config) { c.SeqLen = 11 },
 	} {
 		c := models.FixtureConfig
 		change(&c)
@@ -235,7 +236,8 @@ func TestHostileCacheFiles(t *testing.T) {
 	shape := len(cacheMagic) + 4 + sha256.Size + 4 + len("fixture")
 	rows := int(f.rows)
 	slots := rows - 4*f.NLayers*f.NKVHeads
-	logits := slots - 4 - len("f16") - 4*len(f.Logits)
+	kind := slots - 4 - len("f16")
+	logits := kind - 4 - 4*len(f.Logits)
 	text := logits - 4*len(f.Tokens) - 8
 	const many = math.MaxUint32
 	for _, tc := range []struct {
@@ -244,8 +246,8 @@ func TestHostileCacheFiles(t *testing.T) {
 		want  string
 	}{
 		{0, 0, "not a saved cache: it begins with"},
-		{len(cacheMagic), 0, "version 0, this program knows version 1"},
-		{len(cacheMagic), 2, "a saved cache of version 2, this program knows version 1"},
+		{len(cacheMagic), 0, "version 0, this program knows version 2"},
+		{len(cacheMagic), 1, "a saved cache of version 1, this program knows version 2"},
 		{shape - 4 - len("fixture"), many, "the model's name: 4294967295 bytes, the file has"},
 		{shape, 0, "n_layers is 0, want 1 to 1024"},
 		{shape, many, "n_layers is 4294967295, want 1 to 1024"},
@@ -260,7 +262,8 @@ func TestHostileCacheFiles(t *testing.T) {
 		{text + 4, 1 << 24, "tokens: 67108864 bytes, the file has"},
 		{text + 8, 320, "token 0 is 320, want 0 to 319"},
 		{logits + 8, math.Float32bits(float32(math.NaN())), "logit 2 is NaN"},
-		{slots - 3, 0x6635, `of type "5f\x00`},
+		{kind, 0x006635, `of type "5f\x00`},
+		{slots - 4, 2, "keys are rotated by positions of kind 2, want 0 or 1"},
 		{slots, 0, "slots is 0, want 1 to 12"},
 		{slots, 13, "slots is 13, want 1 to 12"},
 		{slots, uint32(f.Slots[0][0] - 1), "bytes of rows, want"},
@@ -270,7 +273,7 @@ func TestHostileCacheFiles(t *testing.T) {
 		{rows + 8, math.Float32bits(float32(math.Inf(1))), "bias +Inf"},
 	} {
 		b := slices.Clone(body)
-		if tc.at == slots-3 {
+		if tc.at == kind {
 			copy(b[tc.at:], "5f\x00")
 		} else {
 			binary.LittleEndian.PutUint32(b[tc.at:], tc.value)

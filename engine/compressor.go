@@ -88,12 +88,42 @@ func (c *Compressor) Generate(ctx Context, text []int, n int, s Sampler, shadow 
 	return c.p.e.generate(ctx, c.p.Cache, c.p.Logits, text, n, s, shadow, nil, c, emit)
 }
 
+// Feed feeds a given text to the prompt's cache, token by token, and compresses
+// it as Generate does. It calls emit with the logits (vocab) after each token.
+func (c *Compressor) Feed(ctx Context, text []int, emit func(logits []float32) error) error {
+	for _, id := range text {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		res, err := feed(c.p.Cache, &step{tokens: words([]int{id}), logits: lastRow, trace: c.trace()})
+		if err != nil {
+			return err
+		}
+		if err := emit(res.logits); err != nil {
+			return err
+		}
+		if err := c.took(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // trace returns what decoded tokens leave their signals in; nil if nobody will read them.
 func (c *Compressor) trace() *trace {
 	if c.every == 0 {
 		return nil
 	}
 	return c.p.trace
+}
+
+// before returns how many of n tokens are fed before the cache is compressed, or
+// all where that gives no room: positions in the text go on. c may be nil.
+func (c *Compressor) before(n int) int {
+	if c == nil || c.every == 0 || !c.p.Cache.InCache {
+		return n
+	}
+	return min(n, c.every-c.fed)
 }
 
 // took counts a token that was fed, and compresses when it is time.

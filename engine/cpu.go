@@ -72,7 +72,7 @@ func (r *cpuRunner) allocate(l *cacheLayer, t ref.CacheType) error {
 		slots: make([]ref.Slot, l.total()),
 	}
 	for h, head := range l.heads {
-		copy(l.cpu.slots[head.Offset:], l.slots[h])
+		copy(l.cpu.slots[head.Offset:], l.deviceSlots(h))
 	}
 	return nil
 }
@@ -111,6 +111,12 @@ func (r *cpuRunner) writeRows(l *cacheLayer, k, v []ref.Rows) error {
 		copy(l.cpu.k.Words[row*head.Offset:], k[h].Words)
 		copy(l.cpu.v.Words[row*head.Offset:], v[h].Words)
 	}
+	return nil
+}
+
+func (r *cpuRunner) turnKeys(dst, src *cacheLayer, by []int32) error {
+	r.growTable(farthest(by) + 1)
+	ref.KeyRotate(src.cpu.k, dst.cpu.k, by, r.table)
 	return nil
 }
 

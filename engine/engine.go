@@ -166,8 +166,8 @@ func feed(c *Cache, s *step) (*result, error) {
 			return nil, fmt.Errorf("engine: token %d, want 0 to %d", id, cfg.VocabSize-1)
 		}
 	}
-	if c.next+len(s.tokens) > cfg.SeqLen {
-		return nil, fmt.Errorf("engine: %d tokens are more than the context of %d", c.next+len(s.tokens), cfg.SeqLen)
+	if err := c.fits(len(s.tokens)); err != nil {
+		return nil, err
 	}
 	if err := c.reserve(len(s.tokens)); err != nil {
 		return nil, err

@@ -56,7 +56,7 @@ func (r *cpuRunner) expected(c *Cache, t *trace, o compress.ExpectedOptions) (lo
 	cfg := r.cfg
 	for l, layer := range c.layers {
 		lens, slots := c.headLens(l)
-		mean, cov := queriesAhead(cfg, t.cpu.means[l], t.cpu.covs[l], t.end-o.NSkip, c.next, o.Horizon)
+		mean, cov := queriesAhead(cfg, t.cpu.means[l], t.cpu.covs[l], t.end-o.NSkip, c.at, o.Horizon)
 		z, length := make([]float32, cfg.NHeads*slots), make([]float32, cfg.NKVHeads*slots)
 		ref.ExpectedLogits(layer.cpu.k, layer.cpu.v, layer.cpu.slots, layer.heads, mean, cov, z, length,
 			cfg.NHeads, slots, len(c.appended), attentionScale(cfg))
@@ -85,7 +85,7 @@ func (r *gpuRunner) expected(c *Cache, t *trace, o compress.ExpectedOptions) (lo
 	var zs, lengths []*gpu.Read
 	for l := range c.layers {
 		_, slots := c.headLens(l)
-		mean, cov := queriesAhead(cfg, means[l].Floats(), covs[l].Floats(), t.end-o.NSkip, c.next, o.Horizon)
+		mean, cov := queriesAhead(cfg, means[l].Floats(), covs[l].Floats(), t.end-o.NSkip, c.at, o.Horizon)
 		b, err := r.buffersOf(mean, cov, make([]float32, cfg.NHeads*slots), make([]float32, cfg.NKVHeads*slots))
 		if err != nil {
 			p.Fail(err)

@@ -14,8 +14,8 @@ func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 	stride := cfg.QDim() + 2*cfg.KVDim() // a row of queries, keys and values
 	scale := attentionScale(cfg)
 	nBefore := len(c.appended)
-	positions := positionsFrom(c.next, n)
-	r.growTable(c.next + n)
+	positions := positionsFrom(c.at, n)
+	r.growTable(c.at + n)
 
 	x := make([]float32, n*cfg.Dim)  // the residual stream
 	xb := make([]float32, n*cfg.Dim) // the same, normalised

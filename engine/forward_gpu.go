@@ -17,13 +17,13 @@ func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
 	if err := r.scratchFor(n, rowsAtOnce); err != nil {
 		return nil, err
 	}
-	if err := r.growTable(c.next + n + s.ahead); err != nil {
+	if err := r.growTable(c.at + n + s.ahead); err != nil {
 		return nil, err
 	}
 	if err := r.s.tokens.UploadWords(0, s.tokens); err != nil {
 		return nil, err
 	}
-	if err := r.s.positions.UploadWords(0, positionsFrom(c.next, n+s.ahead)); err != nil {
+	if err := r.s.positions.UploadWords(0, positionsFrom(c.at, n+s.ahead)); err != nil {
 		return nil, err
 	}
 	p := r.d.Begin()

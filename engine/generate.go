@@ -85,9 +85,13 @@ func (e *Engine) generate(ctx Context, cache *Cache, logits []float32, text []in
 	if err := s.Validate(); err != nil {
 		return fmt.Errorf("engine: %w", err)
 	}
-	if n > 0 && cache.next+n-1 > e.Config.SeqLen {
-		return fmt.Errorf("engine: %d tokens behind a text of %d are more than the context of %d",
-			n, cache.next, e.Config.SeqLen)
+	if err := cache.fits(again.before(n - 1)); err != nil { // the last token is not fed
+		return err
+	}
+	if shadow != nil {
+		if err := shadow.goesWith(cache, n-1); err != nil {
+			return err
+		}
 	}
 	onDevice := s.onDevice() && shadow == nil
 	draw := s.draw()
@@ -203,47 +207,35 @@ func logSumExp(logits []float32) float64 {
 	return ref.LogSumExp(wide)
 }
 
-// Logits returns the teacher-forced logits (n, vocab) of a text, to emit a few
+// Logits gives o.Logits the teacher-forced logits (n, vocab) of a text, a few
 // rows at a time. With a method the first `prefill` tokens are read and
-// compressed and the rest decoded one by one on the compressed cache.
-func (e *Engine) Logits(ctx Context, tokens []int, t ref.CacheType, chunk int,
-	m compress.Method, prefill int, emit func([]float32) error) error {
-	var needs compress.Needs
-	if m != nil {
-		needs = m.Needs()
-	} else {
+// compressed, and the rest decoded one by one on the compressed cache, which is
+// compressed again after every so many of them; 0: it is not.
+func (e *Engine) Logits(ctx Context, tokens []int, m compress.Method, prefill, every int, o Reading) error {
+	if m == nil {
 		prefill = len(tokens)
+	} else {
+		o.Needs = m.Needs()
 	}
-	p, err := e.Prefill(ctx, tokens[:prefill], Reading{KV: t, Chunk: chunk, Needs: needs, Logits: emit})
+	p, err := e.Prefill(ctx, tokens[:prefill], o)
 	if err != nil {
 		return err
 	}
 	defer p.Free()
-	if m != nil {
-		if needs.Future {
-			if err := p.Future(ctx, tokens[prefill:]); err != nil {
-				return err
-			}
-		}
-		plan, _, _, err := p.Decide(m)
-		if err != nil {
-			return err
-		}
-		if err := p.Cache.Apply(plan); err != nil {
+	if m == nil {
+		return nil
+	}
+	if o.Needs.Future {
+		if err := p.Future(ctx, tokens[prefill:]); err != nil {
 			return err
 		}
 	}
-	for _, id := range tokens[prefill:] {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		res, err := feed(p.Cache, &step{tokens: words([]int{id}), logits: allRows})
-		if err != nil {
-			return err
-		}
-		if err := emit(res.logits); err != nil {
-			return err
-		}
+	c, err := p.Compressor(m, every)
+	if err != nil {
+		return err
 	}
-	return nil
+	if _, _, err := c.Compress(); err != nil {
+		return err
+	}
+	return c.Feed(ctx, tokens[prefill:], o.Logits)
 }

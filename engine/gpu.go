@@ -145,7 +145,7 @@ func (r *gpuRunner) allocate(l *cacheLayer, t ref.CacheType) error {
 	var heads []uint32
 	for h, head := range l.heads {
 		heads = append(heads, uint32(head.Offset), uint32(head.Len))
-		if err := l.gpu.Slots.UploadWords(slotBytes*head.Offset, slotWords(l.slots[h])); err != nil {
+		if err := l.gpu.Slots.UploadWords(slotBytes*head.Offset, slotWords(l.deviceSlots(h))); err != nil {
 			return err
 		}
 	}
@@ -209,6 +209,27 @@ func (r *gpuRunner) writeRows(l *cacheLayer, k, v []ref.Rows) error {
 		}
 	}
 	return nil
+}
+
+func (r *gpuRunner) turnKeys(dst, src *cacheLayer, by []int32) error {
+	if err := r.growTable(farthest(by) + 1); err != nil {
+		return err
+	}
+	words := make([]uint32, len(by))
+	for slot, n := range by {
+		words[slot] = uint32(n)
+	}
+	turns, err := r.d.NewBuffer("turns", 4*len(words))
+	if err != nil {
+		return err
+	}
+	defer turns.Destroy()
+	if err := turns.UploadWords(0, words); err != nil {
+		return err
+	}
+	p := r.d.Begin()
+	p.KeyRotate(&src.gpu, &dst.gpu, turns, r.table, len(by))
+	return p.Submit()
 }
 
 // applyRows makes the rows of a plan: kept slots are copied, others blended.

@@ -45,7 +45,7 @@ func (e *Engine) Fill(n int, t ref.CacheType) (*Prompt, error) {
 				slots[h] = append(slots[h], ref.Slot{Pos: uint32(i), N: 1})
 			}
 		}
-		layer := newLayer(room, slots)
+		layer := c.newLayer(room, slots, n)
 		if err := e.r.allocate(layer, t); err != nil {
 			return nil, err
 		}
@@ -62,7 +62,7 @@ func (e *Engine) Fill(n int, t ref.CacheType) (*Prompt, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.next = n
+	c.next, c.at = n, n
 	return &Prompt{Cache: c, Logits: make([]float32, cfg.VocabSize), tokens: n, e: e}, nil
 }
 

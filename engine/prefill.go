@@ -58,6 +58,8 @@ type Reading struct {
 	Read   func(tokens int) error     // if not nil, is told after each chunk how many tokens are read
 	Pins   [][2]int                   // slots that no method may touch, as [Prompt.Pin]
 
+	InCache bool // keys are rotated by positions in the cache, see [Cache]
+
 	// MaxSlots bounds the slots of every head, so that a text of any length is
 	// read in the same memory: Method, whose Needs are those above, compresses
 	// the cache whenever it is full. 0: no bound, and the cache is the full one.
@@ -88,13 +90,18 @@ func (e *Engine) Prefill(ctx Context, tokens []int, o Reading) (p *Prompt, err e
 	if len(tokens) == 0 {
 		return nil, fmt.Errorf("engine: prefill of no tokens, want at least one")
 	}
-	if len(tokens) > e.Config.SeqLen {
+	switch most := o.positions(len(tokens)); {
+	case most <= e.Config.SeqLen:
+	case most < len(tokens):
+		return nil, fmt.Errorf("engine: a bound of %d slots per head is more than the context of %d", o.MaxSlots, e.Config.SeqLen)
+	default:
 		return nil, fmt.Errorf("engine: the prompt has %d tokens, the context %d", len(tokens), e.Config.SeqLen)
 	}
 	cache, err := e.NewCache(o.KV)
 	if err != nil {
 		return nil, err
 	}
+	cache.InCache = o.InCache
 	p = &Prompt{Cache: cache, tokens: len(tokens), e: e}
 	defer func() {
 		if err != nil {
@@ -145,6 +152,15 @@ func (e *Engine) Prefill(ctx Context, tokens []int, o Reading) (p *Prompt, err e
 		return p, p.readAgain(ctx, tokens)
 	}
 	return p, nil
+}
+
+// positions returns how many different ones the keys of n tokens are rotated by
+// while they are read.
+func (o *Reading) positions(n int) int {
+	if o.InCache && o.MaxSlots > 0 {
+		return min(n, o.MaxSlots)
+	}
+	return n
 }
 
 // piece returns how many tokens from `from` on are read before the cache is
@@ -325,7 +341,7 @@ func (e *Engine) Feed(ctx Context, c *Cache, tokens []int) ([]float32, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		to := min(from+min(DefaultChunk, e.r.tokensAtOnce(c.next+len(tokens))), len(tokens))
+		to := min(from+min(DefaultChunk, e.r.tokensAtOnce(c.at+len(tokens))), len(tokens))
 		res, err := feed(c, &step{tokens: words(tokens[from:to]), logits: lastRow})
 		if err != nil {
 			return nil, err

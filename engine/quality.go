@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"math"
 	"slices"
 )
@@ -94,6 +95,14 @@ func (s *Shadow) compare(e *Engine, logits []float32, id int, sampler Sampler) (
 		}
 	}
 	return q, nil
+}
+
+// goesWith returns an error if the shadow cannot be held beside a cache for n more tokens.
+func (s *Shadow) goesWith(c *Cache, n int) error {
+	if s.headErrors != nil && c.InCache {
+		return errors.New("engine: attention-output errors need keys that are rotated by positions in the text, as the full run's queries are")
+	}
+	return s.full.fits(n)
 }
 
 // feed gives the full cache the token of the compressed run, whose cache holds

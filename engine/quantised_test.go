@@ -253,10 +253,10 @@ func TestQuantisedCachesAgainstF32(t *testing.T) {
 // logitsWith returns the logits of every token, (n, vocab), read in chunks.
 func logitsWith(t testing.TB, e *Engine, tokens []int, kv ref.CacheType) (all []float32) {
 	t.Helper()
-	err := e.Logits(context.Background(), tokens, kv, 64, nil, 0, func(rows []float32) error {
+	err := e.Logits(context.Background(), tokens, nil, 0, 0, Reading{KV: kv, Chunk: 64, Logits: func(rows []float32) error {
 		all = append(all, rows...)
 		return nil
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -123,10 +123,10 @@ func worst(got, want []float32) (float64, int) {
 func (e *Engine) allLogits(t testing.TB, tokens []int, chunk int, m compress.Method, prefill int) []float32 {
 	t.Helper()
 	var logits []float32
-	err := e.Logits(context.Background(), tokens, ref.CacheF32, chunk, m, prefill, func(rows []float32) error {
+	err := e.Logits(context.Background(), tokens, m, prefill, 0, Reading{KV: ref.CacheF32, Chunk: chunk, Logits: func(rows []float32) error {
 		logits = append(logits, rows...)
 		return nil
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ func (e *Engine) Score(ctx Context, c *Cache, before []float32, text []int) ([][
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		n := min(DefaultChunk, e.r.tokensAtOnce(c.next+len(fed)), len(fed))
+		n := min(DefaultChunk, e.r.tokensAtOnce(c.at+len(fed)), len(fed))
 		res, err := feed(c, &step{tokens: words(fed[:n]), logits: allRows})
 		if err != nil {
 			return nil, err

@@ -116,7 +116,7 @@ func (r *cpuRunner) ballots(c *Cache, t *trace, o compress.VoteOptions) (*Ballot
 	cfg, b := r.cfg, &Ballots{}
 	stride := cfg.QDim() + 2*cfg.KVDim()
 	count := t.counted(t.end)
-	positions := samplePositions(c.next, o)
+	positions := samplePositions(c.at, o)
 	r.growTable(int(positions[o.Samples-1]) + 1)
 	h, qkv := make([]float32, o.Samples*cfg.Dim), make([]float32, o.Samples*stride)
 	for l, layer := range c.layers {

@@ -172,7 +172,7 @@ func (r *gpuRunner) ballots(c *Cache, t *trace, o compress.VoteOptions) (*Ballot
 	cfg, b := r.cfg, &Ballots{}
 	stride := cfg.QDim() + 2*cfg.KVDim()
 	count := t.counted(t.end)
-	samples := samplePositions(c.next, o)
+	samples := samplePositions(c.at, o)
 	if err := r.growTable(int(samples[o.Samples-1]) + 1); err != nil {
 		return nil, err
 	}

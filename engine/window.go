@@ -36,7 +36,7 @@ func (r *cpuRunner) window(c *Cache, t *trace, w int) ([][]float32, error) {
 func (r *gpuRunner) window(c *Cache, t *trace, w int) ([][]float32, error) {
 	cfg, scale := r.cfg, attentionScale(r.cfg)
 	row := cfg.QDim() + 2*cfg.KVDim()
-	atOnce := min(w, r.tokensAtOnce(c.next))
+	atOnce := min(w, r.tokensAtOnce(c.at))
 	if err := r.scratchFor(atOnce, 0); err != nil {
 		return nil, err
 	}

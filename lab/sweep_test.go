@@ -517,10 +517,10 @@ func TestPerplexity(t *testing.T) {
 	}
 	vocab := e.Config.VocabSize
 	logits := func(ids []int, m compress.Method) (all []float32) {
-		if err := e.Logits(context.Background(), ids, ref.CacheF32, 0, m, length, func(rows []float32) error {
+		if err := e.Logits(context.Background(), ids, m, length, 0, engine.Reading{KV: ref.CacheF32, Logits: func(rows []float32) error {
 			all = append(all, rows...)
 			return nil
-		}); err != nil {
+		}}); err != nil {
 			t.Fatal(err)
 		}
 		return all

@@ -368,6 +368,7 @@ func (b *benchmark) measureContext(ctx context.Context, e *engine.Engine, f *che
 		return nil, nil, err
 	}
 	defer p.Free()
+	p.Cache.InCache = b.inCache()
 	r.FillMS = 1e3 * time.Since(start).Seconds()
 	start = time.Now()
 	plan, signals, _, err := p.Decide(b.chosen)

@@ -126,7 +126,7 @@ func cacheSave(ctx context.Context, t terminal, args []string) error {
 	defer e.Close()
 	printDevice(t.err, e)
 
-	p, err := e.Prefill(ctx, prompt, engine.Reading{KV: kv, Needs: method.Needs()})
+	p, err := e.Prefill(ctx, prompt, engine.Reading{KV: kv, Needs: method.Needs(), InCache: g.inCache()})
 	if err != nil {
 		return err
 	}
@@ -198,7 +198,8 @@ func cacheLoad(ctx context.Context, t terminal, args []string) error {
 	if !joined {
 		fmt.Fprintln(t.err, "note        the saved text's end and TEXT's beginning would share a token if they were read as one text; TEXT is cut into tokens by itself")
 	}
-	if g.n, err = g.tokensToGenerate(cache.Next()+len(more), f.Config); err != nil {
+	used := cache.Used() + len(more)
+	if err := g.fitContext(f.Config, fmt.Sprintf("a cache of which TEXT's last token has position %d", used-1), used); err != nil {
 		return err
 	}
 	start = time.Now()
@@ -301,10 +302,11 @@ type cacheContents struct {
 		Name    string         `json:"name"`
 		Options map[string]any `json:"options"`
 	} `json:"method"`
-	KV     string `json:"kv"`
-	Tokens []int  `json:"tokens"`
-	Next   int    `json:"next"` // position of the next token
-	Cache  struct {
+	KV        string `json:"kv"`
+	Positions string `json:"positions"` // where those of keys count: text or cache
+	Tokens    []int  `json:"tokens"`
+	Next      int    `json:"next"` // position of the next token in the text
+	Cache     struct {
 		BytesFull     int     `json:"bytes_full"`
 		BytesOccupied int     `json:"bytes_occupied"`
 		Ratio         float64 `json:"ratio"`          // kept / total slots
@@ -312,8 +314,10 @@ type cacheContents struct {
 	} `json:"cache"`
 }
 
+var positionsIn = map[bool]string{false: "text", true: "cache"}
+
 func contentsOf(f *engine.CacheFile) *cacheContents {
-	c := &cacheContents{KV: f.Type.String(), Tokens: f.Tokens, Next: f.Next}
+	c := &cacheContents{KV: f.Type.String(), Positions: positionsIn[f.InCache], Tokens: f.Tokens, Next: f.Next}
 	m := &c.Model
 	m.Name, m.SHA256, m.Layers, m.KVHeads, m.HeadDim, m.Vocab = f.Model, f.SHA256, f.NLayers, f.NKVHeads, f.HeadDim, len(f.Logits)
 	c.Method.Name, c.Method.Options = f.Method, f.Options
@@ -375,7 +379,7 @@ func describeCacheFile(w io.Writer, path string) error {
 	row("file", "%s", path)
 	row("model", "%s, %d layers, %d KV heads, head_dim %d, a vocabulary of %d tokens", c.Model.Name, c.Model.Layers, c.Model.KVHeads, c.Model.HeadDim, c.Model.Vocab)
 	row("sha256", "%s", c.Model.SHA256)
-	row("text", "%d tokens, goes on at position %d", len(c.Tokens), c.Next)
+	row("text", "%d tokens, goes on at position %d; keys have positions in the %s", len(c.Tokens), c.Next, c.Positions)
 	row("method", "%s", strings.Join(append([]string{c.Method.Name}, options...), " "))
 	row("slots", "%v per layer and KV head, kept %.3f of all", c.Cache.PerLayerHead, c.Cache.Ratio)
 	row("cache", "%s, %d bytes; the full cache would take %d", c.KV, c.Cache.BytesOccupied, c.Cache.BytesFull)

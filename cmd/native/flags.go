@@ -201,6 +201,8 @@ func readTokenizer(path string, vocab int) (*tokenizer.Tokenizer, error) {
 type runFlags struct {
 	modelFlags
 	device, method, kv string
+	positions          string
+	every              int
 	budget             float64
 	options            optionFlag
 	seed               uint
@@ -212,6 +214,22 @@ func (r *runFlags) register(fs *flagSet, kv string) {
 	fs.Float64Var(&r.budget, "budget", 0, "kept / total over the whole cache, 0 < `R` <= 1, for methods that take one")
 	fs.Var(&r.options, "opt", "method option `KEY=VALUE`, may be repeated")
 	fs.StringVar(&r.kv, "kv", kv, "`TYPE` of the cache's elements: "+ref.CacheTypeNames)
+	fs.StringVar(&r.positions, "positions", "text", "`WHERE` positions count: text, or cache: compression turns the keys to positions within the cache, so that only slots in use count towards the context")
+}
+
+func (r *runFlags) registerEvery(fs *flagSet) {
+	fs.IntVar(&r.every, "every", 0, "compress again whenever `N` tokens have been decoded since the last time; 0: only once")
+}
+
+// canRepeat returns an error if a method cannot do what -every says.
+func (r *runFlags) canRepeat(m compress.Method) error {
+	if r.every == 0 {
+		return nil
+	}
+	if err := engine.CanRepeat(m, r.every); err != nil {
+		return usageError("-every: %v", err)
+	}
+	return nil
 }
 
 // registerDevice registers the flags that need no method: model, device and seed.
@@ -241,8 +259,21 @@ func (r *runFlags) parse(t terminal, fs *flagSet, args []string, most int) error
 	if given(fs, "budget") && !(r.budget > 0 && r.budget <= 1) {
 		return usageError("-budget is %g, want 0 < R <= 1", r.budget)
 	}
+	if given(fs, "every") && r.every < 1 {
+		return usageError("-every is %d, want at least 1", r.every)
+	}
+	switch {
+	case !given(fs, "positions"):
+	case r.positions != "text" && r.positions != "cache":
+		return usageError("-positions is %q, want text or cache", r.positions)
+	case r.inCache() && r.method == "full":
+		return usageError("-positions cache needs a -method that drops or merges: in the full cache positions are those in the text")
+	}
 	return nil
 }
+
+// inCache reports whether positions count within the cache.
+func (r *runFlags) inCache() bool { return r.positions == "cache" }
 
 func (r *runFlags) checkDevice() error {
 	switch engine.DeviceKind(r.device) {

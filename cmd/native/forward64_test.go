@@ -19,6 +19,7 @@ type forward64 struct {
 	k, v    [][][]float64                 // (n_layers * n_kv_heads)(slots)(head_dim)
 	bias    [][]float64                   // (n_layers * n_kv_heads)(slots)
 	store   func(row []float64) []float64 // what the cache makes of a key or value; nil: nothing
+	own     bool                          // each head has positions of its own: those of its slots, from 0 on
 
 	// What observe asks for.
 	mass        [][]float64   // (n_layers * n_kv_heads)(slots) attention received, mean over the group
@@ -98,14 +99,21 @@ func (m *forward64) rotate(x []float64, pos int) []float64 {
 	return x
 }
 
-// feed appends a token at a position to the cache and returns its logits.
+// feed appends a token at a position to the cache and returns its logits. With
+// own, pos is not used.
 func (m *forward64) feed(token, pos int) []float64 {
 	c, hd := m.c, m.c.HeadDim
 	x := append([]float64(nil), m.tensors["token_embd.weight"][token*c.Dim:(token+1)*c.Dim]...)
 	for l := range c.NLayers {
 		h := m.norm(x, m.layer(l, "attn_norm"))
-		q := m.rotate(times(m.layer(l, "attn_q"), h), pos)
-		k := m.rotate(times(m.layer(l, "attn_k"), h), pos)
+		q, k := times(m.layer(l, "attn_q"), h), times(m.layer(l, "attn_k"), h)
+		for g := range c.NKVHeads { // the KV head and its query heads
+			if m.own {
+				pos = len(m.k[l*c.NKVHeads+g])
+			}
+			m.rotate(q[g*c.GroupSize()*hd:(g+1)*c.GroupSize()*hd], pos)
+			m.rotate(k[g*hd:(g+1)*hd], pos)
+		}
 		v := times(m.layer(l, "attn_v"), h)
 		if m.mass != nil {
 			m.inputs[l], m.lastQueries[l] = append(m.inputs[l], h), q

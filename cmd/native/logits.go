@@ -17,13 +17,15 @@ func logitsCommand(ctx context.Context, t terminal, args []string) error {
 Writes the teacher-forced logits after every token: float32 little-endian,
 (n, vocab). Ids are taken as given, no BOS is added, no tokenizer is needed.
 With a method the first -prefill tokens are read and compressed, and the rest
-decoded one by one on the compressed cache.
+decoded one by one on the compressed cache, which is compressed again -every so
+many of them.
 `)
 	var r runFlags
 	r.register(fs, "f16")
 	list := fs.String("tokens", "", "comma-separated token `IDS`")
 	out := fs.String("o", "", "`FILE` to write; an existing one is replaced when the new one is complete")
 	prefill := fs.Int("prefill", 0, "tokens `P` to read and compress, with -method")
+	r.registerEvery(fs)
 	chunk := fs.Int("chunk", engine.DefaultChunk, "tokens `N` per submit; 1 uses the decode kernels throughout")
 	if err := r.parse(t, fs, args, 0); err != nil {
 		return err
@@ -46,9 +48,12 @@ decoded one by one on the compressed cache.
 	if err != nil {
 		return err
 	}
+	if err := r.canRepeat(method); err != nil {
+		return err
+	}
 	switch {
-	case !given(fs, "method") && given(fs, "prefill"):
-		return usageError("-prefill needs a -method to compress with")
+	case !given(fs, "method") && (given(fs, "prefill") || given(fs, "every")):
+		return usageError("-prefill and -every need a -method to compress with")
 	case !given(fs, "method"):
 		method = nil
 	case *prefill < 1 || *prefill > len(ids):
@@ -69,9 +74,8 @@ decoded one by one on the compressed cache.
 	defer e.Close()
 	return writeFile(*out, func(w io.Writer) error {
 		buffered := bufio.NewWriter(w)
-		err := e.Logits(ctx, ids, kv, *chunk, method, *prefill, func(rows []float32) error {
-			return binary.Write(buffered, binary.LittleEndian, rows)
-		})
+		write := func(rows []float32) error { return binary.Write(buffered, binary.LittleEndian, rows) }
+		err := e.Logits(ctx, ids, method, *prefill, r.every, engine.Reading{KV: kv, Chunk: *chunk, InCache: r.inCache(), Logits: write})
 		if err != nil {
 			return err
 		}

@@ -19,15 +19,16 @@ import (
 
 // planFile is plan.json: what a method decided.
 type planFile struct {
-	Method   string           `json:"method"`
-	Options  map[string]any   `json:"options"`
-	Tokens   []int            `json:"tokens"`
-	NLayers  int              `json:"n_layers"`
-	NHeads   int              `json:"n_heads"`
-	NKVHeads int              `json:"n_kv_heads"`
-	HeadDim  int              `json:"head_dim"`
-	Shapes   map[string][]int `json:"shapes"` // of each array written beside it
-	Heads    []planHead       `json:"heads"`
+	Method    string           `json:"method"`
+	Options   map[string]any   `json:"options"`
+	Positions string           `json:"positions"` // where those of keys in k_out count: text or cache
+	Tokens    []int            `json:"tokens"`
+	NLayers   int              `json:"n_layers"`
+	NHeads    int              `json:"n_heads"`
+	NKVHeads  int              `json:"n_kv_heads"`
+	HeadDim   int              `json:"head_dim"`
+	Shapes    map[string][]int `json:"shapes"` // of each array written beside it
+	Heads     []planHead       `json:"heads"`
 }
 
 type planHead struct {
@@ -103,7 +104,7 @@ are known to -method oracle alone.
 
 	ids, future := ids[:*prefill], ids[*prefill:]
 	needs := method.Needs()
-	p, err := e.Prefill(ctx, ids, engine.Reading{KV: kv, Chunk: engine.DefaultChunk, Needs: needs})
+	p, err := e.Prefill(ctx, ids, engine.Reading{KV: kv, Needs: needs, InCache: r.inCache()})
 	if err != nil {
 		return err
 	}
@@ -185,7 +186,7 @@ are known to -method oracle alone.
 		return arrays.err
 	}
 	description := planFile{
-		Method: plan.Method, Options: plan.Options, Tokens: ids,
+		Method: plan.Method, Options: plan.Options, Positions: r.positions, Tokens: ids,
 		NLayers: c.NLayers, NHeads: c.NHeads, NKVHeads: c.NKVHeads, HeadDim: c.HeadDim,
 		Shapes: arrays.shapes, Heads: describeHeads(plan, signals, weights),
 	}

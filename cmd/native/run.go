@@ -31,7 +31,7 @@ examples:
 // generation are the flags of run besides the common ones.
 type generation struct {
 	runFlags
-	n, every, maxSlots  int
+	n, maxSlots         int
 	sampler             engine.Sampler
 	promptFile, json    string
 	shadow, outputError bool
@@ -58,10 +58,8 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 	if method.Needs().Future {
 		return usageError("-method %s knows the tokens that follow the prompt, which run does not; use logits, plan or eval", g.method)
 	}
-	if g.every > 0 {
-		if err := engine.CanRepeat(method, g.every); err != nil {
-			return usageError("-every: %v", err)
-		}
+	if err := g.canRepeat(method); err != nil {
+		return err
 	}
 	if g.maxSlots > 0 {
 		if err := engine.CanBound(method, g.maxSlots); err != nil {
@@ -82,8 +80,10 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	if g.n, err = g.tokensToGenerate(len(prompt), f.Config); err != nil {
-		return err
+	if !g.inCache() || g.shadow { // a shadow's cache is full
+		if err := g.fitContext(f.Config, fmt.Sprintf("a prompt of %d tokens", len(prompt)), len(prompt)); err != nil {
+			return err
+		}
 	}
 	e, err := engine.Open(ctx, f, tok, engine.DeviceKind(g.device))
 	if err != nil {
@@ -96,7 +96,7 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 	report := &engine.Report{PromptTokens: len(prompt), Tokens: []engine.TokenReport{}}
 	start := time.Now()
 	p, err := e.Prefill(ctx, prompt, engine.Reading{
-		KV: kv, Needs: method.Needs(), Pins: g.pins, MaxSlots: g.maxSlots, Method: method,
+		KV: kv, Needs: method.Needs(), Pins: g.pins, InCache: g.inCache(), MaxSlots: g.maxSlots, Method: method,
 	})
 	if err != nil {
 		return err
@@ -123,6 +123,11 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 	}
 	compressTime := time.Since(start)
 	engine.DescribeMethod(report, method, plan, signals)
+	if used := p.Cache.Used(); g.inCache() && g.every == 0 {
+		if err := g.fitContext(f.Config, fmt.Sprintf("%d slots in use", used), used); err != nil {
+			return err
+		}
+	}
 
 	// 3. Generate.
 	stream := tok.Stream()
@@ -176,7 +181,7 @@ func parseGeneration(t terminal, args []string) (*generation, error) {
 	g.register(fs, "f16")
 	g.registerSampling(fs)
 	g.registerPrompt(fs)
-	fs.IntVar(&g.every, "every", 0, "compress again whenever `N` tokens have been decoded since the last time; 0: only after the prompt")
+	g.registerEvery(fs)
 	fs.IntVar(&g.maxSlots, "max-slots", 0, "compress while the prompt is read, too, so that no head has more than `N` slots then; 0: only after it")
 	fs.Var(&g.pins, "pin", "slots `FROM:TO` of the prompt that no method may touch, TO not included; may be repeated")
 	fs.BoolVar(&g.shadow, "shadow", false, "also run the full cache and report quality against it")
@@ -188,11 +193,11 @@ func parseGeneration(t terminal, args []string) (*generation, error) {
 	if g.outputError && !g.shadow {
 		return nil, usageError("-output-error needs -shadow")
 	}
+	if g.outputError && g.inCache() {
+		return nil, usageError("-output-error needs -positions text: it asks the full cache's queries, which are rotated by positions in the text, of the compressed cache")
+	}
 	if err := g.takePrompt(fs); err != nil {
 		return nil, err
-	}
-	if given(fs, "every") && g.every < 1 {
-		return nil, usageError("-every is %d, want at least 1", g.every)
 	}
 	if given(fs, "max-slots") && g.maxSlots < 1 {
 		return nil, usageError("-max-slots is %d, want at least 1", g.maxSlots)
@@ -254,21 +259,18 @@ func (g *generation) readPrompt(t terminal) error {
 	return nil
 }
 
-// tokensToGenerate returns -n, or what the context leaves if that is less and
-// -n was not given. The last token is not fed, so it needs no room.
-func (g *generation) tokensToGenerate(prompt int, c checkpoint.Config) (int, error) {
-	left := c.SeqLen - prompt + 1
-	if prompt > c.SeqLen {
-		return 0, fmt.Errorf("the prompt has %d tokens, the model's context is %d", prompt, c.SeqLen)
+// fitContext makes -n what the context leaves behind what is used of it, if that
+// is less and -n was not given. The last token is not fed, so it needs no room.
+func (g *generation) fitContext(c checkpoint.Config, what string, used int) error {
+	left := c.SeqLen - used + 1
+	switch {
+	case left < 1:
+		return fmt.Errorf("%s: that is more than the context of %d", what, c.SeqLen)
+	case g.n > left && g.nIsGiven:
+		return fmt.Errorf("-n %d behind %s is more than the context of %d; it leaves %d", g.n, what, c.SeqLen, left)
 	}
-	if g.n > left {
-		if g.nIsGiven {
-			return 0, fmt.Errorf("-n %d behind a prompt of %d tokens is more than the context of %d; it leaves %d",
-				g.n, prompt, c.SeqLen, left)
-		}
-		return left, nil
-	}
-	return g.n, nil
+	g.n = min(g.n, left)
+	return nil
 }
 
 func printDevice(w io.Writer, e *engine.Engine) {
