@@ -7,7 +7,7 @@ FUZZTIME    ?= 30s
 WASMFLAGS   := -trimpath -gcflags=all=-l -ldflags="-s -w" -overlay=build/overlay/overlay.json
 WASMENV     := GOEXPERIMENT=nogreenteagc GOOS=js GOARCH=wasm
 
-.PHONY: run setup build site demo recording model results bench-peers test check fuzz clean
+.PHONY: run setup build site demo recording model results positions bench-peers test check fuzz clean
 
 # Build keyfold and continue a prompt: make run MODEL=model.gguf PROMPT="Once upon a time" ARGS="-n 50".
 # Without MODEL it runs the model that is built in, without PROMPT the text begins from nothing.
@@ -103,6 +103,10 @@ bench-peers: build site bench/node_modules
 
 bench/node_modules: bench/package-lock.json | setup
 	@cd bench && npm ci --ignore-scripts --no-audit --no-fund --silent && touch node_modules
+
+# Measure a text of ten contexts in a bounded cache, and draw docs/positions.svg: some minutes.
+positions: setup
+	@go run -buildvcs=false ./internal/positions
 
 # Run all tests, none skipped for want of a GPU (Mesa's software one will do) or of Chromium. Lists at its
 # end what was skipped and why; with CI=true only tests that need shared/data may be.

@@ -199,7 +199,7 @@ func cacheLoad(ctx context.Context, t terminal, args []string) error {
 		fmt.Fprintln(t.err, "note        the saved text's end and TEXT's beginning would share a token if they were read as one text; TEXT is cut into tokens by itself")
 	}
 	used := cache.Used() + len(more)
-	if err := g.fitContext(f.Config, fmt.Sprintf("a cache of which TEXT's last token has position %d", used-1), used); err != nil {
+	if err := g.fitContext(f.Config, fmt.Sprintf("a cache and TEXT that use %d positions", used), used); err != nil {
 		return err
 	}
 	start = time.Now()

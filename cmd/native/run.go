@@ -265,7 +265,7 @@ func (g *generation) fitContext(c checkpoint.Config, what string, used int) erro
 	left := c.SeqLen - used + 1
 	switch {
 	case left < 1:
-		return fmt.Errorf("%s: that is more than the context of %d", what, c.SeqLen)
+		return fmt.Errorf("%s is too much: the model's context is %d", what, c.SeqLen)
 	case g.n > left && g.nIsGiven:
 		return fmt.Errorf("-n %d behind %s is more than the context of %d; it leaves %d", g.n, what, c.SeqLen, left)
 	}

@@ -54,6 +54,9 @@ var allowed = map[string][]string{
 	"keyfold/lab/corpus":        {},
 	"keyfold/lab/results":       {"keyfold/lab", "keyfold/engine", "keyfold/gpu/ref"},
 	"keyfold/internal/chromium": {"github.com/chromedp/..."},
+	"keyfold/internal/positions": {
+		"keyfold/engine/...", "keyfold/compress", "keyfold/gpu/ref", "keyfold/lab/...", "keyfold/models",
+	},
 }
 
 // allowedInTests says what the tests of a package may import besides the
