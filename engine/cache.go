@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"keyfold/compress"
 	"keyfold/gpu"
@@ -84,9 +83,10 @@ func (l *cacheLayer) deviceSlots(h int) []ref.Slot {
 	if l.first == nil {
 		return l.slots[h]
 	}
-	slots := slices.Clone(l.slots[h])
-	for i := range slots {
-		slots[i].Pos = uint32(l.first[h] + i)
+	var slots []ref.Slot
+	for i, s := range l.slots[h] {
+		s.Pos = uint32(l.first[h] + i)
+		slots = append(slots, s)
 	}
 	return slots
 }
@@ -369,14 +369,15 @@ func (c *Cache) apply(plan *compress.Plan, wantWeights bool) (weights [][][]floa
 // turned from what their pivots were rotated by to layer.first and the positions
 // behind it. It gives layer's memory back, unless nothing is to be turned.
 func (c *Cache) turn(layer *cacheLayer, l int, rows [][]compress.Row) (*cacheLayer, error) {
-	by := make([]int32, layer.total())
+	by, farthest := make([]int32, layer.total()), int32(0)
 	for h, head := range layer.heads {
 		was := c.at - c.Len(l, h) // of slot 0
 		for j, row := range rows[h] {
-			by[head.Offset+j] = int32(layer.first[h] + j - (was + row.Pivot))
+			n := int32(layer.first[h] + j - (was + row.Pivot))
+			by[head.Offset+j], farthest = n, max(farthest, n, -n)
 		}
 	}
-	if !slices.ContainsFunc(by, func(n int32) bool { return n != 0 }) {
+	if farthest == 0 {
 		return layer, nil
 	}
 	defer c.r.free(layer)
@@ -387,7 +388,7 @@ func (c *Cache) turn(layer *cacheLayer, l int, rows [][]compress.Row) (*cacheLay
 	c.notePeak(c.r.bytes(layer) + c.r.bytes(turned))
 	err := c.r.copyRows(turned, layer)
 	if err == nil {
-		err = c.r.turnKeys(turned, layer, by)
+		err = c.r.turnKeys(turned, layer, by, int(farthest))
 	}
 	if err != nil {
 		c.r.free(turned)

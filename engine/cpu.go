@@ -114,8 +114,8 @@ func (r *cpuRunner) writeRows(l *cacheLayer, k, v []ref.Rows) error {
 	return nil
 }
 
-func (r *cpuRunner) turnKeys(dst, src *cacheLayer, by []int32) error {
-	r.growTable(farthest(by) + 1)
+func (r *cpuRunner) turnKeys(dst, src *cacheLayer, by []int32, farthest int) error {
+	r.growTable(farthest + 1)
 	ref.KeyRotate(src.cpu.k, dst.cpu.k, by, r.table)
 	return nil
 }

@@ -211,8 +211,8 @@ func (r *gpuRunner) writeRows(l *cacheLayer, k, v []ref.Rows) error {
 	return nil
 }
 
-func (r *gpuRunner) turnKeys(dst, src *cacheLayer, by []int32) error {
-	if err := r.growTable(farthest(by) + 1); err != nil {
+func (r *gpuRunner) turnKeys(dst, src *cacheLayer, by []int32, farthest int) error {
+	if err := r.growTable(farthest + 1); err != nil {
 		return err
 	}
 	words := make([]uint32, len(by))

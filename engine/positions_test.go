@@ -45,7 +45,7 @@ func TestKeysTurnToPositionsInTheCache(t *testing.T) {
 				"gvote":    newMethod(t, "gvote", 0, "p_nuc", "0.6"),
 			} {
 				p := prefill(t, e, someTokens(120), kv, m.Needs())
-				c := p.Cache
+				c := fork(t, p.Cache)
 				c.InCache = true
 				for round := range 2 {
 					plan, err := m.Plan(signalsOf(t, p, c, m))

@@ -31,7 +31,9 @@ type runner interface {
 	// applyRows makes what a plan says: (n_kv_heads)(rows). With weights, the share of
 	// each slot in its row: (n_kv_heads)(rows)(slots).
 	applyRows(dst, src *cacheLayer, rows [][]compress.Row, weights bool) ([][][]float32, error)
-	turnKeys(dst, src *cacheLayer, by []int32) error                  // dst's keys become src's, turned by so many positions, where that is not 0: (slots of all heads)
+	// turnKeys makes dst's keys src's, turned by so many positions, where that is not 0:
+	// by (slots of all heads), from -farthest to farthest.
+	turnKeys(dst, src *cacheLayer, by []int32, farthest int) error
 	readRows(l *cacheLayer, slots []int) (k, v []ref.Rows, err error) // the first slots[h] rows of each head, bit for bit
 	writeRows(l *cacheLayer, k, v []ref.Rows) error                   // and back, to the start of each head
 

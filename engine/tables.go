@@ -78,15 +78,6 @@ func split(rows [][]compress.Row, weights []float32) [][][]float32 {
 	return out
 }
 
-// farthest returns the most positions that a key is turned by, in either direction.
-func farthest(by []int32) int {
-	most := int32(0)
-	for _, n := range by {
-		most = max(most, n, -n)
-	}
-	return int(most)
-}
-
 // splitHeads deals (n_kv_heads, stride) values of one layer out to its heads,
 // each as long as lens says.
 func splitHeads[T any](values []T, stride int, lens []int) [][]T {

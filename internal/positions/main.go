@@ -53,7 +53,8 @@ var runs = []run{
 	{name: "window, 512 slots, positions in the cache", method: "window", budget: 0.875, every: 64, inCache: true},
 	{name: "kvmerger, 320 slots, positions in the cache", method: "kvmerger", budget: 0.6, every: 128, inCache: true},
 	{name: "window, 512 slots, positions in the text", method: "window", budget: 0.875, every: 64},
-	{name: "the same, past the context", method: "window", budget: 0.875, every: 64, further: true},
+	{name: "window, 512 slots, positions in the text, past the context", method: "window", budget: 0.875, every: 64, further: true},
+	{name: "kvmerger, 320 slots, positions in the text, past the context", method: "kvmerger", budget: 0.6, every: 128, further: true},
 	{name: "window, 512 slots, positions in the cache, own text", method: "window", budget: 0.875, every: 64, inCache: true, own: true},
 }
 
