@@ -40,7 +40,7 @@ const (
 // run is a way to read the text. With a budget of R, heads have R every / (1 - R)
 // slots on average after a compression, and that and `every` before it.
 type run struct {
-	name    string
+	name    string // method, where positions count, and what is special
 	method  string
 	budget  float64
 	every   int
@@ -50,12 +50,12 @@ type run struct {
 }
 
 var runs = []run{
-	{name: "window, 512 slots, positions in the cache", method: "window", budget: 0.875, every: 64, inCache: true},
-	{name: "kvmerger, 320 slots, positions in the cache", method: "kvmerger", budget: 0.6, every: 128, inCache: true},
-	{name: "window, 512 slots, positions in the text", method: "window", budget: 0.875, every: 64},
-	{name: "window, 512 slots, positions in the text, past the context", method: "window", budget: 0.875, every: 64, further: true},
-	{name: "kvmerger, 320 slots, positions in the text, past the context", method: "kvmerger", budget: 0.6, every: 128, further: true},
-	{name: "window, 512 slots, positions in the cache, own text", method: "window", budget: 0.875, every: 64, inCache: true, own: true},
+	{name: "window, cache", method: "window", budget: 0.875, every: 64, inCache: true},
+	{name: "kvmerger, cache", method: "kvmerger", budget: 0.6, every: 128, inCache: true},
+	{name: "window, text", method: "window", budget: 0.875, every: 64},
+	{name: "window, text, past it", method: "window", budget: 0.875, every: 64, further: true},
+	{name: "kvmerger, text, past it", method: "kvmerger", budget: 0.6, every: 128, further: true},
+	{name: "window, cache, own text", method: "window", budget: 0.875, every: 64, inCache: true, own: true},
 }
 
 // point is the mean over the tokens up to one of them.
