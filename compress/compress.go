@@ -274,19 +274,26 @@ func checkRows(rows []Row, head *Head) error {
 // each one's key and value: first Slots, then those that only give a value.
 func (r *Row) Explicit() (slots []int, keys, values []float32) {
 	slots = slices.Clone(r.Slots)
+	keys, values = make([]float32, len(slots)), make([]float32, len(slots))
+	at := 0 // in r.Slots, which ascend like the weights
+	for _, w := range r.KeyWeights {
+		for r.Slots[at] < w.Slot {
+			at++
+		}
+		keys[at] = w.Weight
+	}
+	at = 0
 	for _, w := range r.ValueWeights {
-		if !slices.Contains(r.Slots, w.Slot) {
-			slots = append(slots, w.Slot)
+		for at < len(r.Slots) && r.Slots[at] < w.Slot {
+			at++
 		}
-	}
-	of := func(weights []Weight) []float32 {
-		list := make([]float32, len(slots))
-		for _, w := range weights {
-			list[slices.Index(slots, w.Slot)] = w.Weight
+		if at < len(r.Slots) && r.Slots[at] == w.Slot {
+			values[at] = w.Weight
+			continue
 		}
-		return list
+		slots, keys, values = append(slots, w.Slot), append(keys, 0), append(values, w.Weight)
 	}
-	return slots, of(r.KeyWeights), of(r.ValueWeights)
+	return slots, keys, values
 }
 
 // checkExplicit checks what is special about an Explicit row.

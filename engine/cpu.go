@@ -121,11 +121,14 @@ func (r *cpuRunner) turnKeys(dst, src *cacheLayer, by []int32, farthest int) err
 }
 
 // applyRows makes the rows of a plan: kept slots are copied, others blended.
-func (r *cpuRunner) applyRows(dst, src *cacheLayer, rows [][]compress.Row, _ bool) ([][][]float32, error) {
+func (r *cpuRunner) applyRows(dst, src *cacheLayer, rows [][]compress.Row, wantWeights bool) ([][][]float32, error) {
 	t := tabulate(dst, src, rows)
 	weights := make([]float32, len(t.members))
 	ref.KVGather(src.cpu.k, src.cpu.v, dst.cpu.k, dst.cpu.v, t.moves)
 	ref.GaussianMerge(src.cpu.k, src.cpu.v, dst.cpu.k, dst.cpu.v, t.merges, t.members, src.cpu.slots, r.table, weights)
 	ref.ExplicitMerge(src.cpu.k, src.cpu.v, dst.cpu.k, dst.cpu.v, t.explicit)
+	if !wantWeights {
+		return nil, nil
+	}
 	return split(rows, weights), nil
 }
