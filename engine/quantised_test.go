@@ -174,20 +174,11 @@ func TestMergingOnQuantisedCaches(t *testing.T) {
 		for _, kv := range quantisedTypes {
 			e := openFixtureFor(t, kind, checkpoint.F16, kv)
 			hd := e.Config.HeadDim
-			m := newMethod(t, "kvmerger", 0, "eps", "0")
-			p := prefill(t, e, someTokens(120), kv, m.Needs())
+			p := prefill(t, e, someTokens(120), kv, compress.Needs{Mass: true, Cosine: true})
 			k, v := rowsOf(t, p.Cache)
-			plan, _, _ := decide(t, p, m)
-			c := fork(t, p.Cache)
-			weights, err := c.ApplyWeights(plan)
-			if err != nil {
-				t.Fatal(err)
-			}
-			kOut, vOut := rowsOf(t, c)
-			merged := 0
-			check := func(what string, got []float32, rows []float32, row compress.Row, w []float32, scale float64) {
+			check := func(what string, got, rows []float32, slots []int, w []float32, scale float64) {
 				sum, top := make([]float64, hd), 0.0
-				for m, slot := range row.Slots {
+				for m, slot := range slots {
 					for d := range hd {
 						sum[d] += scale * float64(w[m]) * float64(rows[slot*hd+d])
 					}
@@ -211,18 +202,34 @@ func TestMergingOnQuantisedCaches(t *testing.T) {
 					}
 				}
 			}
-			for i, rows := range plan.Heads {
-				for j, row := range rows {
-					if row.Rule == compress.Keep {
-						continue
-					}
-					merged++
-					check("key", kOut[i][j*hd:(j+1)*hd], k[i], row, weights[i][j], 1)
-					check("value", vOut[i][j*hd:(j+1)*hd], v[i], row, weights[i][j], float64(row.ValueScale))
+			for _, m := range []compress.Method{newMethod(t, "kvmerger", 0, "eps", "0"), newMethod(t, "cam", 0.5)} {
+				plan, _, _ := decide(t, p, m)
+				c := fork(t, p.Cache)
+				weights, err := c.ApplyWeights(plan)
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
-			if merged < 20 {
-				t.Errorf("%v: only %d rows were merged", kv, merged)
+				kOut, vOut := rowsOf(t, c)
+				merged := 0
+				for i, rows := range plan.Heads {
+					for j, row := range rows {
+						slots, keys, values := row.Slots, weights[i][j], weights[i][j]
+						scale := float64(row.ValueScale)
+						switch row.Rule {
+						case compress.Keep:
+							continue
+						case compress.Explicit:
+							slots, keys, values = row.Explicit()
+							scale = 1
+						}
+						merged++
+						check(m.Name()+": key", kOut[i][j*hd:(j+1)*hd], k[i], slots, keys, 1)
+						check(m.Name()+": value", vOut[i][j*hd:(j+1)*hd], v[i], slots, values, scale)
+					}
+				}
+				if merged < 20 {
+					t.Errorf("%v: only %d rows were merged by %s", kv, merged, m.Name())
+				}
 			}
 		}
 	})

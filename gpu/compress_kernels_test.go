@@ -282,52 +282,105 @@ func TestGaussianMerge(t *testing.T) {
 			for i, to := range r.Perm(slotsOut)[:len(rows)] {
 				rows[i].To = to
 			}
-			kOut, vOut := ref.NewRows(ct, tc.headDim, slotsOut), ref.NewRows(ct, tc.headDim, slotsOut)
-			for _, words := range [][]uint32{kOut.Words, vOut.Words} {
-				for i := range words {
-					words[i] = 0xc2a0c2a0 // some number in either type
-				}
-			}
-			to := &Cache{Type: ct, HeadDim: tc.headDim, K: d.uploadWords(t, kOut.Words), V: d.uploadWords(t, vOut.Words)}
+			out := newMergedRows(t, d, ct, tc.headDim, slotsOut)
 			table := turnsFor(c)
 			weights, want := d.poisoned(t, len(members)), make([]float32, len(members))
 			gotW := d.run(t, weights, len(members), func(p *Pass) {
-				p.GaussianMerge(c.GPU, to, d.uploadWords(t, MergeWords(rows, members)), d.upload(t, table), weights,
+				p.GaussianMerge(c.GPU, out.gpu, d.uploadWords(t, MergeWords(rows, members)), d.upload(t, table), weights,
 					len(rows), len(members))
 			}).Floats()
-			gotK := ref.Rows{Type: ct, HeadDim: tc.headDim, Words: d.run(t, to.K, len(kOut.Words), func(*Pass) {}).Words()}
-			gotV := ref.Rows{Type: ct, HeadDim: tc.headDim, Words: d.run(t, to.V, len(vOut.Words), func(*Pass) {}).Words()}
-			ref.GaussianMerge(c.K, c.V, kOut, vOut, rows, members, c.Slots, table, want)
+			ref.GaussianMerge(c.K, c.V, out.k, out.v, rows, members, c.Slots, table, want)
 
 			what := fmt.Sprintf("%v, %s", ct, tc.name)
 			// exp of up to -20 that carries an f32 rounding of the distance.
 			checkClose(t, what+": weights", gotW, want, tol{abs: 1e-7, rel: 2e-5})
-			// Blends of up to 9 numbers around 1 with such weights; a half rounds to 2^-11, and where the two
-			// sides fall on different sides of a tie they are a whole step of 2^-10 apart: elements, or scales.
-			limit := tol{abs: 1e-5, rel: 1e-5}
-			if ct != ref.CacheF32 {
-				limit = tol{abs: 1e-5, rel: 1.1e-3}
-			}
-			got, wantRow := make([]float32, tc.headDim), make([]float32, tc.headDim)
-			stepsOff, written := 0, 0
-			for slot := range slotsOut {
-				for _, side := range []struct {
-					name      string
-					got, want ref.Rows
-				}{{"keys", gotK, kOut}, {"values", gotV, vOut}} {
-					side.got.Get(got, slot)
-					side.want.Get(wantRow, slot)
-					if ct.Quantised() {
-						stepsOff += forgiveSteps(ct, got, wantRow, limit)
-						written += tc.headDim
-					}
-					checkClose(t, fmt.Sprintf("%s: %s of slot %d", what, side.name, slot), got, wantRow, limit)
-				}
-			}
-			if stepsOff > 1+written/500 {
-				t.Errorf("%s: %d of %d numbers are a step off, want at most one in 500", what, stepsOff, written)
-			}
+			out.check(t, d, what, 1e-5) // blends of up to 9 numbers around 1 with such weights
 		}
+	}
+}
+
+func TestExplicitMerge(t *testing.T) {
+	const nRows, slotsOut = 75, 80 // three workgroups, the last with idle invocations
+	d := openForTest(t)
+	for _, ct := range ref.CacheTypes {
+		for _, tc := range casesFor(ct) {
+			c := newTestCache(t, d, tc.name, ct, tc.headDim, tc.lens, 7)
+			r := rng(tc.name + " shares")
+			list := func(n int) []ref.Share { // a slot may occur more than once, and in several rows
+				var shares []ref.Share
+				for range n {
+					shares = append(shares, ref.Share{Slot: r.IntN(len(c.Slots)), Weight: r.Float32()/2 - 0.25})
+				}
+				return shares
+			}
+			var rows []ref.ExplicitRow
+			lengths := []int{1, 0, 3, 300, 2}
+			for i, to := range r.Perm(slotsOut)[:nRows] {
+				rows = append(rows, ref.ExplicitRow{To: to, Keys: list(lengths[i%5]), Values: list(lengths[i/5%5])})
+			}
+			out := newMergedRows(t, d, ct, tc.headDim, slotsOut)
+			rowWords, shareWords := ExplicitWords(rows)
+			p := d.Begin()
+			p.ExplicitMerge(c.GPU, out.gpu, d.uploadWords(t, rowWords), d.uploadWords(t, shareWords), nRows, len(shareWords)/2)
+			if err := p.Submit(); err != nil {
+				t.Fatal(err)
+			}
+			ref.ExplicitMerge(c.K, c.V, out.k, out.v, rows)
+			out.check(t, d, fmt.Sprintf("%v, %s", ct, tc.name), 1e-5) // f32 sums of up to 300 numbers of size 1/8
+		}
+	}
+}
+
+// mergedRows are the rows that a merging kernel makes, on both sides. What it
+// does not write stays as it was.
+type mergedRows struct {
+	k, v ref.Rows
+	gpu  *Cache
+}
+
+func newMergedRows(t testing.TB, d *Device, ct ref.CacheType, headDim, slots int) *mergedRows {
+	t.Helper()
+	m := &mergedRows{k: ref.NewRows(ct, headDim, slots), v: ref.NewRows(ct, headDim, slots)}
+	for _, words := range [][]uint32{m.k.Words, m.v.Words} {
+		for i := range words {
+			words[i] = 0xc2a0c2a0 // some number in either type
+		}
+	}
+	m.gpu = &Cache{Type: ct, HeadDim: headDim, K: d.uploadWords(t, m.k.Words), V: d.uploadWords(t, m.v.Words)}
+	return m
+}
+
+// check compares all rows. abs is the rounding of the sums in f32; beyond it a
+// half rounds to 2^-11, and where the two sides fall on different sides of a tie
+// they are a whole step of 2^-10 apart: elements, or scales.
+func (m *mergedRows) check(t testing.TB, d *Device, what string, abs float64) {
+	t.Helper()
+	ct, headDim := m.k.Type, m.k.HeadDim
+	limit := tol{abs: abs, rel: 1e-5}
+	if ct != ref.CacheF32 {
+		limit.rel = 1.1e-3
+	}
+	got, want := make([]float32, headDim), make([]float32, headDim)
+	stepsOff, written := 0, 0
+	for _, side := range []struct {
+		name string
+		got  *Buffer
+		want ref.Rows
+	}{{"keys", m.gpu.K, m.k}, {"values", m.gpu.V, m.v}} {
+		words := d.run(t, side.got, len(side.want.Words), func(*Pass) {}).Words()
+		rows := ref.Rows{Type: ct, HeadDim: headDim, Words: words}
+		for slot := range len(words) / ct.RowWords(headDim) {
+			rows.Get(got, slot)
+			side.want.Get(want, slot)
+			if ct.Quantised() {
+				stepsOff += forgiveSteps(ct, got, want, limit)
+				written += headDim
+			}
+			checkClose(t, fmt.Sprintf("%s: %s of slot %d", what, side.name, slot), got, want, limit)
+		}
+	}
+	if stepsOff > 1+written/500 {
+		t.Errorf("%s: %d of %d numbers are a step off, want at most one in 500", what, stepsOff, written)
 	}
 }
 
