@@ -116,17 +116,7 @@ func (p *Prompt) readBehind(ctx Context, text []int, t *trace) error {
 		return err
 	}
 	defer c.Free()
-	for len(text) > 0 {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n := min(DefaultChunk, p.e.r.tokensAtOnce(c.at+len(text)), len(text))
-		if _, err := feed(c, &step{tokens: words(text[:n]), trace: t}); err != nil {
-			return err
-		}
-		text = text[n:]
-	}
-	return nil
+	return feedAll(ctx, c, text, p.e.chunk(c, text), step{trace: t}, func(int, *result) error { return nil })
 }
 
 // attended adds to the signals what needs asks for about the attention that is

@@ -153,6 +153,25 @@ func (c *Cache) Len(layer, head int) int {
 	return c.layers[layer].heads[head].Len + len(c.appended)
 }
 
+// headLens returns the occupied slots of each head of a layer, and the largest.
+func (c *Cache) headLens(l int) (lens []int, longest int) {
+	for h := range c.layers[l].heads {
+		lens = append(lens, c.Len(l, h))
+		longest = max(longest, c.Len(l, h))
+	}
+	return lens, longest
+}
+
+// longest returns the occupied slots of the head that has most.
+func (c *Cache) longest() int {
+	most := 0
+	for l := range c.layers {
+		_, n := c.headLens(l)
+		most = max(most, n)
+	}
+	return most
+}
+
 // Slots returns the occupied slots over all layers and heads.
 func (c *Cache) Slots() int {
 	n := 0

@@ -114,8 +114,8 @@ func putRows(c *Cache, k, v [][]float32, headDim int) {
 			}
 			continue
 		}
-		copy(l.cpu.k.Words[offset*headDim:], floatWords(k[i]))
-		copy(l.cpu.v.Words[offset*headDim:], floatWords(v[i]))
+		copy(l.cpu.k.Words[offset*headDim:], ref.FloatWords(k[i]))
+		copy(l.cpu.v.Words[offset*headDim:], ref.FloatWords(v[i]))
 	}
 }
 

@@ -58,6 +58,19 @@ func loadCPURunner(f *checkpoint.File, wide bool) (*cpuRunner, error) {
 	return r, nil
 }
 
+// Sibling returns an engine with the same weights that another goroutine may
+// use at the same time, or nil on a GPU, which does one thing at a time. A
+// sibling need not be closed; its caches are its own.
+func (e *Engine) Sibling() *Engine {
+	cpu, ok := e.r.(*cpuRunner)
+	if !ok {
+		return nil
+	}
+	sibling := *e
+	sibling.r = &cpuRunner{cfg: cpu.cfg, w: cpu.w}
+	return &sibling
+}
+
 func (r *cpuRunner) device() Device            { return Device{Kind: "cpu", Backend: "Go"} }
 func (r *cpuRunner) config() checkpoint.Config { return r.cfg }
 func (r *cpuRunner) tokensAtOnce(int) int      { return math.MaxInt }

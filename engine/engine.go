@@ -153,7 +153,8 @@ func (e *Engine) Close() { e.r.close() }
 
 // NewCache returns an empty cache with elements of the given type. Quantised
 // types need a head_dim that is a multiple of 32, and their first cache on a GPU
-// waits for a self-test of their kernels.
+// waits for a self-test of their kernels. If these are wrong that is an error with
+// [Auto] too: the engine is on the GPU by then, and other types still work there.
 func (e *Engine) NewCache(t ref.CacheType) (*Cache, error) { return newCache(e.r, t) }
 
 // feed appends the tokens of a step to the cache. What it feeds ahead lies behind

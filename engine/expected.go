@@ -7,20 +7,25 @@ import (
 	"keyfold/gpu/ref"
 )
 
+// turnAhead returns the mean of the rotations of the positions next ..
+// next+horizon-1: (head_dim) pairs of cos and sin.
+func turnAhead(cfg checkpoint.Config, next, horizon int) []float64 {
+	turn := make([]float64, cfg.HeadDim)
+	for i, x := range ref.RoPETable(next, next+horizon, cfg.HeadDim, cfg.RopeBase) {
+		turn[i%cfg.HeadDim] += float64(x) / float64(horizon)
+	}
+	return turn
+}
+
 // queriesAhead turns what a prefill collected about the queries of one layer
-// into the mean and the covariance that they will have after RoPE, over the
-// positions next .. next+horizon-1: R mean and R cov Rᵀ, with R the mean of
-// these positions' rotations.
+// into the mean and the covariance that they will have after RoPE: R mean and
+// R cov Rᵀ, with R the rotation of [turnAhead].
 //
 //	means  (2, row of qkv): mean, M2   before RoPE
 //	covs   (n_heads, head_dim, head_dim) co-moments of count rows   before RoPE
 //	mean   (n_heads, head_dim)   cov (n_heads, head_dim, head_dim)
-func queriesAhead(cfg checkpoint.Config, means, covs []float32, count, next, horizon int) (mean, cov []float32) {
+func queriesAhead(cfg checkpoint.Config, means, covs []float32, count int, turn []float64) (mean, cov []float32) {
 	hd := cfg.HeadDim
-	turn := make([]float64, hd) // R: pairs of cos and sin
-	for i, x := range ref.RoPETable(next, next+horizon, hd, cfg.RopeBase) {
-		turn[i%hd] += float64(x) / float64(horizon)
-	}
 	rotate := func(x []float64, at, step int) { // the elements at, at+step, ...
 		for i := 0; i < hd; i += 2 {
 			a, b := &x[at+i*step], &x[at+(i+1)*step]
@@ -53,10 +58,10 @@ func queriesAhead(cfg checkpoint.Config, means, covs []float32, count, next, hor
 }
 
 func (r *cpuRunner) expected(c *Cache, t *trace, o compress.ExpectedOptions) (logits [][][]float32, norms [][]float32, err error) {
-	cfg := r.cfg
+	cfg, turn := r.cfg, turnAhead(r.cfg, c.at, o.Horizon)
 	for l, layer := range c.layers {
 		lens, slots := c.headLens(l)
-		mean, cov := queriesAhead(cfg, t.cpu.means[l], t.cpu.covs[l], t.end-o.NSkip, c.at, o.Horizon)
+		mean, cov := queriesAhead(cfg, t.cpu.means[l], t.cpu.covs[l], t.end-o.NSkip, turn)
 		z, length := make([]float32, cfg.NHeads*slots), make([]float32, cfg.NKVHeads*slots)
 		ref.ExpectedLogits(layer.cpu.k, layer.cpu.v, layer.cpu.slots, layer.heads, mean, cov, z, length,
 			cfg.NHeads, slots, len(c.appended), attentionScale(cfg))
@@ -82,20 +87,28 @@ func (r *gpuRunner) expected(c *Cache, t *trace, o compress.ExpectedOptions) (lo
 
 	// 2. Rotated, they go to the device again, for the logits of all layers.
 	p = r.d.Begin()
+	turn := turnAhead(cfg, c.at, o.Horizon)
 	var zs, lengths []*gpu.Read
 	for l := range c.layers {
 		_, slots := c.headLens(l)
-		mean, cov := queriesAhead(cfg, means[l].Floats(), covs[l].Floats(), t.end-o.NSkip, c.at, o.Horizon)
-		b, err := r.buffersOf(mean, cov, make([]float32, cfg.NHeads*slots), make([]float32, cfg.NKVHeads*slots))
-		if err != nil {
-			p.Fail(err)
-			break
+		mean, cov := queriesAhead(cfg, means[l].Floats(), covs[l].Floats(), t.end-o.NSkip, turn)
+		buffer := func(n int, v []float32) *gpu.Buffer {
+			b, err := r.d.NewBuffer("expected attention", 4*n)
+			if err == nil {
+				err = b.UploadFloats(0, v)
+			}
+			if err != nil {
+				p.Fail(err)
+			}
+			return b
 		}
-		for _, buffer := range b {
-			defer buffer.Destroy()
+		m, s := buffer(len(mean), mean), buffer(len(cov), cov)
+		z, length := buffer(cfg.NHeads*slots, nil), buffer(cfg.NKVHeads*slots, nil)
+		for _, b := range []*gpu.Buffer{m, s, z, length} {
+			defer b.Destroy()
 		}
-		p.ExpectedLogits(&c.layers[l].gpu, b[0], b[1], b[2], b[3], cfg.NHeads, slots, len(c.appended), attentionScale(cfg))
-		zs, lengths = append(zs, p.Read(b[2], 0, b[2].Size())), append(lengths, p.Read(b[3], 0, b[3].Size()))
+		p.ExpectedLogits(&c.layers[l].gpu, m, s, z, length, cfg.NHeads, slots, len(c.appended), attentionScale(cfg))
+		zs, lengths = append(zs, p.Read(z, 0, z.Size())), append(lengths, p.Read(length, 0, length.Size()))
 	}
 	if err := p.Submit(); err != nil {
 		return nil, nil, err
@@ -106,24 +119,6 @@ func (r *gpuRunner) expected(c *Cache, t *trace, o compress.ExpectedOptions) (lo
 		norms = append(norms, splitHeads(lengths[l].Floats(), slots, lens)...)
 	}
 	return logits, norms, nil
-}
-
-// buffersOf returns arrays on the device, or none of them and an error.
-func (r *gpuRunner) buffersOf(arrays ...[]float32) (buffers []*gpu.Buffer, err error) {
-	for _, v := range arrays {
-		b, err := r.d.NewBuffer("expected attention", 4*len(v))
-		if err == nil {
-			buffers = append(buffers, b)
-			err = b.UploadFloats(0, v)
-		}
-		if err != nil {
-			for _, b := range buffers {
-				b.Destroy()
-			}
-			return nil, err
-		}
-	}
-	return buffers, nil
 }
 
 // splitGroups deals (n_heads, stride) values of one layer out to its KV heads:

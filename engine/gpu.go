@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"math"
 
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
@@ -145,7 +144,7 @@ func (r *gpuRunner) allocate(l *cacheLayer, t ref.CacheType) error {
 	var heads []uint32
 	for h, head := range l.heads {
 		heads = append(heads, uint32(head.Offset), uint32(head.Len))
-		if err := l.gpu.Slots.UploadWords(slotBytes*head.Offset, slotWords(l.deviceSlots(h))); err != nil {
+		if err := l.gpu.Slots.UploadWords(slotBytes*head.Offset, gpu.SlotWords(l.deviceSlots(h))); err != nil {
 			return err
 		}
 	}
@@ -343,13 +342,4 @@ func (r *gpuRunner) growTable(positions int) error {
 	r.table.Destroy()
 	r.table, r.tablePositions = table, positions
 	return nil
-}
-
-// slotWords returns slots as the device holds them: position, n, bias.
-func slotWords(slots []ref.Slot) []uint32 {
-	w := make([]uint32, 0, 3*len(slots))
-	for _, s := range slots {
-		w = append(w, s.Pos, s.N, math.Float32bits(s.Bias))
-	}
-	return w
 }

@@ -184,42 +184,34 @@ func (p *Prompt) piece(from int, o Reading) (int, error) {
 	return min(free, rest-last), nil
 }
 
-// read feeds the tokens from..to-1, a chunk at a time.
+// read feeds the tokens from..end-1, a chunk at a time.
 func (p *Prompt) read(ctx Context, tokens []int, from, end int, o Reading) error {
 	if err := p.Cache.reserve(end - from); err != nil {
 		return err
 	}
-	for ; from < end; from += o.Chunk {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		to := min(from+o.Chunk, end)
-		s := &step{tokens: words(tokens[from:to]), trace: p.trace}
-		switch {
-		case o.Logits != nil:
-			s.logits = allRows
-		case to == len(tokens):
-			s.logits = lastRow
-		}
-		res, err := feed(p.Cache, s)
-		if err != nil {
-			return err
-		}
+	s := step{trace: p.trace}
+	switch {
+	case o.Logits != nil:
+		s.logits = allRows
+	case end == len(tokens):
+		s.logits = lastRow
+	}
+	return feedAll(ctx, p.Cache, tokens[from:end], o.Chunk, s, func(fed int, res *result) error {
 		if o.Logits != nil {
 			if err := o.Logits(res.logits); err != nil {
 				return err
 			}
 		}
 		if o.Read != nil {
-			if err := o.Read(to); err != nil {
+			if err := o.Read(from + fed); err != nil {
 				return err
 			}
 		}
-		if to == len(tokens) {
+		if from+fed == len(tokens) {
 			p.Logits = res.logits[len(res.logits)-p.e.Config.VocabSize:]
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // words converts token ids to the shaders' type. feed checks their range.
@@ -337,16 +329,39 @@ func (p *Prompt) Decide(m compress.Method) (*compress.Plan, *compress.Signals, *
 // it, and returns the logits after the last one.
 func (e *Engine) Feed(ctx Context, c *Cache, tokens []int) ([]float32, error) {
 	var logits []float32
-	for from := 0; from < len(tokens); {
+	err := feedAll(ctx, c, tokens, e.chunk(c, tokens), step{logits: lastRow}, func(_ int, res *result) error {
+		logits = res.logits
+		return nil
+	})
+	return logits, err
+}
+
+// chunk returns how many of the tokens are fed to a cache at a time.
+func (e *Engine) chunk(c *Cache, tokens []int) int {
+	return min(DefaultChunk, e.r.tokensAtOnce(c.at+len(tokens)))
+}
+
+// feedAll feeds tokens as s says, atOnce at a time, and tells took after each
+// chunk how many are fed and what came of it. The last row's logits are those
+// of the last chunk only.
+func feedAll(ctx Context, c *Cache, tokens []int, atOnce int, s step, took func(fed int, res *result) error) error {
+	for from := 0; from < len(tokens); from += atOnce {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
-		to := min(from+min(DefaultChunk, e.r.tokensAtOnce(c.at+len(tokens))), len(tokens))
-		res, err := feed(c, &step{tokens: words(tokens[from:to]), logits: lastRow})
+		to := min(from+atOnce, len(tokens))
+		chunk := s
+		chunk.tokens = words(tokens[from:to])
+		if s.logits == lastRow && to < len(tokens) {
+			chunk.logits = noRows
+		}
+		res, err := feed(c, &chunk)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		logits, from = res.logits, to
+		if err := took(to, res); err != nil {
+			return err
+		}
 	}
-	return logits, nil
+	return nil
 }

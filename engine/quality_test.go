@@ -162,4 +162,8 @@ func TestReport(t *testing.T) {
 	if got := similarNeighbours(s); !slices.Equal(got, []float64{0.5, 1}) {
 		t.Errorf("shares of similar neighbours are %v, want 0.5 and 1", got)
 	}
+	s.Heads[1].N = []int{1, 2, 1}
+	if got := similarNeighbours(s); got != nil {
+		t.Errorf("shares of similar neighbours of a merged cache are %v, want none", got)
+	}
 }

@@ -49,7 +49,7 @@ type MethodReport struct {
 
 	// SimilarNeighbours is the share of neighbouring keys with a cosine above
 	// 0.75, per layer, before compression: KVMerger's premise. Only where the
-	// method measures it.
+	// method measures it, and on keys of single tokens.
 	SimilarNeighbours []float64 `json:"similar_neighbours,omitempty"`
 }
 
@@ -134,10 +134,15 @@ func shareOfText(plan *compress.Plan, s *compress.Signals) float64 {
 }
 
 // similarNeighbours returns the share of neighbouring keys with cosine above
-// 0.75 per layer, or nil where cosines were not measured.
+// 0.75 per layer, or nil where cosines were not measured, or on merged keys.
 func similarNeighbours(s *compress.Signals) []float64 {
 	if len(s.Heads) == 0 || s.Heads[0].Cosine == nil {
 		return nil
+	}
+	for _, head := range s.Heads {
+		if slices.ContainsFunc(head.N, func(n int) bool { return n > 1 }) {
+			return nil
+		}
 	}
 	share := make([]float64, s.NLayers)
 	for l := range share {

@@ -88,25 +88,6 @@ func splitHeads[T any](values []T, stride int, lens []int) [][]T {
 	return out
 }
 
-// headLens returns the occupied slots of each head of a layer, and the largest.
-func (c *Cache) headLens(l int) (lens []int, longest int) {
-	for h := range c.layers[l].heads {
-		lens = append(lens, c.Len(l, h))
-		longest = max(longest, c.Len(l, h))
-	}
-	return lens, longest
-}
-
-// longest returns the occupied slots of the head that has most.
-func (c *Cache) longest() int {
-	most := 0
-	for l := range c.layers {
-		_, n := c.headLens(l)
-		most = max(most, n)
-	}
-	return most
-}
-
 // pivotWords lays out the pivots of one layer's heads as (n_kv_heads, stride).
 func pivotWords(pivots [][]int, stride int) []uint32 {
 	words := make([]uint32, len(pivots)*stride)

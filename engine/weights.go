@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 
 	"keyfold/engine/checkpoint"
 	"keyfold/gpu/ref"
@@ -161,7 +160,7 @@ func pack(resident ref.WeightType, t checkpoint.Type, n, cols int, data []byte) 
 	if resident == ref.F32 {
 		values := make([]float32, n*cols)
 		t.Dequantize(values, data)
-		copy(w.Words, floatWords(values))
+		copy(w.Words, ref.FloatWords(values))
 		return w
 	}
 	if resident == ref.F16 {
@@ -225,13 +224,4 @@ func unpackBlock(t checkpoint.Type, src []byte, q *[ref.Block]uint8) {
 	default:
 		panic(fmt.Sprintf("BUG: engine: no blocks in type %v", t))
 	}
-}
-
-// floatWords returns the bits of floats.
-func floatWords(v []float32) []uint32 {
-	w := make([]uint32, len(v))
-	for i, f := range v {
-		w[i] = math.Float32bits(f)
-	}
-	return w
 }

@@ -1,6 +1,10 @@
 package gpu
 
-import "keyfold/gpu/ref"
+import (
+	"math"
+
+	"keyfold/gpu/ref"
+)
 
 // Cache names the buffers of one layer's cache for the kernels that touch it.
 //
@@ -17,6 +21,15 @@ type Cache struct {
 	K, V     *Buffer
 	Slots    *Buffer
 	Heads    *Buffer
+}
+
+// SlotWords returns slots as they lie in a cache's Slots.
+func SlotWords(slots []ref.Slot) []uint32 {
+	words := make([]uint32, 0, 3*len(slots))
+	for _, s := range slots {
+		words = append(words, s.Pos, s.N, math.Float32bits(s.Bias))
+	}
+	return words
 }
 
 // kernel names a kernel that reads this cache, and one that writes it if write is set.

@@ -234,7 +234,7 @@ func TestZero(t *testing.T) {
 		for _, groups := range []int{d.Limits.Groups, 2} {
 			limit := d.Limits.Groups
 			d.Limits.Groups = groups
-			want := floatWords(poisonedSlice(n + 5))
+			want := ref.FloatWords(poisonedSlice(n + 5))
 			x := d.uploadWords(t, want)
 			got := d.run(t, x, n+5, func(p *Pass) { p.Zero(x, n) }).Words()
 			d.Limits.Groups = limit
@@ -256,7 +256,7 @@ func TestGaussianMerge(t *testing.T) {
 					c.Slots[slot].N = 2
 				}
 			}
-			c.GPU.Slots = d.uploadWords(t, slotWords(c.Slots))
+			c.GPU.Slots = d.uploadWords(t, SlotWords(c.Slots))
 
 			// Sets of 1 to 9 slots with gaps between them; each slot in one set.
 			r := rng(tc.name + " sets")

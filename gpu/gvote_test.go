@@ -219,7 +219,7 @@ func testVoteTies(t *testing.T, d *Device) {
 			c.K.Put(slot, keys[i%5*headDim:(i%5+1)*headDim])
 			c.Slots[slot].Bias = 0
 		}
-		c.GPU.K, c.GPU.Slots = d.uploadWords(t, c.K.Words), d.uploadWords(t, slotWords(c.Slots))
+		c.GPU.K, c.GPU.Slots = d.uploadWords(t, c.K.Words), d.uploadWords(t, SlotWords(c.Slots))
 		b := &ballot{
 			c: c, nHeads: nHeads, samples: samples, qStride: nHeads * headDim, stride: n, scale: 0.5,
 			qLast: normals("last", nHeads*headDim, 1), qSamples: normals("samples", samples*nHeads*headDim, 1),

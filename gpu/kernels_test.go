@@ -280,7 +280,7 @@ func TestCacheWrite(t *testing.T) {
 			if !slices.Equal(keys, c.K.Words) || !slices.Equal(v.Words(), c.V.Words) {
 				t.Errorf("%v, %s: keys or values differ from the twin's", ct, tc.name)
 			}
-			if !slices.Equal(slots.Words(), slotWords(c.Slots)) {
+			if !slices.Equal(slots.Words(), SlotWords(c.Slots)) {
 				t.Errorf("%v, %s: slots differ from the twin's", ct, tc.name)
 			}
 

@@ -76,15 +76,7 @@ func (d *Device) uploadWords(t testing.TB, words []uint32) *Buffer {
 
 func (d *Device) upload(t testing.TB, v []float32) *Buffer {
 	t.Helper()
-	return d.uploadWords(t, floatWords(v))
-}
-
-func floatWords(v []float32) []uint32 {
-	words := make([]uint32, len(v))
-	for i, f := range v {
-		words[i] = math.Float32bits(f)
-	}
-	return words
+	return d.uploadWords(t, ref.FloatWords(v))
 }
 
 // poisoned returns a buffer of n NaNs, so that an element never written fails.
@@ -198,17 +190,9 @@ func newTestCache(t testing.TB, d *Device, name string, ct ref.CacheType, headDi
 	c.GPU = &Cache{
 		Type: ct, HeadDim: headDim, NKVHeads: len(lens),
 		K: d.uploadWords(t, c.K.Words), V: d.uploadWords(t, c.V.Words),
-		Slots: d.uploadWords(t, slotWords(c.Slots)), Heads: d.uploadWords(t, headWords(c.Heads)),
+		Slots: d.uploadWords(t, SlotWords(c.Slots)), Heads: d.uploadWords(t, headWords(c.Heads)),
 	}
 	return c
-}
-
-func slotWords(slots []ref.Slot) []uint32 {
-	var words []uint32
-	for _, s := range slots {
-		words = append(words, s.Pos, s.N, math.Float32bits(s.Bias))
-	}
-	return words
 }
 
 func headWords(heads []ref.Head) []uint32 {

@@ -163,6 +163,9 @@ func (d *Device) fetch(reads []*Read, number uint32) (err error) {
 			}
 			done = binary.LittleEndian.Uint32(data) == number
 		})
+		if lost := d.driver.lost(); lost != nil {
+			return lost
+		}
 		if err != nil {
 			return fmt.Errorf("gpu: read back: %w", err)
 		}
@@ -196,13 +199,13 @@ func (p *Pass) flush() {
 	defer func() { p.rec, p.params = nil, p.params[:0] }()
 	defer catch("submit", &p.err)
 	err := p.rec.finish(func() error {
-		if p.err != nil {
-			return p.err
+		if p.err == nil {
+			p.err = p.d.driver.lost()
 		}
-		if err := p.d.driver.lost(); err != nil {
-			return err
+		if p.err == nil {
+			p.err = p.d.params.Upload(0, p.params)
 		}
-		return p.d.params.Upload(0, p.params)
+		return p.err
 	})
 	if err != nil && p.err == nil {
 		p.err = fmt.Errorf("gpu: submit: %w", err)

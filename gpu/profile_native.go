@@ -57,7 +57,7 @@ func (f *profile) before(p *Pass, id kernelID, buffers []*Buffer) {
 func (f *profile) after(p *Pass) {
 	if f.alone {
 		p.await(nil)
-		f.kernels[f.order[len(f.order)-1]].Time += time.Since(f.start) - f.empty
+		f.kernels[f.order[len(f.order)-1]].Time += max(0, time.Since(f.start)-f.empty)
 	}
 }
 
@@ -65,7 +65,7 @@ func (f *profile) after(p *Pass) {
 // order of first use, and how that was found out. do takes longer than without:
 // with timestamps every dispatch is a compute pass of its own, and where the
 // adapter has none a submit of its own, from whose time that of an empty one is
-// taken off. The first dispatches of a kernel may compile it: run do before.
+// taken off, where it took no less. The first dispatches of a kernel may compile it: run do before.
 func (d *Device) Profile(do func() error) (kernels []KernelTime, how string, err error) {
 	return d.profileWith(do, d.driver.timestamps)
 }
@@ -129,18 +129,24 @@ type timer struct {
 const maxStamps = 2 * maxDispatches
 
 func (d *Device) newTimer() (t *timer, err error) {
+	t = &timer{}
+	defer func() {
+		if err != nil {
+			t.free()
+			t = nil
+		}
+	}()
 	defer catch("make a timer", &err)
 	const queryResolve usage = 0x200
-	t = &timer{}
 	t.set, err = d.driver.dev.CreateQuerySet(&wgpu.QuerySetDescriptor{Type: wgpu.QueryTypeTimestamp, Count: maxStamps})
 	if err != nil {
-		return nil, err
+		return t, err
 	}
 	if t.resolved, err = d.driver.allocate("timestamps", 8*maxStamps, queryResolve|copySrc); err != nil {
-		return nil, err
+		return t, err
 	}
 	if t.readable, err = d.driver.allocate("timestamps", 8*maxStamps, mapRead|copyDst); err != nil {
-		return nil, err
+		return t, err
 	}
 	return t, t.calibrate(d.driver)
 }
@@ -231,8 +237,14 @@ func (t *timer) collect(d *driver) error {
 	return err
 }
 
+// free gives back what was allocated of it.
 func (t *timer) free() {
-	t.set.Release()
-	t.resolved.free()
-	t.readable.free()
+	if t.set != nil {
+		t.set.Release()
+	}
+	for _, m := range []memory{t.resolved, t.readable} {
+		if m.buf != nil {
+			m.free()
+		}
+	}
 }

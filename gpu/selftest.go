@@ -164,7 +164,7 @@ func (s *selfTest) cacheKernels(t ref.CacheType, headDim int) {
 	s.check(name("cache_write"), func(p *Pass) {
 		p.CacheWrite(table.buf, qkv.buf, to.gpu, at, 1, 2, qStride, nHeads, 3)
 	}, qkv.near("qkv", 2e-6, 1e-6), to.keys(tiny+2e-6, half), to.values(tiny, half),
-		output{name: "slots", buf: to.gpu.Slots, want: slotBits(to.slots)})
+		output{name: "slots", buf: to.gpu.Slots, want: SlotWords(to.slots)})
 
 	var q, lse mirror // of several tokens in the end
 	for _, n := range []int{1, 5} {

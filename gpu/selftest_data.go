@@ -125,11 +125,11 @@ type mirror struct {
 func (m mirror) part(from, to int) mirror { return mirror{m.twin[from:to], m.buf, from} }
 
 func (m mirror) same(name string) output {
-	return output{name: name, buf: m.buf, at: m.at, want: floatBits(m.twin)}
+	return output{name: name, buf: m.buf, at: m.at, want: ref.FloatWords(m.twin)}
 }
 
 func (m mirror) near(name string, abs, rel float64) output {
-	return output{name, m.buf, m.at, floatBits(m.twin), oneFloat, abs, rel, 0}
+	return output{name, m.buf, m.at, ref.FloatWords(m.twin), oneFloat, abs, rel, 0}
 }
 
 // upload returns words on the device.
@@ -146,7 +146,7 @@ func (s *selfTest) upload(words []uint32) *Buffer {
 	return b
 }
 
-func (s *selfTest) floats(v []float32) mirror { return mirror{v, s.upload(floatBits(v)), 0} }
+func (s *selfTest) floats(v []float32) mirror { return mirror{v, s.upload(ref.FloatWords(v)), 0} }
 func (s *selfTest) numbers(n int) mirror      { return s.floats(s.sample(n)) }
 func (s *selfTest) unwritten(n int) mirror    { return s.floats(unwritten(n)) }
 
@@ -209,14 +209,6 @@ func unwritten(n int) []float32 {
 	return slices.Repeat([]float32{math.Float32frombits(0xfff8fff8)}, n)
 }
 
-func floatBits(v []float32) []uint32 {
-	words := make([]uint32, len(v))
-	for i, f := range v {
-		words[i] = math.Float32bits(f)
-	}
-	return words
-}
-
 // sampleWeights returns a matrix of numbers of size 0.1 to 0.3. Every third word
 // of halves (F16 elements, or scales) is subnormal; a device that takes them for
 // 0 ruins quantised models.
@@ -266,21 +258,13 @@ func (s *selfTest) cache(t ref.CacheType, headDim int, written bool) *sampleCach
 		c.slots = append(c.slots, ref.Slot{Pos: uint32(3 * slot / 2), N: n, Bias: float32(math.Log(float64(n)))})
 	}
 	if !written {
-		c.k.Words, c.v.Words = floatBits(unwritten(len(c.k.Words))), floatBits(unwritten(len(c.v.Words)))
+		c.k.Words, c.v.Words = ref.FloatWords(unwritten(len(c.k.Words))), ref.FloatWords(unwritten(len(c.v.Words)))
 	}
 	c.gpu = &Cache{
 		Type: t, HeadDim: headDim, NKVHeads: len(c.heads), K: s.upload(c.k.Words), V: s.upload(c.v.Words),
-		Slots: s.upload(slotBits(c.slots)), Heads: s.upload([]uint32{0, 66, 73, 1}),
+		Slots: s.upload(SlotWords(c.slots)), Heads: s.upload([]uint32{0, 66, 73, 1}),
 	}
 	return c
-}
-
-func slotBits(slots []ref.Slot) []uint32 {
-	var words []uint32
-	for _, slot := range slots {
-		words = append(words, slot.Pos, slot.N, math.Float32bits(slot.Bias))
-	}
-	return words
 }
 
 // keys and values are what the rows of a cache should be.

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"bufio"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"math"
 )
@@ -62,10 +63,13 @@ func (e *encoder) raw(b []byte) {
 	}
 }
 
-// from copies n bytes of r.
-func (e *encoder) from(r io.Reader, n int) {
+// from copies the n bytes of a tensor from r.
+func (e *encoder) from(tensor string, r io.Reader, n int) {
 	if e.err == nil {
-		_, e.err = io.CopyN(e.w, r, int64(n))
+		var got int64
+		if got, e.err = io.CopyN(e.w, r, int64(n)); e.err == io.EOF {
+			e.err = fmt.Errorf("tensor %s: %d bytes, want %d", tensor, got, n)
+		}
 		e.n += n
 	}
 }

@@ -230,7 +230,7 @@ func TestWriteGGUFRefuses(t *testing.T) {
 		{nil, two, "tensor a occurs twice"},
 		{nil, []TensorData{{Name: "a", Type: Q4_0, Cols: 33}}, "tensor a has shape (0, 33), want columns in multiples of 32"},
 		{nil, []TensorData{{Name: "a", Type: Q4_0, Rows: 2, Cols: 32}}, "tensor a has 0 bytes, want 36"},
-		{nil, []TensorData{{Name: "a", Cols: 3, From: strings.NewReader("elevenbytes")}}, "EOF"},
+		{nil, []TensorData{{Name: "a", Cols: 3, From: strings.NewReader("elevenbytes")}}, "tensor a: 11 bytes, want 12"},
 		{nil, []TensorData{{Name: "a", Cols: 1, Data: make([]byte, 3), From: strings.NewReader("four")}}, "tensor a has 3 bytes, want 4"},
 		{nil, []TensorData{{Name: "a", Type: 99, Cols: 32}}, "tensor a has type 99, want " + TypeNames},
 	} {

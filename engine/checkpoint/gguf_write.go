@@ -91,7 +91,7 @@ func WriteGGUF(w io.Writer, meta []KV, tensors []TensorData) error {
 	e.raw(make([]byte, padding(e.n, alignment)))
 	for _, t := range tensors {
 		if t.Data == nil {
-			e.from(t.From, t.bytes())
+			e.from(t.Name, t.From, t.bytes())
 		} else {
 			e.raw(t.Data)
 		}

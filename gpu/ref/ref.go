@@ -38,3 +38,12 @@ func dot(a, b []float32) float64 {
 }
 
 func floatFrom(word uint32) float32 { return math.Float32frombits(word) }
+
+// FloatWords returns the bits of floats.
+func FloatWords(v []float32) []uint32 {
+	words := make([]uint32, len(v))
+	for i, x := range v {
+		words[i] = math.Float32bits(x)
+	}
+	return words
+}
