@@ -38,6 +38,7 @@ func TestWindowIsTheMassOfTheLastQueries(t *testing.T) {
 						t.Fatal(err)
 					}
 					for h := range got {
+						// w shares of at most 1, each off by the float32 rounding of its exponent; 1e-6 in all on lavapipe.
 						if d, at := worst(got[h], signals.Heads[h].Mass); d > 2e-6*float64(w) {
 							t.Errorf("%d tokens, %s: head %d: attention of the last %d queries to slot %d differs by %g", tokens, what, h, w, at, d)
 						}
@@ -124,10 +125,12 @@ func TestExpectedAttention(t *testing.T) {
 						}
 						square += float64(v[h][j*hd+i]) * float64(v[h][j*hd+i])
 					}
-					if got := float64(signals.Heads[h].Expected[a%cfg.GroupSize()][j]); math.Abs(got-z) > 1e-4*math.Max(1, math.Abs(z)) {
+					// On a device the queries come out of float32 layers, and their products are summed in float32.
+					if got := float64(signals.Heads[h].Expected[a%cfg.GroupSize()][j]); !(math.Abs(got-z) <= 1e-4*math.Max(1, math.Abs(z))) {
 						t.Fatalf("layer %d query head %d slot %d: expected logit %g, want %g", l, a, j, got, z)
 					}
-					if got := float64(signals.Heads[h].ValueNorm[j]); math.Abs(got-math.Sqrt(square)) > 1e-5*math.Sqrt(square) {
+					// A float32 sum of head_dim squares, and a root.
+					if got := float64(signals.Heads[h].ValueNorm[j]); !(math.Abs(got-math.Sqrt(square)) <= 1e-5*math.Sqrt(square)) {
 						t.Fatalf("layer %d head %d slot %d: the value is %g long, want %g", l, h, j, got, math.Sqrt(square))
 					}
 				}
@@ -160,6 +163,7 @@ func TestFuture(t *testing.T) {
 				if n := len(got.Heads[h].Future); n != tokens {
 					t.Fatalf("head %d: attention to %d slots, want %d", h, n, tokens)
 				}
+				// Sums of 20 shares each, whose float32 exponents come out of chunks of other sizes.
 				for j, paid := range got.Heads[h].Future {
 					if w := float32(times) * want.Heads[h].Mass[j]; math.Abs(float64(paid-w)) > 1e-4 {
 						t.Fatalf("%d times, head %d slot %d: paid %g, want %g", times, h, j, paid, w)
@@ -188,6 +192,7 @@ func TestLogitsOfAMethodThatKnowsTheFuture(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := e.allLogits(t, text, DefaultChunk, m, tokens)
+	// One by one and as a chunk: float32 products that may be summed in another order.
 	if d, at := worst(got[len(got)-e.Config.VocabSize:], want); d > 1e-3 {
 		t.Errorf("the last logits differ by %g at %d from those behind oracle's plan", d, at)
 	}
@@ -234,7 +239,8 @@ func TestReread(t *testing.T) {
 		}
 		for h := range most {
 			for j, want := range most[h] {
-				if paid := float64(got.Heads[h].Reread[j]); math.Abs(paid-want) > 1e-4 {
+				// want is the difference of two float32 sums of up to 12 shares.
+				if paid := float64(got.Heads[h].Reread[j]); !(math.Abs(paid-want) <= 1e-4) {
 					t.Errorf("head %d slot %d: the most paid is %g, want %g", h, j, paid, want)
 				}
 			}
