@@ -146,7 +146,7 @@ func TestFuture(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
 		e, text := openFixture(t, kind, checkpoint.F16), someTokens(tokens+behind)
 		whole := prefill(t, e, text, ref.CacheF32, compress.Needs{Mass: true, MassLast: behind})
-		want, _, err := whole.Signals(compress.Needs{Mass: true})
+		want, _, err := whole.Signals(compress.Needs{Mass: true, MassLast: behind})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -307,7 +307,11 @@ func TestRereadInPieces(t *testing.T) {
 func TestSignalsThatWereNotCollected(t *testing.T) {
 	e := openFixture(t, CPU, checkpoint.F16)
 	p := prefill(t, e, someTokens(20), ref.CacheF16, compress.Needs{})
+	const noMass = "engine: the prompt was read without counting the attention that its slots receive"
 	for method, want := range map[string]string{
+		"h2o":      noMass,
+		"kvmerger": noMass,
+		"cam":      noMass,
 		"snapkv":   "engine: the prompt was read with the queries of its last 0 tokens kept, want 64",
 		"expected": "engine: the prompt was read without the statistics of its queries behind the first 4 tokens",
 		"kvzip":    "engine: the prompt was not read a second time",
@@ -324,6 +328,25 @@ func TestSignalsThatWereNotCollected(t *testing.T) {
 	if _, _, _, err := p.Decide(newMethod(t, "expected", 0.5)); err == nil || !strings.Contains(err.Error(), "behind the first 4 tokens") {
 		t.Errorf("statistics behind the first 3 tokens instead of 4: error %v", err)
 	}
+	for _, tc := range []struct {
+		collected compress.Needs
+		m         compress.Method
+		want      string
+	}{
+		{compress.Needs{Mass: true, MassLast: 8}, newMethod(t, "h2o", 0.5),
+			"engine: the prompt was read counting the attention paid by the last 8 tokens, want that by all tokens"},
+		{compress.Needs{Mass: true}, newMethod(t, "kvmerger", 0, "mass", "last:8"),
+			"engine: the prompt was read counting the attention paid by all tokens, want that by the last 8 tokens"},
+		{compress.Needs{Mass: true}, newMethod(t, "gvote", 0),
+			"engine: the prompt was read without the statistics of its hidden states behind the first 4 tokens"},
+		{newMethod(t, "gvote", 0).Needs(), newMethod(t, "gvote", 0, "n_s", "0"),
+			"engine: the prompt was read without the statistics of its hidden states behind the first 0 tokens"},
+	} {
+		p = prefill(t, e, someTokens(40), ref.CacheF16, tc.collected)
+		if _, _, _, err := p.Decide(tc.m); err == nil || err.Error() != tc.want {
+			t.Errorf("%s: error %v\nwant  %s", tc.m.Name(), err, tc.want)
+		}
+	}
 	p = prefill(t, e, someTokens(20), ref.CacheF16, compress.Needs{LastQueries: 64})
 	signals, _, err := p.Signals(compress.Needs{LastQueries: 64})
 	if err != nil {
@@ -333,5 +356,28 @@ func TestSignalsThatWereNotCollected(t *testing.T) {
 		if _, err := signals.Window(w); err == nil {
 			t.Errorf("a window of %d queries of a prompt of 20 tokens was accepted", w)
 		}
+	}
+}
+
+// Signals of another text than the cache's are refused: after tokens that left
+// none, and after they were given back.
+func TestSignalsOfAnotherText(t *testing.T) {
+	e, text := openFixture(t, CPU, checkpoint.F16), someTokens(60)
+	for _, m := range []compress.Method{newMethod(t, "h2o", 0.5), newMethod(t, "snapkv", 0.5),
+		newMethod(t, "gvote", 0), newMethod(t, "expected", 0.5)} {
+		p := prefill(t, e, text[:40], ref.CacheF16, m.Needs())
+		if _, err := e.Feed(context.Background(), p.Cache, text[40:]); err != nil {
+			t.Fatal(err)
+		}
+		want := "engine: the signals are those of a text of 40 tokens, the cache holds 60"
+		if _, _, _, err := p.Decide(m); err == nil || err.Error() != want {
+			t.Errorf("%s after tokens that nobody listened to: error %v\nwant  %s", m.Name(), err, want)
+		}
+	}
+	p := prefill(t, e, text, ref.CacheF16, compress.Needs{Mass: true})
+	c := compressorOf(t, p, newMethod(t, "h2o", 0.5), 0)
+	want := "engine: the prompt has no signals, or they were given back after its only compression"
+	if _, _, err := c.Compress(); err == nil || err.Error() != want {
+		t.Errorf("compressed a second time: error %v\nwant  %s", err, want)
 	}
 }

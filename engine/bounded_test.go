@@ -157,8 +157,8 @@ func TestBoundsThatAreTooLow(t *testing.T) {
 		slots int
 		want  string
 	}{
-		{newMethod(t, "window", 0.5), 31, "a bound of 31 slots per head is too low, want at least 32"},
-		{newMethod(t, "snapkv", 0.5), 127, "at least 64 lie between two compressions, not 63"},
+		{newMethod(t, "window", 0.5), 16, "a bound of 16 slots per head is too low for window, want at least 17"},
+		{newMethod(t, "snapkv", 0.5), 128, "a bound of 128 slots per head is too low for snapkv, want at least 129"},
 		{newMethod(t, "kvzip", 0.5), 100, "reads the text again"},
 		{newMethod(t, "full", 0), 40, "full leaves 40 slots in a head after 40 tokens; with the 16 at least"},
 		{newMethod(t, "window", 0.8), 64, "window leaves 51 slots in a head after 64 tokens"},
@@ -167,5 +167,28 @@ func TestBoundsThatAreTooLow(t *testing.T) {
 		if err == nil || p != nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s in %d slots: %v, want %q", tc.m.Name(), tc.slots, err, tc.want)
 		}
+	}
+}
+
+// The least bound that is accepted can work: a method that leaves one slot reads
+// a text of any length in it.
+func TestTheLeastBoundWorks(t *testing.T) {
+	e := openFixture(t, CPU, checkpoint.F16)
+	for _, tc := range []struct {
+		m    compress.Method
+		most int
+	}{
+		{newMethod(t, "window", 0.05), leastPiece + 1},
+		{newMethod(t, "snapkv", 0.007), 2*64 + 1},
+	} {
+		if err := CanBound(tc.m, tc.most-1); err == nil {
+			t.Errorf("%s: %d slots were accepted", tc.m.Name(), tc.most-1)
+		}
+		p, err := e.Prefill(context.Background(), someTokens(300), Reading{Needs: tc.m.Needs(), MaxSlots: tc.most, Method: tc.m})
+		if err != nil {
+			t.Errorf("%s in %d slots: %v", tc.m.Name(), tc.most, err)
+			continue
+		}
+		p.Free()
 	}
 }

@@ -75,13 +75,21 @@ const leastPiece = 16
 // head: it cannot compress again ([CanRepeat]), or they are too few. Whether it
 // drops enough turns out on the way.
 func CanBound(m compress.Method, maxSlots int) error {
-	if maxSlots < 2*leastPiece {
-		return fmt.Errorf("a bound of %d slots per head is too low, want at least %d", maxSlots, 2*leastPiece)
+	read := leastRead(m.Needs())
+	if err := CanRepeat(m, read); err != nil {
+		return fmt.Errorf("a bound of %d slots per head: %w", maxSlots, err)
 	}
-	if err := CanRepeat(m, maxSlots/2); err != nil {
-		return fmt.Errorf("a bound of %d slots per head lets half as many be read at a time: %w", maxSlots, err)
+	if least := 1 + read; maxSlots < least { // a compression leaves one slot at least
+		return fmt.Errorf("a bound of %d slots per head is too low for %s, want at least %d", maxSlots, m.Name(), least)
 	}
 	return nil
+}
+
+// leastRead returns how many tokens must fit behind what a compression leaves.
+// A method that asks the queries of the last tokens needs them in the last
+// piece, and as many in the one before it, which may have to end early for that.
+func leastRead(needs compress.Needs) int {
+	return max(leastPiece, 2*max(needs.LastQueries, needs.MassLast))
 }
 
 // Prefill reads tokens into a new cache, a chunk at a time: fewer than
@@ -173,7 +181,7 @@ func (p *Prompt) piece(from int, o Reading) (int, error) {
 	}
 	longest := p.Cache.longest()
 	last := max(o.Needs.LastQueries, o.Needs.MassLast)
-	free, least := o.MaxSlots-longest, max(leastPiece, 2*last)
+	free, least := o.MaxSlots-longest, leastRead(o.Needs)
 	switch {
 	case free >= rest:
 		return rest, nil
@@ -243,8 +251,11 @@ func (p *Prompt) FreeSignals() {
 // a [Compressor] or a bounded reading made of it.
 // What a prefill did not collect and cannot be measured any more is an error.
 // Ballots are nil unless needs.Votes is set and the text is longer than what
-// the statistics skip and than MinLen, below which nobody votes.
+// the statistics skip and at least as long as MinLen: nobody votes on a shorter one.
 func (p *Prompt) Signals(needs compress.Needs) (*compress.Signals, *Ballots, error) {
+	if err := p.collected(needs); err != nil {
+		return nil, nil, err
+	}
 	c, r := p.Cache, p.e.r
 	s := &compress.Signals{NLayers: len(c.layers), NKVHeads: p.e.Config.NKVHeads}
 	for l := range c.layers {
