@@ -6,7 +6,7 @@ package compress
 //
 //	W   = the next 32 kept slots after i, or as many as there are
 //	p_i = clamp(a_i / mean of a over W, 0, 1)
-//	with probability p_i:  v_j = v_j + v_i / m  for each j in W
+//	with probability p_i:  v_j = v_j + v_i / 32  for each j in W, also where W is shorter
 //
 // With norm=max a_i is held against the largest a over W instead; the authors'
 // code has both. Keys, n and biases stay. Pinned slots receive nothing and are

@@ -51,6 +51,9 @@ func (g *golden) check(t *testing.T, name string, m scorer, tolerance float64) {
 		t.Fatalf("%s: the file has scores of %d heads, want %d", name, len(g.Scores[name]), len(scores))
 	}
 	for h, head := range g.Scores[name] {
+		if len(head) != len(scores[h]) {
+			t.Fatalf("%s: the file has %d scores of head %d, want %d", name, len(head), h, len(scores[h]))
+		}
 		for slot, want := range head {
 			got := scores[h][slot]
 			if want == nil && !math.IsInf(got, 1) || want != nil && !near(got, *want, tolerance*math.Max(1e-2, math.Abs(*want))) {
@@ -87,7 +90,13 @@ func TestScoresAgreeWithTheFormulas(t *testing.T) {
 	g.check(t, "snapkv", snapKV{}, 1e-6)
 	g.check(t, "expected", expected{g.Eps}, 2e-6)
 	s := g.signals() // observed attention is what h2o ranks by, without its recent slots
+	if n := len(g.Scores["observed"]); n != len(s.Heads) {
+		t.Fatalf("observed: the file has scores of %d heads, want %d", n, len(s.Heads))
+	}
 	for h, head := range g.Scores["observed"] {
+		if len(head) != s.Heads[h].Slots() {
+			t.Fatalf("observed: the file has %d scores of head %d, want %d", len(head), h, s.Heads[h].Slots())
+		}
 		for slot, want := range head {
 			if got := (h2o{norm: "visible"}).received(&s.Heads[h], slot); !near(got, *want, 1e-6) {
 				t.Errorf("observed: head %d slot %d scores %g, want %g", h, slot, got, *want)

@@ -139,6 +139,9 @@ func (m *gVote) electAll(method string, s *Signals) ([][]bool, error) {
 		if m.votes.PNuc >= 1 || h.Slots() < m.votes.MinLen || h.Slots() == 0 {
 			continue
 		}
+		if h.Pos[h.Slots()-1] < m.votes.NSkip { // all of the text is kept, and left no statistics to vote by
+			continue
+		}
 		if len(h.Votes) != h.Slots() {
 			return nil, fmt.Errorf("compress: %s: layer %d head %d has %d votes, want one per slot = %d",
 				method, i/s.NKVHeads, i%s.NKVHeads, len(h.Votes), h.Slots())

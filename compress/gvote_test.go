@@ -152,3 +152,17 @@ func TestGVoteCapKeepsTheMostVotes(t *testing.T) {
 		}
 	}
 }
+
+// A text no longer than n_s is kept whole, and nobody votes on it.
+func TestGVoteKeepsAllOfTheSkipped(t *testing.T) {
+	f := line(40)
+	f.Heads[0].Votes = nil
+	for _, name := range []string{"gvote", "votefold"} {
+		if got := len(plan(t, newMethod(t, name, 0, "n_s=40"), &f.Signals).Heads[0]); got != 40 {
+			t.Errorf("%s keeps %d of 40 slots", name, got)
+		}
+		if _, err := newMethod(t, name, 0, "n_s=39").Plan(&f.Signals); err == nil {
+			t.Errorf("%s decided on a longer text without votes", name)
+		}
+	}
+}

@@ -110,7 +110,7 @@ func (m *kvMerger) readSkip(r *reader) {
 			}
 			m.skip = append(m.skip, layer)
 		}
-		slices.SortStableFunc(m.skip, cmp.Compare[int])
+		slices.SortStableFunc(m.skip, cmp.Compare[int]) // not Sort: this one is in the wasm anyway
 		m.skip = slices.Compact(m.skip)
 	}
 }

@@ -10,8 +10,8 @@ import "math"
 //
 //	score_j = the most attention that any query of any query head of the group
 //	          pays to slot j while the text is read again
-//	kept    = in each head the newest slot, pinned slots and the first 4 positions, then of
-//	          all heads' other slots those with the largest scores, up to the sum of all n_keep
+//	kept    = in each head the newest slot and pinned slots, then of all heads' other slots the
+//	          first 4 positions and those with the largest scores, up to the sum of all n_keep
 //
 // Of equal scores the lower slot stays, of equal slots the one of the lower head.
 //

@@ -4,6 +4,7 @@ package compress
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -31,25 +32,22 @@ func TestOracleIsNeverWorse(t *testing.T) {
 			if err != nil {
 				continue
 			}
-			scores, err := oracle{}.scores(&f.Signals, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
 			for h, rows := range p.Heads {
-				theirs, keepsOnly := 0.0, true
-				for _, row := range rows {
-					keepsOnly = keepsOnly && row.Rule == Keep
-					theirs += scores[h][row.Pivot]
+				held := func(rows []Row) (sum float64) { // attention to come
+					for _, row := range rows {
+						sum += float64(f.Heads[h].Future[row.Pivot])
+					}
+					return sum
 				}
-				if !keepsOnly {
+				if slices.ContainsFunc(rows, func(row Row) bool { return row.Rule != Keep }) {
 					continue
 				}
-				ours := 0.0
-				for slot, kept := range topSlots(&f.Heads[h], scores[h], len(rows)) {
-					if kept {
-						ours += scores[h][slot]
-					}
+				share := float64(len(rows)) / float64(f.Heads[h].Slots())
+				best := plan(t, newMethod(t, "oracle", share), &f.Signals).Heads[h]
+				if len(best) != len(rows) {
+					t.Fatalf("%s, seed %d, head %d: oracle keeps %d slots, want %d", fmt.Sprint(settings), seed, h, len(best), len(rows))
 				}
+				ours, theirs := held(best), held(rows)
 				compared++
 				if ours > theirs+1e-12 {
 					better++

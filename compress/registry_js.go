@@ -1,3 +1,5 @@
+//go:build js
+
 package compress
 
 var rereaders []*entry // see registry_native.go

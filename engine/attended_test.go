@@ -165,7 +165,7 @@ func TestFuture(t *testing.T) {
 				}
 				// Sums of 20 shares each, whose float32 exponents come out of chunks of other sizes.
 				for j, paid := range got.Heads[h].Future {
-					if w := float32(times) * want.Heads[h].Mass[j]; math.Abs(float64(paid-w)) > 1e-4 {
+					if w := float32(times) * want.Heads[h].Mass[j]; !(math.Abs(float64(paid-w)) <= 1e-4) {
 						t.Fatalf("%d times, head %d slot %d: paid %g, want %g", times, h, j, paid, w)
 					}
 				}

@@ -72,7 +72,7 @@ func TestBoundedReading(t *testing.T) {
 						n += head.N[slot]
 						mass += float64(head.Mass[slot])
 					}
-					if n != tokens || math.Abs(mass-float64(tokens)) > 0.02 {
+					if n != tokens || !(math.Abs(mass-float64(tokens)) <= 0.02) {
 						t.Errorf("head %d stands for %d tokens and received %g, want %d", h, n, mass, tokens)
 					}
 				}
@@ -125,7 +125,7 @@ func TestBoundedReadingKeepsLastQueries(t *testing.T) {
 			for _, x := range paid[h] {
 				sum += float64(x)
 			}
-			if math.Abs(sum-64) > 0.01 {
+			if !(math.Abs(sum-64) <= 0.01) {
 				t.Errorf("%d tokens, head %d: 64 queries paid %g", tokens, h, sum)
 			}
 		}

@@ -266,7 +266,7 @@ func TestMergedRows(t *testing.T) {
 							wantV[d] += float32(w * float64(v[i][slot*hd+d]) * float64(row.ValueScale))
 						}
 					}
-					if math.Abs(sum-1) > 1e-5 {
+					if !(math.Abs(sum-1) <= 1e-5) {
 						t.Errorf("head %d row %d: weights sum to %g", i, j, sum)
 					}
 					if d, _ := worst(kOut[i][j*hd:(j+1)*hd], wantK); d > 1e-4 {

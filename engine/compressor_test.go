@@ -164,7 +164,7 @@ func TestFoldingKeepsCount(t *testing.T) {
 						t.Errorf("head %d slot %d stands for %d tokens with bias %g", h, slot, head.N[slot], head.Bias[slot])
 					}
 				}
-				if n != p.Cache.Next() || math.Abs(mass-float64(n)) > 0.01 {
+				if n != p.Cache.Next() || !(math.Abs(mass-float64(n)) <= 0.01) {
 					t.Fatalf("head %d of a text of %d tokens stands for %d, and received %g", h, p.Cache.Next(), n, mass)
 				}
 				merged += n - head.Slots()

@@ -106,7 +106,7 @@ func TestShadowOfACompressedCache(t *testing.T) {
 		for i, tok := range tokens {
 			want := Compare(row(full, i), row(comp, i), ids[i])
 			kl += want.KL
-			if math.Abs(tok.Quality.KL-want.KL) > 1e-3 || math.Abs(tok.Quality.DeltaNLL-want.DeltaNLL) > 1e-2 {
+			if !(math.Abs(tok.Quality.KL-want.KL) <= 1e-3 && math.Abs(tok.Quality.DeltaNLL-want.DeltaNLL) <= 1e-2) {
 				t.Errorf("token %d: %+v, want %+v", i, *tok.Quality, *want)
 			}
 		}

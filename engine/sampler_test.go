@@ -140,7 +140,7 @@ func TestChoiceOnTheDevice(t *testing.T) {
 				t.Errorf("%+v: the device chose %v, want %v", s, ids, want)
 			}
 			for i := range logprobs {
-				if math.Abs(logprobs[i]-wantLogprobs[i]) > 1e-4 {
+				if !(math.Abs(logprobs[i]-wantLogprobs[i]) <= 1e-4) {
 					t.Errorf("token %d: log probability %g, want %g", i, logprobs[i], wantLogprobs[i])
 				}
 			}

@@ -53,7 +53,7 @@ func TestAttnMax(t *testing.T) {
 			for j := range head.Len + nBefore + n {
 				sum += float64(want[h*stride+j])
 			}
-			if sum < 0.999 {
+			if !(sum >= 0.999) {
 				t.Errorf("head %d: the most that was paid sums to %g, want at least the 1 of one query", h, sum)
 			}
 		}

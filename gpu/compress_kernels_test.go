@@ -145,7 +145,7 @@ func TestAttnMass(t *testing.T) {
 				for j := range stride {
 					sum += float64(want[h*stride+j]) - float64(before[h*stride+j])
 				}
-				if math.Abs(sum-float64(n-tFirst)) > 1e-4 {
+				if !(math.Abs(sum-float64(n-tFirst)) <= 1e-4) {
 					t.Errorf("t_first=%d: head %d received %g, want one unit per token = %d", tFirst, h, sum, n-tFirst)
 				}
 			}

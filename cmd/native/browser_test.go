@@ -233,7 +233,7 @@ func compareDecisions(t *testing.T, w *worker, what, path, device, prompt string
 			}
 			for i, v := range hidden {
 				// 1e-5 for the draw; below it the statistics, which go through the layers before.
-				if d := math.Abs(float64(v) - drawn[l*size+i]); d > 1e-5*(1+float64(l))*(1+math.Abs(drawn[l*size+i])) {
+				if d := math.Abs(float64(v) - drawn[l*size+i]); !(d <= 1e-5*(1+float64(l))*(1+math.Abs(drawn[l*size+i]))) {
 					t.Fatalf("%s: draw %d of layer %d is %g, want %g", what, i, l, v, drawn[l*size+i])
 				}
 			}

@@ -179,7 +179,7 @@ func TestForward64AgainstReference(t *testing.T) {
 	for pos := range 20 {
 		logits := m.feed(token, pos)
 		for i, x := range logits {
-			if d := math.Abs(x - want[pos*len(logits)+i]); d > 1e-4 {
+			if d := math.Abs(x - want[pos*len(logits)+i]); !(d <= 1e-4) {
 				t.Fatalf("position %d logit %d differs by %g", pos, i, d)
 			}
 		}

@@ -170,7 +170,7 @@ func TestPlanWeights(t *testing.T) {
 							for m, w := range side.weights(row) {
 								want += float64(w) * side.before[(i*slots+row.Slots[m])*p.HeadDim+c]
 							}
-							if got := side.after[at*p.HeadDim+c]; math.Abs(got-want) > 1e-4 {
+							if got := side.after[at*p.HeadDim+c]; !(math.Abs(got-want) <= 1e-4) {
 								t.Fatalf("%s %v: head %d row %d: element %d is %g, the weights give %g", device, method, i, j, c, got, want)
 							}
 						}

@@ -81,9 +81,15 @@ func TestTwinsAgreeWithTheFormulas(t *testing.T) {
 		{"mass", mass, f.Mass}, {"window", paid, f.Paid}, {"most", most, f.Most},
 		{"expected", z, f.Expected}, {"value_norm", norms, f.Norm},
 	} {
+		if len(tc.want) != len(tc.got)/n {
+			t.Fatalf("%s: the file has %d heads, want %d", tc.name, len(tc.want), len(tc.got)/n)
+		}
 		for h, row := range tc.want {
+			if len(row) != n {
+				t.Fatalf("%s: the file has %d slots of head %d, want %d", tc.name, len(row), h, n)
+			}
 			for j, want := range row {
-				if got := tc.got[h*n+j]; math.Abs(float64(got-want)) > 2e-6*(1+math.Abs(float64(want))) {
+				if got := tc.got[h*n+j]; !(math.Abs(float64(got-want)) <= 2e-6*(1+math.Abs(float64(want)))) {
 					t.Errorf("%s: head %d slot %d is %g, want %g", tc.name, h, j, got, want)
 				}
 			}
