@@ -131,7 +131,7 @@ type extent struct {
 
 // checkExtents refuses tensors that share bytes with each other or with the header, which ends at
 // byte start. With dense it also refuses gaps: the tensors must fill the source from start to its
-// end. It sorts tensors.
+// end.
 func checkExtents(src source, tensors []extent, start int64, dense bool) error {
 	order := make([]int, len(tensors))
 	for i := range order {
