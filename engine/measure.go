@@ -4,7 +4,6 @@ package engine
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"keyfold/cpu"
-	"keyfold/engine/checkpoint"
 	"keyfold/gpu"
 	"keyfold/gpu/ref"
 )
@@ -91,7 +89,7 @@ type Work struct {
 
 // DecodeWork returns what decoding one token on a cache takes: all matrices and
 // norms, but one row of the embedding, and all slots.
-func (e *Engine) DecodeWork(f *checkpoint.File, c *Cache) (Work, error) {
+func (e *Engine) DecodeWork(c *Cache) Work {
 	cfg := e.Config
 	work := Work{CacheBytes: c.Occupied(), WeightBytes: 4 * cfg.Dim * (2*cfg.NLayers + 1)} // norms
 	for l := range cfg.NLayers {
@@ -99,34 +97,28 @@ func (e *Engine) DecodeWork(f *checkpoint.File, c *Cache) (Work, error) {
 			work.Operations += 4 * cfg.GroupSize() * cfg.HeadDim * c.Len(l, h)
 		}
 	}
-	size := func(t ref.WeightType, rows int, cols int) int {
-		return 4 * (t.QuantWords(rows, cols) + t.ScaleWords(rows, cols))
+	switch r := e.r.(type) {
+	case *gpuRunner:
+		decodeWeights(&work, &r.w, func(m *gpu.Weights) (rows, cols, bytes int) { return m.Rows, m.Cols, m.Bytes() })
+	case *cpuRunner:
+		decodeWeights(&work, &r.w, func(m *ref.Weights) (rows, cols, bytes int) { return m.Rows, m.Cols, 4 * len(m.Words) })
 	}
-	matrix := func(names ...string) error {
-		tensors, resident, rows, err := stack(f, names)
-		if err == nil {
-			work.WeightBytes += size(resident, rows, tensors[0].Cols)
-			work.Operations += 2 * rows * tensors[0].Cols
-		}
-		return err
+	return work
+}
+
+// decodeWeights adds what the matrices take.
+func decodeWeights[M, V any](work *Work, w *weights[M, V], size func(M) (rows, cols, bytes int)) {
+	matrices := []M{w.logits}
+	for _, l := range w.layers {
+		matrices = append(matrices, l.qkv, l.attnOut, l.gateUp, l.down)
 	}
-	for l := range cfg.NLayers {
-		name := func(part string) string { return fmt.Sprintf("blk.%d.%s.weight", l, part) }
-		err := errors.Join(matrix(name("attn_q"), name("attn_k"), name("attn_v")), matrix(name("attn_output")),
-			matrix(name("ffn_gate"), name("ffn_up")), matrix(name("ffn_down")))
-		if err != nil {
-			return Work{}, err
-		}
+	for _, m := range matrices {
+		rows, cols, bytes := size(m)
+		work.WeightBytes += bytes
+		work.Operations += 2 * rows * cols
 	}
-	_, resident, _, err := stack(f, []string{"token_embd.weight"})
-	if err != nil {
-		return Work{}, err
-	}
-	work.WeightBytes += size(resident, 1, cfg.Dim)
-	if _, ok := f.Tensor("output.weight"); ok {
-		return work, matrix("output.weight")
-	}
-	return work, matrix("token_embd.weight")
+	rows, _, bytes := size(w.embed)
+	work.WeightBytes += bytes / rows
 }
 
 // PrefillOperations returns the multiplications and additions of reading n

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"fmt"
 	"testing"
 
 	"keyfold/engine/checkpoint"
@@ -11,37 +12,64 @@ import (
 	"keyfold/models"
 )
 
-// The bytes of a token's weights are those of the buffers that hold them.
+// The bytes of a token's weights are those of the memory that holds them: on the
+// CPU a small model's are float32 whatever the file has, a large one's are not.
 func TestDecodeWorkIsWhatTheDeviceHolds(t *testing.T) {
-	for _, wt := range []checkpoint.Type{checkpoint.F32, checkpoint.BF16, checkpoint.Q8_0, checkpoint.Q5_1} {
-		e := openFixture(t, GPU, wt)
-		r := e.r.(*gpuRunner)
+	held := func(e *Engine) (bytes, operations int) {
+		switch r := e.r.(type) {
+		case *gpuRunner:
+			matrices, vectors := []*gpu.Weights{r.w.logits}, []*gpu.Buffer{r.w.norm}
+			for _, l := range r.w.layers {
+				matrices = append(matrices, l.qkv, l.attnOut, l.gateUp, l.down)
+				vectors = append(vectors, l.attnNorm, l.ffnNorm)
+			}
+			for _, m := range matrices {
+				bytes, operations = bytes+m.Bytes(), operations+2*m.Rows*m.Cols
+			}
+			for _, v := range vectors {
+				bytes += v.Size()
+			}
+			return bytes + r.w.embed.Bytes()/e.Config.VocabSize, operations
+		case *cpuRunner:
+			matrices, vectors := []*ref.Weights{r.w.logits}, [][]float32{r.w.norm}
+			for _, l := range r.w.layers {
+				matrices = append(matrices, l.qkv, l.attnOut, l.gateUp, l.down)
+				vectors = append(vectors, l.attnNorm, l.ffnNorm)
+			}
+			for _, m := range matrices {
+				bytes, operations = bytes+4*len(m.Words), operations+2*m.Rows*m.Cols
+			}
+			for _, v := range vectors {
+				bytes += 4 * len(v)
+			}
+			return bytes + 4*len(r.w.embed.Words)/e.Config.VocabSize, operations
+		}
+		panic("BUG: no such runner")
+	}
+	check := func(what string, e *Engine) (bytes int) {
 		c, err := e.NewCache(ref.CacheF32)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Free()
-		work, err := e.DecodeWork(fixtureFile(t, wt), c)
+		work := e.DecodeWork(c)
+		bytes, operations := held(e)
+		if work.WeightBytes != bytes || work.Operations != operations || work.CacheBytes != 0 {
+			t.Errorf("%s: %+v of an empty cache; the device holds %d bytes for %d operations", what, work, bytes, operations)
+		}
+		return bytes
+	}
+	for _, wt := range []checkpoint.Type{checkpoint.F32, checkpoint.BF16, checkpoint.Q8_0, checkpoint.Q5_1} {
+		onGPU := check(fmt.Sprintf("%v on the GPU", wt), openFixture(t, GPU, wt))
+		e := openFixture(t, CPU, wt)
+		wide := check(fmt.Sprintf("%v on the CPU", wt), e)
+		r, err := loadCPURunner(fixtureFile(t, wt), false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, operations := 0, 0
-		matrices := []*gpu.Weights{r.w.logits}
-		vectors := []*gpu.Buffer{r.w.norm}
-		for _, l := range r.w.layers {
-			matrices = append(matrices, l.qkv, l.attnOut, l.gateUp, l.down)
-			vectors = append(vectors, l.attnNorm, l.ffnNorm)
-		}
-		for _, m := range matrices {
-			want += m.Bytes()
-			operations += 2 * m.Rows * m.Cols
-		}
-		for _, v := range vectors {
-			want += v.Size()
-		}
-		want += r.w.embed.Bytes() / e.Config.VocabSize
-		if work.WeightBytes != want || work.Operations != operations || work.CacheBytes != 0 {
-			t.Errorf("%v: %+v of an empty cache; the device holds %d bytes for %d operations", wt, work, want, operations)
+		narrow := check(fmt.Sprintf("%v on the CPU, as in the file", wt), &Engine{Config: e.Config, r: r})
+		if narrow != onGPU || wide < narrow || (wide == narrow) != (wt == checkpoint.F32 || wt == checkpoint.BF16) {
+			t.Errorf("%v: %d bytes on the GPU, %d on the CPU, %d there as in the file", wt, onGPU, wide, narrow)
 		}
 	}
 }

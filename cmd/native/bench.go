@@ -303,7 +303,7 @@ func (b *benchmark) measure(ctx context.Context, e *engine.Engine, f *checkpoint
 		r.Prefill.Share = r.Prefill.GFLOPs / r.Limits.MatMulGFLOPs
 	}
 	for _, n := range b.contextN {
-		c, options, err := b.measureContext(ctx, e, f, n)
+		c, options, err := b.measureContext(ctx, e, n)
 		if err != nil {
 			return nil, err
 		}
@@ -352,7 +352,7 @@ func (b *benchmark) measurePrefill(ctx context.Context, e *engine.Engine) (*Benc
 }
 
 // measureContext measures decoding behind n tokens.
-func (b *benchmark) measureContext(ctx context.Context, e *engine.Engine, f *checkpoint.File, n int) (*BenchContext, map[string]any, error) {
+func (b *benchmark) measureContext(ctx context.Context, e *engine.Engine, n int) (*BenchContext, map[string]any, error) {
 	r := &BenchContext{Context: n, Filled: b.fill, Decoded: b.decode}
 
 	// 1. The context, and what the method leaves of it.
@@ -383,10 +383,7 @@ func (b *benchmark) measureContext(ctx context.Context, e *engine.Engine, f *che
 	r.Slots, r.Ratio, r.Allocated = p.Cache.Slots(), plan.Ratio(signals), p.Cache.Allocated()
 
 	// 2. Decode behind copies of it.
-	before, err := e.DecodeWork(f, p.Cache)
-	if err != nil {
-		return nil, nil, err
-	}
+	before := e.DecodeWork(p.Cache)
 	var after engine.Work
 	write := func() (took time.Duration, err error) {
 		c, err := p.Cache.Fork()
@@ -402,8 +399,8 @@ func (b *benchmark) measureContext(ctx context.Context, e *engine.Engine, f *che
 		if err != nil {
 			return 0, err
 		}
-		after, err = e.DecodeWork(f, c)
-		return took, err
+		after = e.DecodeWork(c)
+		return took, nil
 	}
 	if r.Rate, err = b.repeat(b.decode, write); err != nil {
 		return nil, nil, err
