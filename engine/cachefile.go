@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -43,14 +44,43 @@ type Saved struct {
 	Model   string         // its name, for people
 	SHA256  string         // of the model, in hex, as [checkpoint.File.SHA256] returns it
 	Method  string         // that compressed the cache
-	Options map[string]any // every option that was in force
+	Options map[string]any // every option that was in force; not nil
 	Tokens  []int          // the text
 	Logits  []float32      // (vocab) after its last token
+}
+
+// check returns an error for what no file may say, as [OpenCacheFile] does.
+func (s *Saved) check(vocab int) error {
+	switch {
+	case s.Options == nil:
+		return fmt.Errorf("the options of %s are nil, want a map, which may be empty", s.Method)
+	case len(s.Tokens) == 0:
+		return fmt.Errorf("a text of no tokens, want at least one")
+	case len(s.Logits) != vocab:
+		return fmt.Errorf("%d logits, want one per token of the vocabulary = %d", len(s.Logits), vocab)
+	}
+	for i, id := range s.Tokens {
+		if id < 0 || id >= vocab {
+			return fmt.Errorf("token %d is %d, want 0 to %d", i, id, vocab-1)
+		}
+	}
+	for i, x := range s.Logits {
+		if !finite(x) {
+			return fmt.Errorf("logit %d is %g", i, x)
+		}
+	}
+	return nil
 }
 
 // Save writes the cache with what s says about it, in the form described at
 // the top of this file. It holds one layer in memory at a time.
 func (c *Cache) Save(w io.Writer, s Saved) error {
+	if err := s.check(c.r.config().VocabSize); err != nil {
+		return fmt.Errorf("engine: save a cache: %w", err)
+	}
+	if c.next == 0 {
+		return errors.New("engine: save a cache: it is empty")
+	}
 	options, err := json.Marshal(s.Options)
 	if err != nil {
 		return fmt.Errorf("engine: save a cache: options of %s: %w", s.Method, err)
@@ -243,16 +273,11 @@ func (f *CacheFile) describe(d *cacheReader) {
 	if err := json.Unmarshal([]byte(options), &f.Options); err != nil || f.Options == nil {
 		d.fail("the method's options are %.80q, want a JSON object", options)
 	}
-	for i, id := range ids {
-		if id >= uint32(vocab) {
-			d.fail("token %d is %d, want 0 to %d", i, id, vocab-1)
-		}
+	for _, id := range ids {
 		f.Tokens = append(f.Tokens, int(id))
 	}
-	for i, x := range f.Logits {
-		if !finite(x) {
-			d.fail("logit %d is %g", i, x)
-		}
+	if err := f.check(vocab); err != nil {
+		d.fail("%w", err)
 	}
 	var ok bool
 	if f.Type, ok = ref.CacheTypeOf(kind); !ok {
@@ -316,12 +341,12 @@ func (f *CacheFile) layer(l int) (slots [][]ref.Slot, k, v []ref.Rows, err error
 func finite(x float32) bool { return math.Abs(float64(x)) <= math.MaxFloat32 }
 
 // LoadCache makes the cache of a file on the engine's device, whatever device it
-// was saved on. sha256 is that of the engine's model, in hex; a file of another
+// was saved on. sum is the sha256 of the engine's model, in hex; a file of another
 // model is refused. With f.Logits and f.Tokens, [Engine.Generate] goes on as it
 // would have without saving.
-func (e *Engine) LoadCache(f *CacheFile, sha256 string) (*Cache, error) {
-	if f.SHA256 != sha256 {
-		return nil, f.errorf("saved with model %s of sha256 %s, this model has sha256 %s", f.Model, f.SHA256, sha256)
+func (e *Engine) LoadCache(f *CacheFile, sum string) (*Cache, error) {
+	if f.SHA256 != sum {
+		return nil, f.errorf("saved with model %s of sha256 %s, this model has sha256 %s", f.Model, f.SHA256, sum)
 	}
 	if c := e.Config; f.NLayers != c.NLayers || f.NKVHeads != c.NKVHeads || f.HeadDim != c.HeadDim ||
 		len(f.Logits) != c.VocabSize || f.RopeBase != float32(c.RopeBase) || f.NormEps != float32(c.NormEps) {

@@ -198,6 +198,42 @@ func TestSavedCacheOfAnotherModel(t *testing.T) {
 	}
 }
 
+// What no file may say is refused before the first byte is written.
+func TestSaveRefusesWhatCannotBeOpened(t *testing.T) {
+	e := openFixture(t, CPU, checkpoint.F16)
+	tokens := someTokens(12)
+	p := prefill(t, e, tokens, ref.CacheF16, compress.Needs{})
+	empty, err := e.NewCache(ref.CacheF16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer empty.Free()
+	with := func(i int, x float32) []float32 {
+		logits := slices.Clone(p.Logits)
+		logits[i] = x
+		return logits
+	}
+	inf, options := float32(math.Inf(-1)), map[string]any{}
+	for _, tc := range []struct {
+		c    *Cache
+		s    Saved
+		want string
+	}{
+		{p.Cache, Saved{Options: options, Tokens: tokens, Logits: p.Logits[:319]}, "319 logits, want one per token of the vocabulary = 320"},
+		{p.Cache, Saved{Options: options, Tokens: tokens, Logits: with(7, inf)}, "logit 7 is -Inf"},
+		{p.Cache, Saved{Method: "window", Tokens: tokens, Logits: p.Logits}, "the options of window are nil, want a map, which may be empty"},
+		{p.Cache, Saved{Options: options, Logits: p.Logits}, "a text of no tokens, want at least one"},
+		{p.Cache, Saved{Options: options, Tokens: []int{1, -1}, Logits: p.Logits}, "token 1 is -1, want 0 to 319"},
+		{empty, Saved{Options: options, Tokens: tokens, Logits: p.Logits}, "it is empty"},
+	} {
+		var out bytes.Buffer
+		tc.s.SHA256 = fixtureSum
+		if err := tc.c.Save(&out, tc.s); err == nil || err.Error() != "engine: save a cache: "+tc.want || out.Len() > 0 {
+			t.Errorf("error %v after %d bytes\nwant  engine: save a cache: %s", err, out.Len(), tc.want)
+		}
+	}
+}
+
 // A file that ends anywhere else is refused, and so is one with a wrong bit
 // anywhere. Behind the sum every length is checked for itself.
 func TestDamagedCacheFiles(t *testing.T) {
