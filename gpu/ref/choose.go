@@ -56,24 +56,30 @@ func (d Draw) passing(logits []float32) []int {
 		}
 		return ids
 	}
-	wide := make([]float64, len(logits))
-	for i, logit := range logits {
-		wide[i] = float64(logit)
-	}
-	ids := Descending(wide)
+	ranks, n := newRanking(logits), len(logits)
 	if d.TopK > 0 {
-		ids = ids[:min(d.TopK, len(ids))]
+		n = min(d.TopK, n)
 	}
-	scaled := make([]float64, len(ids))
-	for n, i := range ids {
-		scaled[n] = float64(logits[i] / d.Temperature)
+	scaled := func(id int) float64 { return float64(logits[id] / d.Temperature) }
+	var ids []int
+	left := make([]float64, 0, n) // scaled logits of all that top-k leaves
+	for id := range n {
+		if n < len(logits) {
+			id = ranks.next()
+			ids = append(ids, id)
+		}
+		left = append(left, scaled(id))
 	}
-	norm := LogSumExp(scaled)
+	norm := LogSumExp(left)
 	mass := 0.0
-	for n, v := range scaled {
+	for i := range n {
+		if i == len(ids) {
+			ids = append(ids, ranks.next())
+		}
 		// At least the likeliest token stays.
-		if n > 0 && (mass >= float64(d.TopP) || math.Exp(v-scaled[0]) < float64(d.MinP)) {
-			return ids[:n]
+		v := scaled(ids[i])
+		if i > 0 && (mass >= float64(d.TopP) || math.Exp(v-scaled(ids[0])) < float64(d.MinP)) {
+			return ids[:i]
 		}
 		mass += math.Exp(v - norm)
 	}
