@@ -1,8 +1,8 @@
 """The presses against keyfold on the same tokens: python check.py FOLDER --keyfold ../build/keyfold
 
 FOLDER has a Llama model as config.json and safetensors, which both read. The first tokens are prefilled and compressed by each,
-in float32 on the CPU, and then compared: for GVote, with keyfold's draws, B_step and the kept slots; for KVMerger the sets, the
-pivots, and the merged keys and values; for both the logits of the tokens that follow. Exit status 1 if anything differs.
+in float32 on the CPU, and then compared: what is kept, by GVote with keyfold's draws; KVMerger's sets and pivots, and what they
+became; the logits of the tokens that follow. Exit status 1 if anything differs.
 """
 
 import argparse
@@ -70,10 +70,9 @@ class Replayed:
 
 
 def options(settings):
-    """A press's settings as flags of keyfold."""
-    text = {True: "true", False: "false"}
+    """A press's settings as flags of keyfold: True is true, (0, 1) is 0,1."""
     for key, x in settings.items():
-        yield from ("-opt", f"{key}={','.join(map(str, x)) if isinstance(x, tuple) else text.get(x, x) if isinstance(x, bool) else x}")
+        yield from ("-opt", f"{key}=" + str(x).lower().strip("()").replace(" ", ""))
 
 
 def main():
@@ -105,29 +104,26 @@ def main():
             plan = Plan(folder)
             want = torch.from_numpy(np.fromfile(f"{folder}/logits", np.float32).reshape(n, -1))[args.prefill :]
 
-            # 2. The same with the press; one token at a time, as kvpress hides slots from few queries more easily.
+            # 2. The same with the press.
             press = type("Replayed", (Replayed, kind), {"plan": plan})(**settings)
             cache = DynamicCache()
             with press(model):
                 model(tokens[:, : args.prefill], past_key_values=cache)
             layers = [(paired(layer.keys[0]), layer.values[0].clone()) for layer in cache.layers]
-            positions = torch.arange(n)[None]
-            step = lambda i: model(tokens[:, i : i + 1], past_key_values=cache, position_ids=positions[:, i : i + 1]).logits[0]  # noqa: E731
-            got = torch.cat([step(i) for i in range(args.prefill, n)])
+            positions = torch.arange(args.prefill, n)[None]
+            got = model(tokens[:, args.prefill :], past_key_values=cache, position_ids=positions).logits[0]
 
             # 3. Side by side. Every slot of a set has the row of the set, so the sets are compared by what is at their slots.
             kept, (pivots, rows) = torch.stack(press.kept), plan.rows()
-            differ = int((kept != pivots).sum())
-            used = rows >= 0
+            differ, used = int((kept != pivots).sum()), rows >= 0
             worst = max(
                 float((torch.stack(mine)[used] - plan.array(name)[rows[used]]).abs().max())
                 for mine, name in zip(zip(*layers), ("k_out.f32", "v_out.f32"))
             )
             logits = float((got - want).abs().max())
-            print(
-                f"{method:8} {str(settings):75} kept {kept.float().mean():.3f}, {differ} of {kept.numel()} slots differ; "
-                f"{used.sum() - kept.sum()} slots folded; keys and values within {worst:.1e}; logits within {logits:.1e}"
-            )
+            print(f"{method}{''.join(f', {key}={x}' for key, x in settings.items())}")
+            print(f"    kept {kept.float().mean():.3f}, folded {(used & ~pivots).float().mean():.3f} of {kept.numel()} slots")
+            print(f"    {differ} slots differ; keys and values within {worst:.1e}, logits within {logits:.1e}")
             failed |= differ > 0 or worst > VECTORS or logits > LOGITS
     sys.exit(failed)
 

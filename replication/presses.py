@@ -28,7 +28,9 @@ class RaggedPress(BasePress):
 
     @property
     def compression_ratio(self):
-        """The share of the slots that the last prefill gave up."""
+        """The share of the slots that the last prefill gave up. Before the first one there is none."""
+        if not self.compression_ratios:
+            raise AttributeError("no prompt was read yet, so nothing is known of compression_ratio")
         return sum(self.compression_ratios.values()) / len(self.compression_ratios)
 
     def keep(self, module, kept, hide=True):
