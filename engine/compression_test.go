@@ -147,8 +147,13 @@ func attendAll(t *testing.T, e *Engine, c *Cache, q []float32) []float32 {
 		if err := qBuf.UploadFloats(0, q); err != nil {
 			t.Fatal(err)
 		}
+		parts, err := r.d.NewParts(cfg.NHeads, cfg.NKVHeads, cfg.HeadDim)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer parts.Destroy()
 		p := r.d.Begin()
-		p.Attention(&l.gpu, qBuf, outBuf, lseBuf, 1, cfg.QDim(), cfg.NHeads, nBefore, attentionScale(cfg))
+		p.Attention(&l.gpu, qBuf, outBuf, lseBuf, parts, 1, cfg.QDim(), cfg.NHeads, nBefore, attentionScale(cfg))
 		read := p.Read(outBuf, 0, outBuf.Size())
 		if err := p.Submit(); err != nil {
 			t.Fatal(err)

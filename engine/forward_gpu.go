@@ -112,7 +112,7 @@ func (r *gpuRunner) layers(p *gpu.Pass, c *Cache, s *step, before, n int) {
 		p.CacheWrite(r.table, r.s.qkv, cache, r.s.positions, before, n, stride, cfg.NHeads, nBefore)
 
 		// 6. Attend to it.
-		p.Attention(cache, r.s.qkv, r.s.att, r.s.lse, n, stride, cfg.NHeads, nBefore, scale)
+		p.Attention(cache, r.s.qkv, r.s.att, r.s.lse, r.s.parts, n, stride, cfg.NHeads, nBefore, scale)
 		r.traceAttention(p, s.trace, l, cache, n, next, nBefore, scale)
 		if s.against != nil {
 			r.attendAgainst(p, l, s.against, stride, scale)
@@ -164,7 +164,7 @@ func (r *gpuRunner) attendAgainst(p *gpu.Pass, l int, other *Cache, stride int, 
 			return
 		}
 	}
-	p.Attention(&other.layers[l].gpu, r.s.qkv, r.attAgainst, r.s.lse, 1, stride,
+	p.Attention(&other.layers[l].gpu, r.s.qkv, r.attAgainst, r.s.lse, r.s.parts, 1, stride,
 		r.cfg.NHeads, len(other.appended)-1, scale)
 	p.Copy(r.compare, l*row, r.s.att, 0, row)
 	p.Copy(r.compare, half+l*row, r.attAgainst, 0, row)

@@ -36,6 +36,7 @@ type scratch struct {
 	qkv       *gpu.Buffer // (n, q_dim + 2*kv_dim)
 	att       *gpu.Buffer // (n, q_dim)
 	lse       *gpu.Buffer // (n, n_heads)
+	parts     gpu.Parts   // of one token's attention
 	gateUp    *gpu.Buffer // (n, 2*hidden)
 	hidden    *gpu.Buffer // (n, hidden)
 
@@ -48,6 +49,7 @@ func (s *scratch) free() {
 	for _, b := range []*gpu.Buffer{s.tokens, s.positions, s.x, s.xb, s.qkv, s.att, s.lse, s.gateUp, s.hidden, s.logits, s.chosen} {
 		b.Destroy()
 	}
+	s.parts.Destroy()
 	*s = scratch{}
 }
 
@@ -304,6 +306,10 @@ func (r *gpuRunner) scratchFor(n, logitRows int) (err error) {
 				r.s.free()
 				return fmt.Errorf("engine: activations of %d tokens: %w", n, err)
 			}
+		}
+		if r.s.parts, err = r.d.NewParts(cfg.NHeads, cfg.NKVHeads, cfg.HeadDim); err != nil {
+			r.s.free()
+			return fmt.Errorf("engine: attention of one token: %w", err)
 		}
 		r.s.n = n
 	}

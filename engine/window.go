@@ -45,7 +45,7 @@ func (r *gpuRunner) window(c *Cache, t *trace, w int) ([][]float32, error) {
 		for from := 0; from < w; from += atOnce {
 			n, nBefore := min(atOnce, w-from), len(c.appended)-w+from
 			p.Copy(r.s.qkv, 0, t.gpu.last[l], 4*(t.lastQueries()-w+from)*row, 4*n*row)
-			p.Attention(layer, r.s.qkv, r.s.att, r.s.lse, n, row, cfg.NHeads, nBefore, scale)
+			p.Attention(layer, r.s.qkv, r.s.att, r.s.lse, r.s.parts, n, row, cfg.NHeads, nBefore, scale)
 			p.AttnMass(layer, r.s.qkv, r.s.lse, out, n, row, cfg.NHeads, nBefore, scale, 0, stride)
 		}
 		return nil

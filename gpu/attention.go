@@ -2,42 +2,139 @@ package gpu
 
 import "math"
 
-// maxDecodeHeadDim is the widest head that attention_decode.wgsl takes.
-const maxDecodeHeadDim = 256
-
 // attentionBlock is the number of vec4 columns of a value that a thread of
 // attention.wgsl sums at once: wider private arrays take lavapipe's compiler
 // seconds, and it gets some wrong.
 const attentionBlock = 16
 
+// maxDecodeHeadDim is the widest head that attention_decode.wgsl takes.
+const maxDecodeHeadDim = 256
+
+// One token's attention is cut into parts of decodeSpan slots or a multiple of
+// it, and put together again, where heads have more than wholeHead slots on
+// average. maxParts, besides one for each KV head, are enough to keep a large
+// GPU busy, and bound the memory.
+const (
+	decodeSpan = 128
+	wholeHead  = 2 * decodeSpan
+	maxParts   = 512
+)
+
+// partSpan returns how long the parts of a layer with so many slots are.
+func partSpan(slots int) int { return decodeSpan * divUp(slots, decodeSpan*maxParts) }
+
+// Parts is memory for the attention of one token over parts of a layer's cache,
+// of any length.
+//
+//	Out  (maxParts + n_kv_heads, group_size, head_dim)
+//	LSE  (maxParts + n_kv_heads, group_size)
+type Parts struct{ Out, LSE *Buffer }
+
+// NewParts allocates it for models of this shape.
+func (d *Device) NewParts(nHeads, nKVHeads, headDim int) (parts Parts, err error) {
+	rows := (maxParts + nKVHeads) * nHeads / nKVHeads
+	if parts.Out, err = d.NewBuffer("attention of parts", 4*rows*headDim); err != nil {
+		return parts, err
+	}
+	parts.LSE, err = d.NewBuffer("lse of parts", 4*rows)
+	return parts, err
+}
+
+// Destroy frees it.
+func (p Parts) Destroy() {
+	p.Out.Destroy()
+	p.LSE.Destroy()
+}
+
 // Attention records the attention of n new tokens over the cache. Token t sees
 // heads[h].len + nBefore + t + 1 slots of its KV head.
 //
-//	q    (n, stride), its first nHeads*head_dim columns
-//	out  (n, nHeads*head_dim)  overwritten
-//	lse  (n, nHeads)           overwritten: ln Σ_j exp(s_j)
+//	q      (n, stride), its first nHeads*head_dim columns
+//	out    (n, nHeads*head_dim)  overwritten
+//	lse    (n, nHeads)           overwritten: ln Σ_j exp(s_j)
+//	parts  overwritten
 //
-// One token on a GPU takes the workgroup-per-head kernel attention_decode.wgsl,
-// all else attention.wgsl. CPU twin: [ref.Attention].
-func (p *Pass) Attention(c *Cache, q, out, lse *Buffer, n, stride, nHeads, nBefore int, scale float32) {
+// A software adapter takes attention.wgsl, whose threads work alone. A GPU takes
+// attention_prefill.wgsl, and for one token attention_decode.wgsl, twice the
+// dispatches where the heads are long. CPU twin: [ref.Attention].
+func (p *Pass) Attention(c *Cache, q, out, lse *Buffer, parts Parts, n, stride, nHeads, nBefore int, scale float32) {
 	p.want("attention", "q", q, n*stride, "n*stride")
 	p.want("attention", "out", out, n*nHeads*c.HeadDim, "n*n_heads*head_dim")
 	p.want("attention", "lse", lse, n*nHeads, "n*n_heads")
-	name, groups := "attention", divUp(n*nHeads, 32)
-	if n == 1 && !p.d.Software && c.HeadDim <= maxDecodeHeadDim {
-		name, groups = "attention_decode", nHeads
-	}
-	id, blocks := c.kernel(name, true, false), 1
-	if name == "attention" {
+	tile := prefillSlots(c.HeadDim)
+	switch {
+	case n == 1 && !p.d.Software && c.HeadDim <= maxDecodeHeadDim:
+		if c.room() <= wholeHead {
+			p.attentionDecode(c, q, out, lse, nHeads, nBefore, math.MaxInt32, scale)
+			return
+		}
+		span := partSpan(c.room() * c.NKVHeads)
+		p.attentionDecode(c, q, parts.Out, parts.LSE, nHeads, nBefore, span, scale)
+		p.attentionCombine(c, parts, out, lse, nHeads, nBefore, span)
+	case !p.d.Software && tile > 0:
+		id := c.kernel("attention_prefill", true, false)
+		id.consts[1] = constant{"SLOTS", tile}
+		p.attention(id, [3]int{divUp(n*nHeads/c.NKVHeads, prefillRows), c.NKVHeads, 1}, c, q, out, lse, n, stride, nHeads, nBefore, scale)
+	default:
 		block := min(attentionBlock, c.HeadDim/4)
 		for c.HeadDim/4%block != 0 {
 			block--
 		}
+		id := c.kernel("attention", true, false)
 		id.consts[1] = constant{"BLOCK4", block}
-		blocks = c.HeadDim / 4 / block
+		p.attention(id, [3]int{divUp(n*nHeads, 32), c.HeadDim / 4 / block, 1}, c, q, out, lse, n, stride, nHeads, nBefore, scale)
 	}
-	p.spend(2 * (1 + blocks) * n * nHeads * c.room() * c.HeadDim)
-	p.dispatch(id, [3]int{groups, blocks, 1}, []uint32{ // struct Params in attention.wgsl and attention_decode.wgsl
+}
+
+// attention records attention.wgsl or attention_prefill.wgsl.
+func (p *Pass) attention(id kernelID, groups [3]int, c *Cache, q, out, lse *Buffer, n, stride, nHeads, nBefore int, scale float32) {
+	scored := 1 // times that the scores are computed
+	if id.name == "attention" {
+		scored = groups[1]
+	}
+	p.spend(2 * (1 + scored) * n * nHeads * c.room() * c.HeadDim)
+	p.dispatch(id, groups, []uint32{ // struct Params in attention.wgsl and attention_prefill.wgsl
 		uint32(n), uint32(stride), uint32(nHeads), uint32(nHeads / c.NKVHeads), uint32(nBefore), math.Float32bits(scale), uint32(c.HeadDim / 4),
 	}, c.K, c.V, c.Slots, c.Heads, q, out, lse)
+}
+
+// prefillRows are the queries of a workgroup of attention_prefill.wgsl.
+const prefillRows = 32
+
+// prefillSlots returns the slots of its tiles: 16 KiB of workgroup memory hold
+// them, a score for each of them and every query, and the queries' maxima. 0 if
+// heads are too wide for it.
+func prefillSlots(headDim int) int {
+	const lanes = 4
+	for _, slots := range []int{32, 16} {
+		if 16*slots*(headDim/4+1)+4*prefillRows*(slots+lanes) <= 16<<10 {
+			return slots
+		}
+	}
+	return 0
+}
+
+// attentionDecode records the attention of one token over parts of `span` slots.
+//
+//	q    its first nHeads*head_dim elements
+//	out  (parts, nHeads/n_kv_heads, head_dim)  overwritten
+//	lse  (parts, nHeads/n_kv_heads)            overwritten
+//
+// CPU twin: [ref.AttentionParts].
+func (p *Pass) attentionDecode(c *Cache, q, out, lse *Buffer, nHeads, nBefore, span int, scale float32) {
+	groupSize := nHeads / c.NKVHeads
+	most := c.room()*c.NKVHeads/span + c.NKVHeads // parts, whatever the lengths of the heads
+	p.want("attention_decode", "out", out, most*groupSize*c.HeadDim, "parts*group_size*head_dim")
+	p.want("attention_decode", "lse", lse, most*groupSize, "parts*group_size")
+	p.spend(4 * nHeads * c.room() * c.HeadDim)
+	p.dispatch(c.kernel("attention_decode", true, false), [3]int{most, divUp(groupSize, 4), 1}, []uint32{ // struct Params in attention_decode.wgsl
+		uint32(c.NKVHeads), uint32(groupSize), uint32(nBefore), uint32(span), math.Float32bits(scale), uint32(c.HeadDim / 4),
+	}, c.K, c.V, c.Slots, c.Heads, q, out, lse)
+}
+
+// attentionCombine makes one of the parts. CPU twin: [ref.AttentionCombine].
+func (p *Pass) attentionCombine(c *Cache, parts Parts, out, lse *Buffer, nHeads, nBefore, span int) {
+	p.dispatch(kernelID{name: "attention_combine"}, [3]int{divUp(nHeads*c.HeadDim/4, 64), 1, 1}, []uint32{ // struct Params in attention_combine.wgsl
+		uint32(c.NKVHeads), uint32(nHeads / c.NKVHeads), uint32(nBefore), uint32(span), uint32(c.HeadDim / 4),
+	}, c.Heads, parts.Out, parts.LSE, out, lse)
 }

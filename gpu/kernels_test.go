@@ -298,43 +298,6 @@ func TestCacheWrite(t *testing.T) {
 	}
 }
 
-func TestAttention(t *testing.T) {
-	variants(t, func(t *testing.T, d *Device) {
-		for _, ct := range ref.CacheTypes {
-			for _, tc := range casesFor(ct) {
-				for _, n := range []int{1, 5} {
-					const nBefore = 2
-					// The last rows of each head are the new tokens' own.
-					c := newTestCache(t, d, tc.name, ct, tc.headDim, tc.lens, 0)
-					for h := range c.Heads {
-						c.Heads[h].Len = max(0, c.Heads[h].Len-nBefore-n)
-					}
-					c.GPU.Heads = d.uploadWords(t, headWords(c.Heads))
-					if slices.Min(tc.lens) < nBefore+n {
-						c = newTestCache(t, d, tc.name, ct, tc.headDim, tc.lens, nBefore+n)
-					}
-					kvHeads := len(tc.lens)
-					nHeads := kvHeads * tc.group
-					stride := (nHeads + 2*kvHeads) * tc.headDim
-					q := normals("q", n*stride, 1)
-					q[0] = 30 // one sharp score among flat ones
-					scale := float32(1 / math.Sqrt(float64(tc.headDim)))
-					want, wantLSE := make([]float32, n*nHeads*tc.headDim), make([]float32, n*nHeads)
-					ref.Attention(c.K, c.V, c.Slots, c.Heads, q, want, wantLSE, n, stride, nHeads, nBefore, scale)
-					out, lse := d.poisoned(t, len(want)), d.poisoned(t, len(wantLSE))
-					got := d.run(t, out, len(want), func(p *Pass) {
-						p.Attention(c.GPU, d.upload(t, q), out, lse, n, stride, nHeads, nBefore, scale)
-					}).Floats()
-					what := fmt.Sprintf("%v, %s, n=%d", ct, tc.name, n)
-					// exp of scores of size up to 30 that carry an f32 rounding each.
-					checkClose(t, what, got, want, tol{abs: 1e-5, rel: 1e-5})
-					checkClose(t, what+" lse", d.run(t, lse, len(wantLSE), func(*Pass) {}).Floats(), wantLSE, tol{abs: 1e-5, rel: 1e-6})
-				}
-			}
-		}
-	})
-}
-
 func TestSwiGLU(t *testing.T) {
 	d := openForTest(t)
 	for _, tc := range []struct{ n, hidden int }{{1, 1}, {1, 63}, {2, 64}, {3, 172}} {

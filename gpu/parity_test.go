@@ -221,7 +221,7 @@ var cacheCases = []cacheCase{
 	{"three blocks", 96, []int{20, 3}, 1},
 }
 
-// casesFor are the shapes that caches of type ct can have.
-func casesFor(ct ref.CacheType) []cacheCase {
-	return slices.DeleteFunc(slices.Clone(cacheCases), func(c cacheCase) bool { return ct.Check(c.headDim) != nil })
+// casesFor are the shapes that caches of type ct can have, and of more.
+func casesFor(ct ref.CacheType, more ...cacheCase) []cacheCase {
+	return slices.DeleteFunc(slices.Concat(cacheCases, more), func(c cacheCase) bool { return ct.Check(c.headDim) != nil })
 }

@@ -172,8 +172,19 @@ func (s *selfTest) cacheKernels(t ref.CacheType, headDim int) {
 		q, lse = s.numbers(n*qStride), s.unwritten(n*nHeads)
 		ref.Attention(c.k, c.v, c.slots, c.heads, q.twin, out.twin, lse.twin, n, qStride, nHeads, 1, scale)
 		s.check(fmt.Sprintf("%s (%s)", name("attention"), count(n, "token")), func(p *Pass) {
-			p.Attention(c.gpu, q.buf, out.buf, lse.buf, n, qStride, nHeads, 1, scale)
+			p.Attention(c.gpu, q.buf, out.buf, lse.buf, Parts{}, n, qStride, nHeads, 1, scale)
 		}, out.near("out", 2e-5, 1e-5), lse.near("lse", 1e-5, 1e-5)) // exp of rounded scores up to 10
+	}
+	if !s.d.Software {
+		const span, parts = 30, 4 // three of the longer head
+		partOut, partLSE := s.unwritten(parts*qDim/2), s.unwritten(parts*nHeads/2)
+		out, lse := s.unwritten(qDim), s.unwritten(nHeads)
+		ref.AttentionParts(c.k, c.v, c.slots, c.heads, q.twin, partOut.twin, partLSE.twin, nHeads, 1, span, scale)
+		ref.AttentionCombine(c.heads, partOut.twin, partLSE.twin, out.twin, lse.twin, nHeads, headDim, 1, span)
+		s.check(name("attention")+" (1 token, parts)", func(p *Pass) {
+			p.attentionDecode(c.gpu, q.buf, partOut.buf, partLSE.buf, nHeads, 1, span, scale)
+			p.attentionCombine(c.gpu, Parts{partOut.buf, partLSE.buf}, out.buf, lse.buf, nHeads, 1, span)
+		}, out.near("out", 2e-5, 1e-5), lse.near("lse", 1e-5, 1e-5), partLSE.near("lse of parts", 1e-5, 1e-5)) // likewise
 	}
 
 	known, mass := s.floats(lse.twin), s.numbers(2*stride)

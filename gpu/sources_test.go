@@ -99,6 +99,8 @@ func kernelIDs(t testing.TB) []kernelID {
 			switch name {
 			case "attention":
 				id.consts[1] = constant{"BLOCK4", largestDivisor(id.consts[0].value/4, attentionBlock)}
+			case "attention_prefill":
+				id.consts[1] = constant{"SLOTS", prefillSlots(id.consts[0].value)}
 			case "gvote_vote": // for software adapters
 				narrow := id
 				narrow.consts[1] = constant{"WG_SIZE", softwareVoteThreads}
