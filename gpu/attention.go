@@ -54,14 +54,16 @@ func (p Parts) Destroy() {
 //	lse    (n, nHeads)           overwritten: ln Σ_j exp(s_j)
 //	parts  overwritten
 //
-// A software adapter takes attention.wgsl, whose threads work alone. A GPU takes
-// attention_prefill.wgsl, and for one token attention_decode.wgsl, twice the
-// dispatches where the heads are long. CPU twin: [ref.Attention].
+// A GPU takes attention_prefill.wgsl, and for one token attention_decode.wgsl,
+// with attention_combine.wgsl where the heads are long. A software adapter takes
+// attention_rows.wgsl, and for one token attention.wgsl, and so does a GPU where
+// heads are too wide for the others. CPU twin: [ref.Attention].
 func (p *Pass) Attention(c *Cache, q, out, lse *Buffer, parts Parts, n, stride, nHeads, nBefore int, scale float32) {
 	p.want("attention", "q", q, n*stride, "n*stride")
 	p.want("attention", "out", out, n*nHeads*c.HeadDim, "n*n_heads*head_dim")
 	p.want("attention", "lse", lse, n*nHeads, "n*n_heads")
-	tile := prefillSlots(c.HeadDim)
+	groupSize, tile := nHeads/c.NKVHeads, prefillSlots(c.HeadDim)
+	id, groups, scored := kernelID{}, [3]int{}, 1 // times that the scores are computed
 	switch {
 	case n == 1 && !p.d.Software && c.HeadDim <= maxDecodeHeadDim:
 		if c.room() <= wholeHead {
@@ -71,30 +73,27 @@ func (p *Pass) Attention(c *Cache, q, out, lse *Buffer, parts Parts, n, stride, 
 		span := partSpan(c.room() * c.NKVHeads)
 		p.attentionDecode(c, q, parts.Out, parts.LSE, nHeads, nBefore, span, scale)
 		p.attentionCombine(c, parts, out, lse, nHeads, nBefore, span)
-	case !p.d.Software && tile > 0:
-		id := c.kernel("attention_prefill", true, false)
+		return
+	case n > 1 && !p.d.Software && tile > 0:
+		id = c.kernel("attention_prefill", true, false)
 		id.consts[1] = constant{"SLOTS", tile}
-		p.attention(id, [3]int{divUp(n*nHeads/c.NKVHeads, prefillRows), c.NKVHeads, 1}, c, q, out, lse, n, stride, nHeads, nBefore, scale)
+		groups = [3]int{divUp(n*groupSize, prefillRows), c.NKVHeads, 1}
+	case n > 1:
+		id = c.kernel("attention_rows", true, false)
+		groups = [3]int{divUp(n*groupSize, 4*8), c.NKVHeads, 1}
 	default:
 		block := min(attentionBlock, c.HeadDim/4)
 		for c.HeadDim/4%block != 0 {
 			block--
 		}
-		id := c.kernel("attention", true, false)
+		id = c.kernel("attention", true, false)
 		id.consts[1] = constant{"BLOCK4", block}
-		p.attention(id, [3]int{divUp(n*nHeads, 32), c.HeadDim / 4 / block, 1}, c, q, out, lse, n, stride, nHeads, nBefore, scale)
-	}
-}
-
-// attention records attention.wgsl or attention_prefill.wgsl.
-func (p *Pass) attention(id kernelID, groups [3]int, c *Cache, q, out, lse *Buffer, n, stride, nHeads, nBefore int, scale float32) {
-	scored := 1 // times that the scores are computed
-	if id.name == "attention" {
-		scored = groups[1]
+		scored = c.HeadDim / 4 / block
+		groups = [3]int{divUp(nHeads, 32), scored, 1}
 	}
 	p.spend(2 * (1 + scored) * n * nHeads * c.room() * c.HeadDim)
-	p.dispatch(id, groups, []uint32{ // struct Params in attention.wgsl and attention_prefill.wgsl
-		uint32(n), uint32(stride), uint32(nHeads), uint32(nHeads / c.NKVHeads), uint32(nBefore), math.Float32bits(scale), uint32(c.HeadDim / 4),
+	p.dispatch(id, groups, []uint32{ // struct Params in attention.wgsl, attention_rows.wgsl and attention_prefill.wgsl
+		uint32(n), uint32(stride), uint32(nHeads), uint32(groupSize), uint32(nBefore), math.Float32bits(scale), uint32(c.HeadDim / 4),
 	}, c.K, c.V, c.Slots, c.Heads, q, out, lse)
 }
 

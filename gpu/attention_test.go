@@ -83,19 +83,18 @@ func TestAttention(t *testing.T) {
 		for _, ct := range ref.CacheTypes {
 			for _, tc := range casesFor(ct, attentionCases...) {
 				parts := d.parts(t, len(tc.lens)*tc.group, len(tc.lens), tc.headDim)
-				for _, n := range []int{1, 3, 33} {
-					for _, nBefore := range []int{0, 2} {
-						in := newAttentionInput(t, d, ct, tc, n, nBefore)
-						want, wantLSE := make([]float32, n*in.nHeads*tc.headDim), make([]float32, n*in.nHeads)
-						ref.Attention(in.K, in.V, in.Slots, in.Heads, in.q, want, wantLSE, n, in.stride, in.nHeads, nBefore, in.scale)
-						out, lse := d.poisoned(t, len(want)), d.poisoned(t, len(wantLSE))
-						got := d.run(t, out, len(want), func(p *Pass) {
-							p.Attention(in.GPU, d.upload(t, in.q), out, lse, parts, n, in.stride, in.nHeads, nBefore, in.scale)
-						}).Floats()
-						what := fmt.Sprintf("%v, %s, n=%d behind %d", ct, tc.name, n, nBefore)
-						checkClose(t, what, got, want, outTol)
-						checkClose(t, what+" lse", d.run(t, lse, len(wantLSE), func(*Pass) {}).Floats(), wantLSE, lseTol)
-					}
+				for _, tokens := range [][2]int{{1, 0}, {1, 2}, {3, 0}, {33, 2}} {
+					n, nBefore := tokens[0], tokens[1]
+					in := newAttentionInput(t, d, ct, tc, n, nBefore)
+					want, wantLSE := make([]float32, n*in.nHeads*tc.headDim), make([]float32, n*in.nHeads)
+					ref.Attention(in.K, in.V, in.Slots, in.Heads, in.q, want, wantLSE, n, in.stride, in.nHeads, nBefore, in.scale)
+					out, lse := d.poisoned(t, len(want)), d.poisoned(t, len(wantLSE))
+					got := d.run(t, out, len(want), func(p *Pass) {
+						p.Attention(in.GPU, d.upload(t, in.q), out, lse, parts, n, in.stride, in.nHeads, nBefore, in.scale)
+					}).Floats()
+					what := fmt.Sprintf("%v, %s, n=%d behind %d", ct, tc.name, n, nBefore)
+					checkClose(t, what, got, want, outTol)
+					checkClose(t, what+" lse", d.run(t, lse, len(wantLSE), func(*Pass) {}).Floats(), wantLSE, lseTol)
 				}
 			}
 		}

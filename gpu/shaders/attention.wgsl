@@ -1,17 +1,16 @@
-// attention.wgsl: attention of new tokens over a ragged cache, one thread per
-// query. Joined to a cache reader.
+// attention.wgsl: attention of one token over a ragged cache, one thread per
+// query head. Joined to a cache reader.
 //
-//     s_j = scale * q . k_j + bias_j       j over the slots of KV head h / group_size, first to the token's own
+//     s_j = scale * q . k_j + bias_j       j over the slots of KV head h / group_size
 //     out = sum_j exp(s_j - lse) v_j       lse = ln sum_j exp(s_j)
 //
 // Shapes     k_cache, v_cache of the joined type   slots (all slots, 3) words: position, n, bias as f32
-//            heads (n_kv_heads) vec2(offset, len)   q (n, stride) f32, its first n_heads * HEAD_DIM columns
-//            out (n, n_heads * HEAD_DIM) f32   lse (n, n_heads) f32
-// Dispatch   (n * n_heads / WG_SIZE rounded up, HEAD_DIM / 4 / BLOCK4, 1)
-// Threads    WG_SIZE; one thread owns BLOCK4 vec4 columns of query head id.x / n of token id.x % n, so that
-//            neighbours read the same keys
-// Limits     BLOCK4 divides HEAD_DIM / 4. Token t sees heads[h].len + n_before + t + 1 slots: what the cache
-//            held, and the new tokens up to itself, which cache_write has stored
+//            heads (n_kv_heads) vec2(offset, len)   q (stride) f32, its first n_heads * HEAD_DIM columns
+//            out (n_heads * HEAD_DIM) f32   lse (n_heads) f32
+// Dispatch   (n_heads / WG_SIZE rounded up, HEAD_DIM / 4 / BLOCK4, 1)
+// Threads    WG_SIZE; one thread owns BLOCK4 vec4 columns of a query head
+// Limits     BLOCK4 divides HEAD_DIM / 4; n must be 1. The token sees heads[h].len + n_before + 1 slots: what the
+//            cache held, and itself, which cache_write has stored
 // Twin       gpu/ref/attention.go
 // Source     Vaswani et al. 2017, arXiv:1706.03762, eq. 1; running maximum as in Milakov & Gimelshein 2018,
 //            arXiv:1805.02867, algorithm 3
@@ -40,15 +39,14 @@ const NEG_LARGE: f32 = -1e30;
 
 @compute @workgroup_size(WG_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let h = id.x / params.n;
-    let t = id.x % params.n;
+    let h = id.x;
     if h >= params.n_heads {
         return;
     }
     let head = heads[h / params.group_size];
     let first = head.x;
-    let end = first + head.y + params.n_before + t + 1u;
-    let query = (t * params.stride + h * HEAD_DIM) / 4u;
+    let end = first + head.y + params.n_before + 1u;
+    let query = h * params.head_dim4;
     let column = id.y * BLOCK4;
 
     var sum: array<vec4<f32>, BLOCK4>;
@@ -76,9 +74,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         }
     }
     for (var i = 0u; i < BLOCK4; i++) {
-        out[(t * params.n_heads + h) * params.head_dim4 + column + i] = sum[i] / total;
+        out[query + column + i] = sum[i] / total;
     }
     if id.y == 0u {
-        lse[t * params.n_heads + h] = top + log(total);
+        lse[h] = top + log(total);
     }
 }
