@@ -95,6 +95,28 @@ func TestNothingLeaks(t *testing.T) {
 	}
 }
 
+// A text of any length is read in the same memory, but for its cache, whose bytes
+// are those of the formula, and the table of rotations.
+func TestLongTextsTakeNoMoreScratch(t *testing.T) {
+	e := openFixture(t, GPU, checkpoint.F16)
+	r, c := e.r.(*gpuRunner), e.Config
+	rest := func(tokens int) int {
+		p, err := e.Prefill(context.Background(), someTokens(tokens), Reading{KV: ref.CacheF16, Chunk: 32})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Free()
+		want := c.NLayers * c.NKVHeads * (tokens*(2*2*c.HeadDim+12) + 8) // tokens is a multiple of what heads are rounded up to
+		if p.Cache.Allocated() != want {
+			t.Errorf("%d tokens: the cache takes %d bytes, want %d", tokens, p.Cache.Allocated(), want)
+		}
+		return liveBytes(e) - p.Cache.Allocated() - r.table.Size()
+	}
+	if short, long := rest(64), rest(1024); long != short {
+		t.Errorf("besides the cache 64 tokens take %d bytes, 1,024 take %d", short, long)
+	}
+}
+
 // The cache grows in pieces: not with every token, and at most once per 64.
 func TestGrowthIsRare(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
