@@ -43,7 +43,7 @@ func (r *cpuRunner) freeTrace(t *trace) { t.cpu = cpuTrace{} }
 // traceInput collects the statistics of layer l's attention input.
 func (r *cpuRunner) traceInput(t *trace, l int, xb []float32, n, first int) {
 	if t.wantsInput() {
-		ref.GVoteStats(xb, t.cpu.stats[l], n, r.cfg.Dim, t.counted(first), max(0, t.needs.Votes.NSkip-first))
+		cpu.GVoteStats(xb, t.cpu.stats[l], n, r.cfg.Dim, t.counted(first), max(0, t.needs.Votes.NSkip-first))
 	}
 }
 
@@ -54,7 +54,7 @@ func (r *cpuRunner) traceQueries(t *trace, l int, qkv []float32, n, first int) {
 	}
 	row := r.cfg.QDim() + 2*r.cfg.KVDim()
 	before, skip := max(0, first-t.needs.Expected.NSkip), max(0, t.needs.Expected.NSkip-first)
-	ref.GVoteStats(qkv, t.cpu.means[l], n, row, before, skip)
+	cpu.GVoteStats(qkv, t.cpu.means[l], n, row, before, skip)
 	ref.QueryCov(qkv, t.cpu.means[l], t.cpu.covs[l], n, row, r.cfg.NHeads, r.cfg.HeadDim, before, skip)
 }
 
@@ -125,7 +125,7 @@ func (r *cpuRunner) ballots(c *Cache, t *trace, o compress.VoteOptions) (*Ballot
 		cpu.MatMul(r.w.layers[l].qkv, h, qkv, o.Samples, 0, stride, 0, false)
 		ref.RoPE(r.table, positions, qkv, stride, cfg.NHeads, cfg.HeadDim)
 		votes, bStep := make([]uint32, cfg.NKVHeads*slots), make([]uint32, cfg.NHeads)
-		ref.GVoteVote(layer.cpu.k, layer.cpu.slots, layer.heads, t.cpu.qLast[l], qkv, votes, bStep,
+		cpu.GVoteVote(layer.cpu.k, layer.cpu.slots, layer.heads, t.cpu.qLast[l], qkv, votes, bStep,
 			o.Samples, stride, cfg.NHeads, slots, len(c.appended), attentionScale(cfg), float32(o.PNuc), o.IncludeC0)
 		b.add(cfg, lens, slots, votes, bStep, t.cpu.stats[l], count, h, qkv, t.cpu.qLast[l])
 	}
