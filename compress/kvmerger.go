@@ -281,7 +281,7 @@ func (m *kvMerger) pivotDistances(s *Signals, sets [][]mergingSet) ([][]float32,
 //	dist  (slots)  distance of each slot from its pivot, 0 at pivots; nil if not measured
 func (m *kvMerger) rows(h *Head, sets []mergingSet, dist []float32) []Row {
 	sigma := m.headSigma(sets, dist)
-	var rows []Row
+	rows := make([]Row, 0, h.Slots())
 	slot := 0
 	for _, set := range sets {
 		for ; slot < set.first; slot++ {

@@ -360,6 +360,7 @@ func (c *Cache) apply(plan *compress.Plan, wantWeights bool) (weights [][][]floa
 		rows := plan.Heads[l*kvHeads : (l+1)*kvHeads]
 		room, slots := make([]int, kvHeads), make([][]ref.Slot, kvHeads)
 		for h := range rows {
+			slots[h] = make([]ref.Slot, 0, len(rows[h]))
 			for _, row := range rows[h] {
 				slots[h] = append(slots[h], ref.Slot{Pos: c.Slot(l, h, row.Pivot).Pos, N: uint32(row.N), Bias: row.Bias})
 			}
