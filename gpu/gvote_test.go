@@ -279,3 +279,26 @@ func TestGVoteVoteLongCache(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkGVoteVote is one layer's ballot over 1,024 slots: the shapes of
+// stories260K and of a model of width 288.
+func BenchmarkGVoteVote(b *testing.B) {
+	const n, samples = 1024, 8
+	d := openForTest(b)
+	for _, tc := range []struct{ headDim, kvHeads, nHeads int }{{8, 4, 8}, {48, 6, 6}} {
+		b.Run(fmt.Sprintf("head_dim=%d,heads=%d", tc.headDim, tc.nHeads), func(b *testing.B) {
+			c := newTestCache(b, d, "ballot", ref.CacheF16, tc.headDim, slices.Repeat([]int{n}, tc.kvHeads), 0)
+			row := tc.nHeads * tc.headDim
+			last, sampled := d.upload(b, normals("last", row, 1)), d.upload(b, normals("samples", samples*row, 1))
+			scratch, votes, bStep := d.poisoned(b, samples*tc.nHeads*n), d.poisoned(b, tc.kvHeads*n), d.poisoned(b, tc.nHeads)
+			for b.Loop() {
+				p := d.Begin()
+				p.GVoteVote(c.GPU, last, sampled, scratch, votes, bStep, samples, row, tc.nHeads, n, 0, 0.3, 0.95, true)
+				p.Read(bStep, 0, 4) // waits for the device
+				if err := p.Submit(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -16,16 +16,16 @@ const softwareVoteThreads = 8
 //
 //	qLast     (nHeads, head_dim)      rotated
 //	qSamples  (samples, qStride), its first nHeads*head_dim columns, rotated
-//	scores    (at least nHeads, stride)  scratch; (samples*nHeads, stride) lets all samples vote at once
+//	ranks     (at least nHeads, stride)  scratch; (samples*nHeads, stride) lets all samples vote at once
 //	votes     (n_kv_heads, stride) u32   overwritten: voters for each slot, 0 beyond a head's length
 //	bStep     (nHeads) u32               overwritten
 //
 // votes is set to 0 here, by zero.wgsl. CPU twin: [ref.GVoteVote].
-func (p *Pass) GVoteVote(c *Cache, qLast, qSamples, scores, votes, bStep *Buffer, samples, qStride, nHeads, stride, nAfter int,
+func (p *Pass) GVoteVote(c *Cache, qLast, qSamples, ranks, votes, bStep *Buffer, samples, qStride, nHeads, stride, nAfter int,
 	scale, pNuc float32, includeC0 bool) {
 	p.want("gvote_vote", "q_last", qLast, nHeads*c.HeadDim, "n_heads*head_dim")
 	p.want("gvote_vote", "q_samples", qSamples, samples*qStride, "samples*q_stride")
-	p.want("gvote_vote", "scores", scores, nHeads*stride, "n_heads*stride")
+	p.want("gvote_vote", "ranks", ranks, nHeads*stride, "n_heads*stride")
 	p.want("gvote_vote", "votes", votes, c.NKVHeads*stride, "n_kv_heads*stride")
 	p.want("gvote_vote", "b_step", bStep, nHeads, "n_heads")
 	if p.err != nil {
@@ -35,17 +35,17 @@ func (p *Pass) GVoteVote(c *Cache, qLast, qSamples, scores, votes, bStep *Buffer
 	if p.d.Software {
 		id.consts[1] = constant{"WG_SIZE", softwareVoteThreads}
 	}
-	perVoter := (2*c.HeadDim + 80) * stride // the scores, and two bisections of up to 32 steps
+	perVoter := (2*c.HeadDim + 80) * stride // the scores, and searches of up to 28 steps over some slots
 	ballot := func(q *Buffer, qStride, first, n int, nucleus uint32) {
 		p.spend(n * nHeads * perVoter)
 		p.dispatch(id, [3]int{n * nHeads, 1, 1}, []uint32{ // struct Params in gvote_vote.wgsl
 			uint32(qStride), uint32(nHeads), uint32(nHeads / c.NKVHeads), uint32(nAfter), math.Float32bits(scale),
 			uint32(stride), uint32(first), nucleus, math.Float32bits(pNuc), boolWord(includeC0),
-		}, c.K, c.V, c.Slots, c.Heads, q, scores, votes, bStep)
+		}, c.K, c.V, c.Slots, c.Heads, q, ranks, votes, bStep)
 	}
 	p.Zero(votes, c.NKVHeads*stride)
 	ballot(qLast, nHeads*c.HeadDim, 0, 1, 1)
-	atOnce := min(scores.size/4/(nHeads*stride), p.d.Limits.Groups/nHeads, max(1, p.d.MostWork()/(nHeads*perVoter)))
+	atOnce := min(ranks.size/4/(nHeads*stride), p.d.Limits.Groups/nHeads, max(1, p.d.MostWork()/(nHeads*perVoter)))
 	for first := 0; first < samples; first += atOnce {
 		ballot(qSamples, qStride, first, min(atOnce, samples-first), 0)
 	}

@@ -8,11 +8,12 @@
 //     Ties go to the lower slot. votes[h, j] += 1 for each voter that picks j.
 //
 // Nothing is sorted. Both kinds of voter give each slot a weight (exp(s - max), or 1), need a total (p_nuc of
-// all, or b_step) and look for the largest score above which the weights sum to it.
+// all, or b_step) and look for the largest score from which on the weights sum to it: two bits of its rank at a
+// time. A search that has its answer goes on over no slots: what it does with barriers must not depend on data.
 //
 // Shapes     k_cache, v_cache of the joined type   slots (all slots, 3) words: position, n, bias as f32
 //            heads (n_kv_heads) vec2(offset, len)   q (samples, q_stride) f32, first n_heads * HEAD_DIM columns
-//            scores (voters of this dispatch, stride) f32, scratch   votes (n_kv_heads, stride) u32
+//            ranks (voters of this dispatch, stride) u32, scratch   votes (n_kv_heads, stride) u32
 //            b_step (n_heads) u32
 // Dispatch   (samples of this dispatch * n_heads, 1, 1)
 // Threads    WG_SIZE (8 on software adapters); thread t owns slots t, t+WG_SIZE, ...
@@ -38,7 +39,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> slots: array<u32>;
 @group(0) @binding(4) var<storage, read> heads: array<vec2<u32>>;
 @group(0) @binding(5) var<storage, read> q: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read_write> scores: array<f32>;
+@group(0) @binding(6) var<storage, read_write> ranks: array<u32>;
 @group(0) @binding(7) var<storage, read_write> votes: array<atomic<u32>>;
 @group(0) @binding(8) var<storage, read_write> b_step: array<u32>;
 
@@ -47,13 +48,13 @@ const HEAD_DIM: u32 = 64u;
 const HEAD_DIM4: u32 = HEAD_DIM / 4u;
 const NEG_LARGE: f32 = -1e30;
 
-var<workgroup> partial: array<f32, WG_SIZE>;
+var<workgroup> partial: array<vec4<f32>, WG_SIZE>;
 
 // sum_over returns the sum of every thread's x to every thread. Counts are exact.
-fn sum_over(t: u32, x: f32) -> f32 {
+fn sum_over(t: u32, x: vec4<f32>) -> vec4<f32> {
     partial[t] = x;
     workgroupBarrier();
-    var sum = 0.0;
+    var sum = vec4<f32>(0.0);
     for (var i = 0u; i < WG_SIZE; i++) {
         sum += partial[i];
     }
@@ -62,11 +63,11 @@ fn sum_over(t: u32, x: f32) -> f32 {
 }
 
 fn max_over(t: u32, x: f32) -> f32 {
-    partial[t] = x;
+    partial[t].x = x;
     workgroupBarrier();
     var top = NEG_LARGE;
     for (var i = 0u; i < WG_SIZE; i++) {
-        top = max(top, partial[i]);
+        top = max(top, partial[i].x);
     }
     workgroupBarrier();
     return top;
@@ -86,31 +87,42 @@ fn by_mass() -> bool {
     return params.nucleus == 1u && params.p_nuc < 1.0;
 }
 
-fn weight(s: f32, top: f32) -> f32 {
-    return select(1.0, exp(s - top), by_mass());
+fn weight(rank: u32, top: f32) -> f32 {
+    if by_mass() {
+        return exp(score_of(rank) - top);
+    }
+    return 1.0;
 }
 
-// weight_from returns the weight of all slots whose rank is at least `rank`.
-fn weight_from(t: u32, row: u32, n_slots: u32, top: f32, rank: u32) -> f32 {
-    var sum = 0.0;
+// weights_from returns the weight of all slots whose rank is at least each of four.
+fn weights_from(t: u32, row: u32, n_slots: u32, top: f32, least: vec4<u32>) -> vec4<f32> {
+    var sum = vec4<f32>(0.0);
     for (var j = t; j < n_slots; j += WG_SIZE) {
-        let s = scores[row + j];
-        if rank_of(s) >= rank {
-            sum += weight(s, top);
-        }
+        let rank = ranks[row + j];
+        sum += select(vec4<f32>(0.0), vec4<f32>(weight(rank, top)), vec4<u32>(rank) >= least);
     }
     return sum_over(t, sum);
 }
 
-// equals_before returns how many slots below `limit` have this rank.
-fn equals_before(t: u32, row: u32, n_slots: u32, rank: u32, limit: u32) -> f32 {
-    var count = 0.0;
-    for (var j = t; j < min(n_slots, limit); j += WG_SIZE) {
-        if rank_of(scores[row + j]) == rank {
-            count += 1.0;
+// equals_before returns how many slots below each of four limits have this rank.
+fn equals_before(t: u32, row: u32, n_slots: u32, rank: u32, limits: vec4<u32>) -> vec4<f32> {
+    var count = vec4<f32>(0.0);
+    for (var j = t; j < n_slots; j += WG_SIZE) {
+        if ranks[row + j] == rank {
+            count += select(vec4<f32>(0.0), vec4<f32>(1.0), vec4<u32>(j) < limits);
         }
     }
     return sum_over(t, count);
+}
+
+// quarters returns the four numbers that differ from origin in two bits, ascending.
+fn quarters(origin: u32, shift: u32) -> vec4<u32> {
+    return vec4<u32>(origin) | (vec4<u32>(0u, 1u, 2u, 3u) << vec4<u32>(shift));
+}
+
+// how_many returns how many of the last three hold: of numbers in order, which is the last that does.
+fn how_many(holds: vec4<bool>) -> u32 {
+    return u32(holds.y) + u32(holds.z) + u32(holds.w);
 }
 
 @compute @workgroup_size(WG_SIZE)
@@ -132,40 +144,47 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
             s4 += q[query + i] * k4(slot, i);
         }
         let s = params.scale * ((s4.x + s4.y) + (s4.z + s4.w)) + bitcast<f32>(slots[3u * slot + 2u]);
-        scores[row + j] = s;
+        ranks[row + j] = rank_of(s);
         top = max(top, s);
     }
     top = max_over(t, top);
 
     // 2. What the picked slots have to weigh together.
-    var need = params.p_nuc * weight_from(t, row, n_slots, top, 0u);
+    var need = params.p_nuc * weights_from(t, row, n_slots, top, vec4<u32>(0u)).x;
     if !by_mass() {
         need = f32(select(b_step[a], n_slots, params.nucleus == 1u));
     }
 
-    // 3. The largest rank from which on the slots weigh that much, bit by bit from the highest.
+    // 3. The largest rank from which on the slots weigh that much, two bits at a time from the highest. A lower
+    //    one will do from which on they weigh just that.
     var rank = 0u;
-    for (var bit = 0x80000000u; bit > 0u; bit /= 2u) {
-        if weight_from(t, row, n_slots, top, rank | bit) >= need {
-            rank |= bit;
+    var searched = n_slots;
+    for (var shift = 32u; shift > 0u;) {
+        shift -= 2u;
+        let weights = weights_from(t, row, searched, top, quarters(rank, shift));
+        rank |= how_many(weights >= vec4<f32>(need)) << shift;
+        if any(weights == vec4<f32>(need)) {
+            searched = 0u;
         }
     }
 
     // 4. All slots above it are picked, and of those that equal it the first `ties`. limit is the largest
     //    with at most so many of them before it.
-    let above = weight_from(t, row, n_slots, top, rank + 1u);
-    let ties = max(1.0, ceil((need - above) / weight(score_of(rank), top)));
+    let above = weights_from(t, row, n_slots, top, vec4<u32>(rank + 1u)).x;
+    let ties = max(1.0, ceil((need - above) / weight(rank, top)));
+    let equals = equals_before(t, row, n_slots, rank, vec4<u32>(n_slots)).x;
+    searched = select(0u, n_slots, equals > ties);
     var limit = 0u;
-    for (var bit = 0x800000u; bit > 0u; bit /= 2u) {
-        if equals_before(t, row, n_slots, rank, limit | bit) <= ties {
-            limit |= bit;
-        }
+    for (var shift = 24u; shift > 0u;) {
+        shift -= 2u;
+        let equal = equals_before(t, row, searched, rank, quarters(limit, shift));
+        limit |= how_many(equal <= vec4<f32>(ties)) << shift;
     }
 
     // 5. Vote.
     var picked = 0.0;
     for (var j = t; j < n_slots; j += WG_SIZE) {
-        let r = rank_of(scores[row + j]);
+        let r = ranks[row + j];
         if r > rank || (r == rank && j < limit) {
             picked += 1.0;
             if params.nucleus == 0u || params.include_c0 == 1u {
@@ -173,7 +192,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
             }
         }
     }
-    picked = sum_over(t, picked);
+    picked = sum_over(t, vec4<f32>(picked)).x;
     if params.nucleus == 1u && t == 0u {
         b_step[a] = u32(picked);
     }
