@@ -145,6 +145,7 @@ func (r *gpuRunner) allocate(l *cacheLayer, t ref.CacheType) error {
 	}
 	var heads []uint32
 	for h, head := range l.heads {
+		l.gpu.Longest = max(l.gpu.Longest, head.Len)
 		heads = append(heads, uint32(head.Offset), uint32(head.Len))
 		if err := l.gpu.Slots.UploadWords(slotBytes*head.Offset, gpu.SlotWords(l.deviceSlots(h))); err != nil {
 			return err

@@ -1,6 +1,10 @@
 package gpu
 
-import "math"
+import (
+	"fmt"
+	"math"
+	"slices"
+)
 
 // attentionBlock is the number of vec4 columns of a value that a thread of
 // attention.wgsl sums at once: wider private arrays take lavapipe's compiler
@@ -54,18 +58,16 @@ func (p Parts) Destroy() {
 //	lse    (n, nHeads)           overwritten: ln Σ_j exp(s_j)
 //	parts  overwritten
 //
-// A GPU takes attention_prefill.wgsl, and for one token attention_decode.wgsl,
-// with attention_combine.wgsl where the heads are long. A software adapter takes
-// attention_rows.wgsl, and for one token attention.wgsl, and so does a GPU where
-// heads are too wide for the others. CPU twin: [ref.Attention].
+// CPU twin: [ref.Attention].
 func (p *Pass) Attention(c *Cache, q, out, lse *Buffer, parts Parts, n, stride, nHeads, nBefore int, scale float32) {
 	p.want("attention", "q", q, n*stride, "n*stride")
 	p.want("attention", "out", out, n*nHeads*c.HeadDim, "n*n_heads*head_dim")
 	p.want("attention", "lse", lse, n*nHeads, "n*n_heads")
-	groupSize, tile := nHeads/c.NKVHeads, prefillSlots(c.HeadDim)
-	id, groups, scored := kernelID{}, [3]int{}, 1 // times that the scores are computed
-	switch {
-	case n == 1 && !p.d.Software && c.HeadDim <= maxDecodeHeadDim:
+	groupSize, scored := nHeads/c.NKVHeads, 1 // times that the scores are computed
+	name := p.d.attentionKernel(n, c.Longest+nBefore+n, c.HeadDim)
+	id, groups := c.kernel(name, true, false), [3]int{}
+	switch name {
+	case "attention_decode":
 		if c.room() <= wholeHead {
 			p.attentionDecode(c, q, out, lse, nHeads, nBefore, math.MaxInt32, scale)
 			return
@@ -74,27 +76,63 @@ func (p *Pass) Attention(c *Cache, q, out, lse *Buffer, parts Parts, n, stride, 
 		p.attentionDecode(c, q, parts.Out, parts.LSE, nHeads, nBefore, span, scale)
 		p.attentionCombine(c, parts, out, lse, nHeads, nBefore, span)
 		return
-	case n > 1 && !p.d.Software && tile > 0:
-		id = c.kernel("attention_prefill", true, false)
-		id.consts[1] = constant{"SLOTS", tile}
+	case "attention_prefill":
+		id.consts[1] = constant{"SLOTS", prefillSlots(c.HeadDim)}
 		groups = [3]int{divUp(n*groupSize, prefillRows), c.NKVHeads, 1}
-	case n > 1:
-		id = c.kernel("attention_rows", true, false)
+	case "attention_rows":
 		groups = [3]int{divUp(n*groupSize, 4*8), c.NKVHeads, 1}
-	default:
+	case "attention":
 		block := min(attentionBlock, c.HeadDim/4)
 		for c.HeadDim/4%block != 0 {
 			block--
 		}
-		id = c.kernel("attention", true, false)
 		id.consts[1] = constant{"BLOCK4", block}
 		scored = c.HeadDim / 4 / block
 		groups = [3]int{divUp(nHeads, 32), scored, 1}
+	default:
+		p.Fail(fmt.Errorf("gpu: attention of %d tokens to %d slots of head_dim %d is more than %s computes: its loops end after %d turns",
+			n, c.Longest+nBefore+n, c.HeadDim, p.d.Name, softwareTurns))
+		return
 	}
 	p.spend(2 * (1 + scored) * n * nHeads * c.room() * c.HeadDim)
 	p.dispatch(id, groups, []uint32{ // struct Params in attention.wgsl, attention_rows.wgsl and attention_prefill.wgsl
 		uint32(n), uint32(stride), uint32(nHeads), uint32(groupSize), uint32(nBefore), math.Float32bits(scale), uint32(c.HeadDim / 4),
 	}, c.K, c.V, c.Slots, c.Heads, q, out, lse)
+}
+
+// softwareTurns is the number of turns that all loops of a thread may take
+// together on llvmpipe, which ends them after that without a word.
+const softwareTurns = 65535
+
+// attentionKernel returns the kernel for n tokens whose last one sees so many
+// slots of the longest head, or "" if there is none. Those whose threads work
+// together are for GPUs, the others for software adapters; each has the other's
+// where its own do not take such heads.
+func (d *Device) attentionKernel(n, slots, headDim int) string {
+	kernels := []string{"attention_prefill", "attention_rows"}
+	if n == 1 {
+		kernels = []string{"attention_decode", "attention"}
+	}
+	if d.Software {
+		slices.Reverse(kernels)
+	}
+	for _, name := range kernels {
+		columns, tile := headDim/4, prefillSlots(headDim)
+		step, turns := 1, 0 // slots of a turn of the outer loop, and the turns of the loops in it, their last tests too
+		switch name {
+		case "attention":
+			turns = columns + 1
+		case "attention_rows":
+			step, turns = 4, 2*columns+2
+		case "attention_prefill":
+			step, turns = tile, columns+tile+2*divUp(tile*columns, 4*prefillRows)+4
+		}
+		tooWide := name == "attention_decode" && headDim > maxDecodeHeadDim || name == "attention_prefill" && tile == 0
+		if !tooWide && (!d.Software || name == "attention_decode" || divUp(slots, step)*(turns+1)+columns < softwareTurns) {
+			return name
+		}
+	}
+	return ""
 }
 
 // prefillRows are the queries of a workgroup of attention_prefill.wgsl.

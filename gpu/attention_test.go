@@ -51,7 +51,7 @@ func newAttentionInput(t testing.TB, d *Device, ct ref.CacheType, tc cacheCase, 
 		c.Heads[h].Len = tc.lens[h]
 	}
 	c.GPU.K, c.GPU.V = d.uploadWords(t, c.K.Words), d.uploadWords(t, c.V.Words)
-	c.GPU.Heads = d.uploadWords(t, headWords(c.Heads))
+	c.GPU.Heads, c.GPU.Longest = d.uploadWords(t, headWords(c.Heads)), slices.Max(tc.lens)
 	nHeads := len(lens) * tc.group
 	stride := (nHeads + 2*len(lens)) * tc.headDim
 	q := normals("q", n*stride, 1)
@@ -99,6 +99,43 @@ func TestAttention(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Heads longer than llvmpipe's loops: see softwareTurns. On the edge between two
+// kernels both are right.
+func TestAttentionToLongHeads(t *testing.T) {
+	d := openForTest(t)
+	d.Software = true
+	for _, tc := range []struct {
+		n, headDim int
+		lens       []int
+		kernel     string
+	}{
+		{1, 48, []int{4679, 3}, "attention"},
+		{1, 48, []int{4680, 3}, "attention_decode"},
+		{2, 128, []int{3906, 3}, "attention_rows"},
+		{2, 128, []int{3907, 3}, "attention_prefill"},
+		{2, 128, []int{17166}, "attention_prefill"},
+		{2, 128, []int{20000}, ""},
+	} {
+		in := newAttentionInput(t, d, ref.CacheF16, cacheCase{"long", tc.headDim, tc.lens, 1}, tc.n, 0)
+		if got := d.attentionKernel(tc.n, in.GPU.Longest+tc.n, tc.headDim); got != tc.kernel {
+			t.Errorf("%+v: %q takes it, want %q", tc, got, tc.kernel)
+		}
+		want, wantLSE := make([]float32, tc.n*in.nHeads*tc.headDim), make([]float32, tc.n*in.nHeads)
+		ref.Attention(in.K, in.V, in.Slots, in.Heads, in.q, want, wantLSE, tc.n, in.stride, in.nHeads, 0, in.scale)
+		out, lse := d.poisoned(t, len(want)), d.poisoned(t, len(wantLSE))
+		parts := d.parts(t, in.nHeads, len(tc.lens), tc.headDim)
+		p := d.Begin()
+		p.Attention(in.GPU, d.upload(t, in.q), out, lse, parts, tc.n, in.stride, in.nHeads, 0, in.scale)
+		read := p.Read(out, 0, out.Size())
+		if err := p.Submit(); (err != nil) != (tc.kernel == "") {
+			t.Errorf("%+v: %v", tc, err)
+		}
+		if tc.kernel != "" {
+			checkClose(t, fmt.Sprint(tc), read.Floats(), want, outTol)
+		}
+	}
 }
 
 // Attention over parts of any length, and what is made of them.

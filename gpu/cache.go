@@ -18,6 +18,7 @@ type Cache struct {
 	Type     ref.CacheType
 	HeadDim  int
 	NKVHeads int
+	Longest  int // slots of the longest head, as in Heads
 	K, V     *Buffer
 	Slots    *Buffer
 	Heads    *Buffer

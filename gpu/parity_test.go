@@ -188,7 +188,7 @@ func newTestCache(t testing.TB, d *Device, name string, ct ref.CacheType, headDi
 		}
 	}
 	c.GPU = &Cache{
-		Type: ct, HeadDim: headDim, NKVHeads: len(lens),
+		Type: ct, HeadDim: headDim, NKVHeads: len(lens), Longest: slices.Max(lens),
 		K: d.uploadWords(t, c.K.Words), V: d.uploadWords(t, c.V.Words),
 		Slots: d.uploadWords(t, SlotWords(c.Slots)), Heads: d.uploadWords(t, headWords(c.Heads)),
 	}

@@ -261,7 +261,7 @@ func (s *selfTest) cache(t ref.CacheType, headDim int, written bool) *sampleCach
 		c.k.Words, c.v.Words = ref.FloatWords(unwritten(len(c.k.Words))), ref.FloatWords(unwritten(len(c.v.Words)))
 	}
 	c.gpu = &Cache{
-		Type: t, HeadDim: headDim, NKVHeads: len(c.heads), K: s.upload(c.k.Words), V: s.upload(c.v.Words),
+		Type: t, HeadDim: headDim, NKVHeads: len(c.heads), Longest: 66, K: s.upload(c.k.Words), V: s.upload(c.v.Words),
 		Slots: s.upload(SlotWords(c.slots)), Heads: s.upload([]uint32{0, 66, 73, 1}),
 	}
 	return c
