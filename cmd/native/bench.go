@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -196,9 +195,10 @@ func (b *benchmark) check(fs *flagSet) (err error) {
 		return err
 	}
 	needs := b.chosen.Needs()
+	if err := knowsNoFuture("bench", b.method, b.chosen); err != nil {
+		return err
+	}
 	switch {
-	case needs.Future:
-		return usageError("-method %s knows the tokens that follow the prompt, which bench does not", b.method)
 	case b.fill && needs != compress.Needs{}:
 		return usageError("-fill: -method %s measures the text, so it has to be read", b.method)
 	case b.shape != "" && given(fs, "model"):
@@ -507,16 +507,8 @@ func (p *BenchProfile) print(w io.Writer, what string) {
 
 // write writes -json.
 func (b *benchmark) write(t terminal, r *BenchReport) error {
-	encode := func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", " ")
-		return enc.Encode(r)
-	}
-	switch b.json {
-	case "":
+	if b.json == "" {
 		return nil
-	case "-":
-		return encode(t.out)
 	}
-	return writeFile(b.json, encode)
+	return writeJSON(t, b.json, r)
 }

@@ -100,8 +100,8 @@ func cacheSave(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	if method.Needs().Future {
-		return usageError("-method %s knows the tokens that follow the prompt, which cache save does not; use logits, plan or eval", g.method)
+	if err := knowsNoFuture("cache save", g.method, method); err != nil {
+		return err
 	}
 	if err := g.readPrompt(t); err != nil {
 		return err
@@ -345,15 +345,7 @@ func cacheInfo(t terminal, args []string) error {
 		return err
 	}
 	defer closeFile()
-	encode := func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", " ")
-		return enc.Encode(contentsOf(f))
-	}
-	if *to == "-" {
-		return encode(t.out)
-	}
-	return writeFile(*to, encode)
+	return writeJSON(t, *to, contentsOf(f))
 }
 
 // describeCacheFile prints for people what is in a saved cache.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -383,6 +384,27 @@ func checkIDs(ids []int, vocab int) error {
 		}
 	}
 	return nil
+}
+
+// knowsNoFuture fails for methods that look at the tokens behind the prompt.
+func knowsNoFuture(command, name string, m compress.Method) error {
+	if m.Needs().Future {
+		return usageError("-method %s knows the tokens that follow the prompt, which %s does not; use logits, plan or eval", name, command)
+	}
+	return nil
+}
+
+// writeJSON writes a report to a file, or to standard output if path is "-".
+func writeJSON(t terminal, path string, report any) error {
+	encode := func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", " ")
+		return enc.Encode(report)
+	}
+	if path == "-" {
+		return encode(t.out)
+	}
+	return writeFile(path, encode)
 }
 
 // writeFile writes a file completely or not at all: an existing one is

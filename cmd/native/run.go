@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -55,8 +54,8 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	if method.Needs().Future {
-		return usageError("-method %s knows the tokens that follow the prompt, which run does not; use logits, plan or eval", g.method)
+	if err := knowsNoFuture("run", g.method, method); err != nil {
+		return err
 	}
 	if err := g.canRepeat(method); err != nil {
 		return err
@@ -341,13 +340,5 @@ func (g *generation) writeReport(t terminal, e *engine.Engine, f *checkpoint.Fil
 		return err
 	}
 	e.DescribeModel(r, f.Model, sum)
-	encode := func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", " ")
-		return enc.Encode(r)
-	}
-	if g.json == "-" {
-		return encode(t.out)
-	}
-	return writeFile(g.json, encode)
+	return writeJSON(t, g.json, r)
 }
