@@ -114,7 +114,7 @@ func compare(summaries map[string]*Summary, contrasts []contrast, value func(lab
 
 // counted leaves out windows without a token that needs its context.
 func counted(samples []lab.Sample) []lab.Sample {
-	return slices.DeleteFunc(samples, func(s lab.Sample) bool { return s.NLL != 0 && s.ContextTokens == 0 })
+	return slices.DeleteFunc(slices.Clone(samples), func(s lab.Sample) bool { return s.NLL != 0 && s.ContextTokens == 0 })
 }
 
 // contrastTable shows contrasts as a table in Markdown.

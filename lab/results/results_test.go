@@ -204,3 +204,28 @@ func TestRounded(t *testing.T) {
 		}
 	}
 }
+
+// The table of text looks at the same windows three times, once without those
+// that have no token that needs its context.
+func TestTextTable(t *testing.T) {
+	c := lab.Config{KV: "f16", Tasks: []string{lab.Perplexity}, Lengths: []int{64}, Variants: []lab.Variant{{Method: "full"}, {Method: "window", Budget: 0.5}}}
+	c.Model.HeadDim = 32
+	var results []lab.Result
+	for i := range 3 { // the first has no such token
+		full := lab.Text{NLL: 2, ContextTokens: i, ContextNLL: float64(i)}
+		half := lab.Text{NLL: 2.5, KL: 0.25 * float64(i), DeltaNLL: 0.5, ContextTokens: i, ContextNLL: 3 * float64(i)}
+		results = append(results, lab.Result{Item: lab.Item{Task: lab.Perplexity, Length: 64, Number: i}, ID: strconv.Itoa(i), Runs: []lab.Run{
+			{Method: "full", Ratio: 1, Bytes: 100, BytesFull: 100, Text: &full},
+			{Method: "window", Budget: 0.5, Ratio: 0.5, Bytes: 50, BytesFull: 100, Text: &half},
+		}})
+	}
+	s, err := summarise("", c, results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// KL (0 + 0.25 + 0.5) / 3; of the windows with such tokens (2 + 4) / 2 nats more.
+	want := "| window at 0.5 | 0.2500 (0.0000 to 0.5000) | +0.5000 (+0.5000 to +0.5000) | +3.0000 (+2.0000 to +4.0000) | 50.0 |"
+	if got := s.textTable(64); !strings.Contains(got, want) {
+		t.Errorf("table\n%swant the row\n%s", got, want)
+	}
+}
