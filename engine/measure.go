@@ -87,6 +87,15 @@ type Work struct {
 	Operations  int // multiplications and additions of all matrices and of attention
 }
 
+// LiveBytes returns the bytes of all buffers on the device: weights, caches and
+// the activations that one chunk of a prompt needs. 0 on the CPU.
+func (e *Engine) LiveBytes() int {
+	if r, ok := e.r.(*gpuRunner); ok {
+		return r.d.LiveBytes()
+	}
+	return 0
+}
+
 // DecodeWork returns what decoding one token on a cache takes: all matrices and
 // norms, but one row of the embedding, and all slots.
 func (e *Engine) DecodeWork(c *Cache) Work {

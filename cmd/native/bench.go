@@ -104,7 +104,9 @@ type BenchContext struct {
 	CompressMS  float64       `json:"compress_ms"`
 	Slots       int           `json:"slots"` // of all layers and KV heads, after compression
 	Ratio       float64       `json:"ratio"` // of those before
+	Formula     int           `json:"bytes_formula"` // slots times the bytes of a slot
 	Allocated   int           `json:"bytes_allocated"`
+	LiveBytes   int           `json:"live_bytes"` // of all buffers on the device; 0 on the CPU
 	Decoded     int           `json:"decoded"` // tokens of a run
 	Rate        Rate          `json:"tokens_per_s"`
 	WeightBytes float64       `json:"weight_bytes"`
@@ -380,7 +382,8 @@ func (b *benchmark) measureContext(ctx context.Context, e *engine.Engine, n int)
 	}
 	r.CompressMS = 1e3 * time.Since(start).Seconds()
 	p.FreeSignals()
-	r.Slots, r.Ratio, r.Allocated = p.Cache.Slots(), plan.Ratio(signals), p.Cache.Allocated()
+	r.Slots, r.Ratio, r.Formula = p.Cache.Slots(), plan.Ratio(signals), p.Cache.Occupied()
+	r.Allocated, r.LiveBytes = p.Cache.Allocated(), e.LiveBytes()
 
 	// 2. Decode behind copies of it.
 	before := e.DecodeWork(p.Cache)
@@ -476,8 +479,12 @@ func (r *BenchReport) print(w io.Writer) {
 			how = "filled"
 		}
 		fmt.Fprintln(w)
-		row("context", "%d tokens, %s in %.0f ms; method %s keeps %.3f of the slots, in %.0f ms; cache %s, %.3g MB allocated",
-			c.Context, how, c.FillMS, r.Method, c.Ratio, c.CompressMS, r.KV, float64(c.Allocated)/1e6)
+		row("context", "%d tokens, %s in %.0f ms; method %s keeps %.3f of the slots, in %.0f ms",
+			c.Context, how, c.FillMS, r.Method, c.Ratio, c.CompressMS)
+		row("memory", "cache %s: %.4g MB by the formula, %.4g MB allocated", r.KV, float64(c.Formula)/1e6, float64(c.Allocated)/1e6)
+		if c.LiveBytes > 0 {
+			row("", "all buffers on the device: %.4g MB (weights, cache, activations of a chunk, tables)", float64(c.LiveBytes)/1e6)
+		}
 		row("decode", "%d tokens: %v", c.Decoded, c.Rate)
 		row("", "a token reads %.4g MB of weights and %.4g MB of cache: %.3g GB/s, %.0f %% of the copy",
 			c.WeightBytes/1e6, c.CacheBytes/1e6, c.GBs, 100*c.CopyShare)

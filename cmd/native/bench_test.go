@@ -59,6 +59,10 @@ func TestBenchReport(t *testing.T) {
 		}
 		c := r.Contexts[1]
 		consistent("decode", c.Rate)
+		if c.Formula != 3*2*slots*slotBytes || c.Allocated < c.Formula || (c.LiveBytes == 0) != (device == "cpu") ||
+			c.LiveBytes > 0 && c.LiveBytes < c.Allocated+int(c.WeightBytes) {
+			t.Errorf("%s: %d bytes by the formula, %d allocated, %d on the device", device, c.Formula, c.Allocated, c.LiveBytes)
+		}
 		if c.Slots != 3*2*slots || c.Ratio != 0.5 || c.Decoded != decode || !c.Filled {
 			t.Errorf("%s: %+v, want %d slots", device, c, 3*2*slots)
 		}
