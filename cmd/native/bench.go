@@ -102,12 +102,12 @@ type BenchContext struct {
 	Filled      bool          `json:"filled"`  // with random rows instead of read
 	FillMS      float64       `json:"fill_ms"`
 	CompressMS  float64       `json:"compress_ms"`
-	Slots       int           `json:"slots"` // of all layers and KV heads, after compression
-	Ratio       float64       `json:"ratio"` // of those before
+	Slots       int           `json:"slots"`         // of all layers and KV heads, after compression
+	Ratio       float64       `json:"ratio"`         // of those before
 	Formula     int           `json:"bytes_formula"` // slots times the bytes of a slot
 	Allocated   int           `json:"bytes_allocated"`
 	LiveBytes   int           `json:"live_bytes"` // of all buffers on the device; 0 on the CPU
-	Decoded     int           `json:"decoded"` // tokens of a run
+	Decoded     int           `json:"decoded"`    // tokens of a run
 	Rate        Rate          `json:"tokens_per_s"`
 	WeightBytes float64       `json:"weight_bytes"`
 	CacheBytes  float64       `json:"cache_bytes"`
