@@ -1,6 +1,7 @@
 """Rows of tokens for training: documents of `keyfold corpus`, and the random recall that comes before them."""
 
 import json
+import math
 import subprocess
 from collections import defaultdict
 from pathlib import Path
@@ -14,11 +15,12 @@ NEWLINE = 3 + 10  # the byte "\n", which ends every answer
 TEXT, ANSWER, COPY = 1.0, 8.0, 2.0
 
 
-def recall(rng, rows, length, alphabet):
+def recall(rng, rows, length, alphabet, compound=False):
     """Rows of random tokens of an alphabet that can only be predicted by looking back.
 
     Half of them repeat pieces of one random string, the other half are pairs, key directly before value, each stated once and
-    then once more in another order. The order of lessons is what makes a small model learn retrieval at all: see README.md.
+    then once more in another order. If compound, every other row of pairs has keys of two tokens that several keys share, so
+    that it takes both to know which is meant. The order of lessons is what makes a small model learn retrieval at all: see README.md.
     Returns ids (rows, length + 1) and weights of the same shape: COPY or ANSWER where looking back gives the token, else 0.
     """
     ids = np.zeros((rows, length + 1), np.int64)
@@ -36,12 +38,16 @@ def recall(rng, rows, length, alphabet):
                 w += [0.0, 0.0] + [COPY] * (len(piece) - 1)
         else:
             n, values = (length - 2) // 8, rng.integers(1, 3)
-            keys = rng.choice(alphabet, n, replace=False)
-            pairs = [[k, *rng.choice(alphabet, values), NEWLINE] for k in keys]
+            keys = [[k] for k in rng.choice(alphabet, n, replace=False)]
+            if compound and rng.random() < 0.5:
+                n = (length - 2) // 10
+                halves = rng.choice(alphabet, (2, math.isqrt(n - 1) + 1), replace=False)
+                keys = rng.permutation([[a, b] for a in halves[0] for b in halves[1]])[:n].tolist()
+            pairs = [[*k, *rng.choice(alphabet, values), NEWLINE] for k in keys]
             for again in (0.0, ANSWER):
                 for i in rng.permutation(n):
                     out += pairs[i]
-                    w += [0.0] + [again] * values + [0.0]
+                    w += [0.0] * len(keys[i]) + [again] * values + [0.0]
         out, w = out[: length + 1], w[: length + 1]
         ids[r, : len(out)], weights[r, : len(w)] = out, w
     return ids, weights
@@ -119,16 +125,20 @@ class Corpus:
         folder.rmdir()
         return documents
 
-    def rows(self, rows, length, arguments=()):
-        """Rows of length + 1 tokens, each filled with whole documents of at most that length, and their weights."""
+    def rows(self, rows, length, arguments=(), kinds=()):
+        """Rows of length + 1 tokens, each filled with whole documents of at most that length, and their weights.
+
+        With kinds, only documents whose first question is about a fact of one of these.
+        """
         ids = np.zeros((rows, length + 1), np.int64)
         weights = np.zeros((rows, length + 1), np.float32)
-        waiting = self.waiting[length, *arguments]
+        waiting = self.waiting[length, *arguments, *kinds]
         for r in range(rows):
             at = 0
             while True:
-                if not waiting:
-                    waiting += self.documents(length, max(64, 100_000 // length), arguments)
+                while not waiting:
+                    new = self.documents(length, max(64, 100_000 // length), arguments)
+                    waiting += [d for d in new if not kinds or d[2]["asks"] and d[2]["asks"][0]["kind"] in kinds]
                 document, asks, _ = waiting[-1]
                 if at + len(document) > length + 1:
                     break

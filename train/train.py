@@ -26,6 +26,9 @@ from model import SIZES, Config, Llama
 CHECK_FROM = 255 << 24
 VOCABULARY_DOCS = 20_000
 
+# Kinds of facts whose subjects share words with each other: "lunch on Monday", "drawer 28", "Ann's scarf".
+COMPOUND = ("meal", "event", "drawer", "class", "keeping", "captain", "house number", "find")
+
 
 @dataclass
 class Stage:
@@ -37,6 +40,7 @@ class Stage:
     recall: float = 0.0  # part of the rows that are random recall
     sums: float = 0.0  # part of them that are sums
     facts: float = 0.0  # part of them that are documents of facts alone, beside those in the mix
+    compound: float = 0.0  # part of them that are documents of facts of the COMPOUND kinds
     alphabet: int | None = None  # how many words the random rows are made of; None: all that there are
     dense: bool = False  # facts and questions, no text around them
     until: tuple[str, float] | None = None
@@ -47,8 +51,8 @@ STAGES = [
     Stage("words", (128,), 0.10, recall=0.8, alphabet=256, dense=True, until=("recall", 0.93)),
     Stage("dense", (128,), 0.20, recall=0.05, dense=True, until=("fact", 0.90)),
     Stage("short", (256,), 0.30, recall=0.05, sums=0.1, facts=0.3, until=("fact", 0.90)),
-    Stage("medium", (256, 512), 0.30, recall=0.03, sums=0.1, facts=0.3, until=("fact", 0.95)),
-    Stage("long", (256, 512, 1024), 1.0, recall=0.02, sums=0.1, facts=0.3),
+    Stage("medium", (256, 512), 0.30, recall=0.05, sums=0.1, facts=0.2, compound=0.15, until=("fact", 0.95)),
+    Stage("long", (256, 512, 1024), 1.0, recall=0.05, sums=0.1, facts=0.2, compound=0.15),
 ]
 
 
@@ -114,13 +118,14 @@ class Run:
     def batch(self, stage):
         length = int(self.rng.choice(stage.lengths))
         rows = max(1, self.args.batch // length)
-        shares = [stage.recall, stage.sums, stage.facts]
-        n_recall, n_sums, n_facts, n = self.rng.multinomial(rows, [*shares, 1 - sum(shares)])
+        shares = [stage.recall, stage.sums, stage.facts, stage.compound]
+        n_recall, n_sums, n_facts, n_compound, n = self.rng.multinomial(rows, [*shares, 1 - sum(shares)])
         arguments = ["-dense", "-task", "fact,facts,pairs,fact,facts,needle-keys"] if stage.dense else []
         parts = [
-            data.recall(self.rng, n_recall, length, self.words[: stage.alphabet]),
+            data.recall(self.rng, n_recall, length, self.words[: stage.alphabet], compound=stage.alphabet is None),
             data.sums(self.rng, n_sums, length, self.sums),
             self.corpus.rows(n_facts, length, ["-task", "fact,facts"]),
+            self.corpus.rows(n_compound, length, ["-task", "fact"], COMPOUND),
             self.corpus.rows(n, length, arguments),
         ]
         ids, weights = (np.concatenate(arrays) for arrays in zip(*parts))
@@ -189,7 +194,7 @@ class Run:
         table = Table(self.out / "exact.csv", "step tokens task length asks exact guess")
         exact = {}
         drawn = np.random.default_rng(CHECK_FROM)
-        drills = {"recall": data.recall(drawn, 32, length, self.words[: stage.alphabet]), "sums": data.sums(drawn, 8, length, self.sums)}
+        drills = {"recall": data.recall(drawn, 32, length, self.words[: stage.alphabet], compound=stage.alphabet is None), "sums": data.sums(drawn, 8, length, self.sums)}
         for name, (ids, weights) in drills.items():
             asked = weights[:, 1:] > 0
             exact[name] = float(self.likeliest(ids)[asked].mean())  # of tokens
