@@ -19,9 +19,22 @@ func (p *Pass) AttnMass(c *Cache, q, lse, mass *Buffer, n, qStride, nHeads, nBef
 	if tFirst >= n {
 		return
 	}
+	p.perSlot("attn_mass", c, q, lse, mass, n, qStride, nHeads, nBefore, scale, tFirst, stride)
+}
+
+// perSlot records attn_mass.wgsl or attn_max.wgsl, which take the same, for the
+// tokens tFirst .. n-1: at once, or on software adapters for as many at a time
+// as their loops have turns for.
+func (p *Pass) perSlot(name string, c *Cache, q, lse, out *Buffer, n, qStride, nHeads, nBefore int, scale float32, tFirst, stride int) {
+	groupSize, atOnce := nHeads/c.NKVHeads, n
+	if p.d.Software {
+		atOnce = max(1, softwareTurns/(groupSize*(c.HeadDim/4+2)+3)) // turns, and the last tests of loops
+	}
 	p.spend(2 * n * nHeads * c.room() * c.HeadDim)
-	p.dispatch(c.kernel("attn_mass", true, false), [3]int{divUp(c.NKVHeads*stride, 32), 1, 1}, []uint32{ // struct Params in attn_mass.wgsl
-		uint32(n), uint32(qStride), uint32(nHeads), uint32(nHeads / c.NKVHeads), uint32(nBefore), math.Float32bits(scale),
-		uint32(tFirst), uint32(stride),
-	}, c.K, c.V, c.Slots, c.Heads, q, lse, mass)
+	for ; tFirst < n; tFirst += atOnce {
+		p.dispatch(c.kernel(name, true, false), [3]int{divUp(c.NKVHeads*stride, 32), 1, 1}, []uint32{ // struct Params in attn_mass.wgsl and attn_max.wgsl
+			uint32(n), uint32(qStride), uint32(nHeads), uint32(groupSize), uint32(nBefore), math.Float32bits(scale),
+			uint32(tFirst), uint32(min(tFirst+atOnce, n)), uint32(stride),
+		}, c.K, c.V, c.Slots, c.Heads, q, lse, out)
+	}
 }

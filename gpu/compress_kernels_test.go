@@ -466,3 +466,28 @@ func TestKeyRotate(t *testing.T) {
 		}
 	}
 }
+
+// Chunks whose loops would take more turns than llvmpipe lets a thread have: see
+// softwareTurns.
+func TestAttnMassAndMaxOfLongLoops(t *testing.T) {
+	const n, headDim, nHeads, slots = 256, 128, 8, 300
+	d := openForTest(t)
+	d.Software = true
+	c := appendedCache(t, d, "long loops", ref.CacheF16, headDim, []int{slots - n}, n)
+	q, scale := normals("q", n*nHeads*headDim, 1), float32(1/math.Sqrt(headDim))
+	lse := make([]float32, n*nHeads)
+	ref.Attention(c.K, c.V, c.Slots, c.Heads, q, make([]float32, len(q)), lse, n, nHeads*headDim, nHeads, 0, scale)
+	wantMass, wantMost := make([]float32, slots), make([]float32, slots)
+	ref.AttnMass(c.K, c.Slots, c.Heads, q, lse, wantMass, n, nHeads*headDim, nHeads, 0, scale, 0, slots)
+	ref.AttnMax(c.K, c.Slots, c.Heads, q, lse, wantMost, n, nHeads*headDim, nHeads, 0, scale, slots)
+	qBuf, lseBuf := d.upload(t, q), d.upload(t, lse)
+	mass, most := d.upload(t, make([]float32, slots)), d.upload(t, make([]float32, slots))
+	gotMass := d.run(t, mass, slots, func(p *Pass) {
+		p.AttnMass(c.GPU, qBuf, lseBuf, mass, n, nHeads*headDim, nHeads, 0, scale, 0, slots)
+	}).Floats()
+	gotMost := d.run(t, most, slots, func(p *Pass) {
+		p.AttnMax(c.GPU, qBuf, lseBuf, most, n, nHeads*headDim, nHeads, 0, scale, slots)
+	}).Floats()
+	checkClose(t, "mass", gotMass, wantMass, tol{abs: 1e-6, rel: 1e-5}) // as TestAttnMass
+	checkClose(t, "most", gotMost, wantMost, tol{abs: 1e-6, rel: 1e-5})
+}

@@ -2,7 +2,7 @@
 // tokens of a chunk, after attention.wgsl. Joined to a cache reader.
 //
 //     mass[h, j] += 1 / group_size * sum_a sum_t exp(scale * q_ta . k_j + bias_j - lse_ta)
-//                   a over the query heads of KV head h, t over the tokens t_first .. n-1 that see slot j
+//                   a over the query heads of KV head h, t over the tokens t_first .. t_end-1 that see slot j
 //
 // Shapes     k_cache, v_cache of the joined type   slots (all slots, 3) words: position, n, bias as f32
 //            heads (n_kv_heads) vec2(offset, len)   q (n, q_stride) f32, its first n_heads * HEAD_DIM columns
@@ -23,6 +23,7 @@ struct Params {
     n_before: u32,
     scale: f32,
     t_first: u32,
+    t_end: u32,
     stride: u32,
 }
 
@@ -54,7 +55,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     // Slots below len are seen by every token, slot len + t by token t and those after it.
     let t_sees = max(j, len) - len;
     var sum = 0.0;
-    for (var t = max(params.t_first, t_sees); t < params.n; t++) {
+    for (var t = max(params.t_first, t_sees); t < params.t_end; t++) {
         for (var a = h * params.group_size; a < (h + 1u) * params.group_size; a++) {
             let query = (t * params.q_stride + a * HEAD_DIM) / 4u;
             var s4 = vec4<f32>(0.0);

@@ -2,7 +2,7 @@
 // of those before, pays to each slot, after attention.wgsl. Joined to a cache reader.
 //
 //     most[h, j] = max(most[h, j], max_a max_t exp(scale * q_ta . k_j + bias_j - lse_ta))
-//                  a over the query heads of KV head h, t over the tokens that see slot j
+//                  a over the query heads of KV head h, t over the tokens t_first .. t_end-1 that see slot j
 //
 // Shapes     k_cache, v_cache of the joined type   slots (all slots, 3) words: position, n, bias as f32
 //            heads (n_kv_heads) vec2(offset, len)   q (n, q_stride) f32, its first n_heads * HEAD_DIM columns
@@ -21,6 +21,8 @@ struct Params {
     group_size: u32,
     n_before: u32,
     scale: f32,
+    t_first: u32,
+    t_end: u32,
     stride: u32,
 }
 
@@ -50,8 +52,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let bias = bitcast<f32>(slots[3u * slot + 2u]);
 
     // Slots below len are seen by every token, slot len + t by token t and those after it.
+    let t_sees = max(j, len) - len;
     var top = -1e30; // of ln attention
-    for (var t = max(j, len) - len; t < params.n; t++) {
+    for (var t = max(params.t_first, t_sees); t < params.t_end; t++) {
         for (var a = h * params.group_size; a < (h + 1u) * params.group_size; a++) {
             let query = (t * params.q_stride + a * HEAD_DIM) / 4u;
             var s4 = vec4<f32>(0.0);
