@@ -26,8 +26,8 @@ from model import SIZES, Config, Llama
 CHECK_FROM = 255 << 24
 VOCABULARY_DOCS = 20_000
 
-# Kinds of facts whose subjects share words with each other: "lunch on Monday", "drawer 28", "Ann's scarf".
-COMPOUND = ("meal", "event", "drawer", "class", "keeping", "captain", "house number", "find")
+# Kinds of facts whose subjects or values share words or digits with each other: "lunch on Monday", "drawer 28", "Ann's scarf".
+COMPOUND = ("meal", "event", "drawer", "class", "keeping", "captain", "house number", "find", "morning hour", "row", "age", "price", "animal name", "birthday")
 
 
 @dataclass
@@ -51,8 +51,8 @@ STAGES = [
     Stage("words", (128,), 0.10, recall=0.8, alphabet=256, dense=True, until=("recall", 0.93)),
     Stage("dense", (128,), 0.20, recall=0.05, dense=True, until=("fact", 0.90)),
     Stage("short", (256,), 0.30, recall=0.05, sums=0.1, facts=0.3, until=("fact", 0.90)),
-    Stage("medium", (256, 512), 0.30, recall=0.05, sums=0.1, facts=0.2, compound=0.15, until=("fact", 0.95)),
-    Stage("long", (256, 512, 1024), 1.0, recall=0.05, sums=0.1, facts=0.2, compound=0.15),
+    Stage("medium", (256, 512), 0.30, recall=0.05, sums=0.1, facts=0.2, compound=0.2, until=("fact", 0.95)),
+    Stage("long", (256, 512, 1024), 1.0, recall=0.05, sums=0.1, facts=0.2, compound=0.2),
 ]
 
 
