@@ -8,9 +8,9 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/palette/moreland"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
@@ -24,11 +24,13 @@ type Point struct{ X, Y, Low, High float64 }
 
 // A Series is what one method reached. Its points are joined by a line in the
 // order of X where Line is set, as they should be where X was chosen, and not
-// where X came out.
+// where X came out. Where Bars is set they are bars from 0 instead, as wide as
+// they are apart.
 type Series struct {
 	Name   string
 	Points []Point
 	Line   bool
+	Bars   bool
 }
 
 // The palette of Okabe and Ito, which people who see fewer colours can tell
@@ -62,9 +64,7 @@ func WriteLines(w io.Writer, title, xlabel, ylabel string, series []Series) erro
 	p := newPlot(title, xlabel, ylabel)
 	p.Add(plotter.NewGrid())
 	p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(roundTicks), plot.TickerFunc(roundTicks)
-	legend := p.Legend // drawn beside the plot; p keeps an empty one
-	legend.Top, legend.Left = true, true
-	legend.Padding = vg.Points(4)
+	legend := newLegend() // drawn beside the plot
 	total := 0
 	for i, s := range series {
 		total += len(s.Points)
@@ -142,6 +142,15 @@ func addSeries(p *plot.Plot, s Series, i int) ([]plot.Thumbnailer, error) {
 			bars.YErrors = append(bars.YErrors, struct{ Low, High float64 }{point.Y - point.Low, point.High - point.Y})
 		}
 	}
+	if s.Bars && len(at) > 0 {
+		h, err := histogram(at)
+		if err != nil {
+			return nil, err
+		}
+		h.FillColor = c
+		p.Add(h)
+		return []plot.Thumbnailer{h}, nil
+	}
 	var thumbs []plot.Thumbnailer
 	if len(bars.XYs) > 0 {
 		b, err := plotter.NewYErrorBars(bars)
@@ -174,67 +183,44 @@ func addSeries(p *plot.Plot, s Series, i int) ([]plot.Thumbnailer, error) {
 	return append(thumbs, marks), nil
 }
 
+// histogram returns bars around the points, which are equally far apart.
+func histogram(at plotter.XYs) (*plotter.Histogram, error) {
+	at, err := plotter.CopyXYs(at) // which checks that they are numbers
+	if err != nil {
+		return nil, err
+	}
+	h := &plotter.Histogram{Width: 1, LineStyle: draw.LineStyle{Color: color.White, Width: vg.Points(0.5)}}
+	if len(at) > 1 {
+		h.Width = at[1].X - at[0].X
+	}
+	for _, point := range at {
+		h.Bins = append(h.Bins, plotter.HistogramBin{Min: point.X - h.Width/2, Max: point.X + h.Width/2, Weight: point.Y})
+	}
+	return h, nil
+}
+
 // WriteHeat draws values over two axes into one SVG of 9 x 5.5 inches: a cell
 // and a number each, light where they are large. cell[i][j] belongs to ys[i]
 // and xs[j]; the first of ys is at the bottom, NaN leaves a cell empty. Colours
 // go from 0 to 1 where all values do, else from the least to the greatest. It
 // fails if there are no values, or cell has not the shape (len(ys), len(xs)).
 func WriteHeat(w io.Writer, title, xlabel, ylabel string, xs, ys []float64, cell [][]float64) error {
-	if len(cell) != len(ys) {
-		return fmt.Errorf("lab: plot %q: %d rows of cells for %d values of %q", title, len(cell), len(ys), ylabel)
-	}
-	least, most := 0.0, 1.0
-	some := false
-	for i, row := range cell {
-		if len(row) != len(xs) {
-			return fmt.Errorf("lab: plot %q: row %d has %d cells for %d values of %q", title, i, len(row), len(xs), xlabel)
-		}
-		for j, v := range row {
-			if math.IsInf(v, 0) {
-				return fmt.Errorf("lab: plot %q: the cell in row %d, column %d is %v", title, i, j, v)
-			}
-			some = some || !math.IsNaN(v)
-		}
-	}
-	if !some {
-		return fmt.Errorf("lab: plot %q: no values in %d x %d cells", title, len(ys), len(xs))
-	}
-	if lo, hi := span(cell); lo < least || hi > most {
-		least, most = lo, hi
-	}
-	// Dark blue over grey to yellow, light growing evenly.
-	shades, err := moreland.NewLuminance([]color.Color{
-		color.RGBA{0x00, 0x20, 0x4d, 0xff}, color.RGBA{0x7c, 0x7b, 0x78, 0xff}, color.RGBA{0xff, 0xea, 0x46, 0xff},
-	})
+	h := Heat{Title: title, Xs: xs, Ys: ys, Cell: cell}
+	low, high, err := h.check(xlabel, ylabel)
 	if err != nil {
 		return fmt.Errorf("lab: plot %q: %w", title, err)
 	}
-	heat := plotter.NewHeatMap(grid(cell), shades.Palette(256))
-	heat.Min, heat.Max = least, most
-	p := newPlot(title, xlabel, ylabel)
-	p.Add(heat, numbers(cell, p.X.Tick.Label, least, most))
-	p.X.Tick.Marker, p.Y.Tick.Marker = ticks(xs), ticks(ys)
-	return writeSVG(w, p.Draw)
-}
-
-// span returns the least and the greatest value that is a number.
-func span(cell [][]float64) (least, most float64) {
-	least, most = math.Inf(1), math.Inf(-1)
-	for _, v := range slices.Concat(cell...) {
-		if !math.IsNaN(v) {
-			least, most = min(least, v), max(most, v)
-		}
+	least, most := 0.0, 1.0
+	if low < least || high > most {
+		least, most = low, high
 	}
-	return least, most
+	shades, err := lightness()
+	if err != nil {
+		return fmt.Errorf("lab: plot %q: %w", title, err)
+	}
+	return writeSVG(w, h.plot(xlabel, ylabel, shades, least, most).Draw)
 }
 
-// A grid is a table of cells, all of one size.
-type grid [][]float64
-
-func (g grid) Dims() (columns, rows int) { return len(g[0]), len(g) }
-func (g grid) Z(column, row int) float64 { return g[row][column] }
-func (g grid) X(column int) float64      { return float64(column) }
-func (g grid) Y(row int) float64         { return float64(row) }
 func ticks(values []float64) plot.ConstantTicks {
 	var t plot.ConstantTicks
 	for i, v := range values {
@@ -275,8 +261,12 @@ func writeSVG(w io.Writer, paint func(draw.Canvas)) error {
 	if _, err := page.WriteTo(&b); err != nil {
 		return err
 	}
-	// Texts are laid out for Liberation's letters; Arial's are as wide.
-	_, err := w.Write(bytes.ReplaceAll(b.Bytes(),
-		[]byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")))
+	// Texts are laid out for Liberation's letters; Arial's are as wide. Images are
+	// PNG, whatever the library calls them, and their pixels are cells of a map.
+	_, err := strings.NewReplacer(
+		"font-family:Liberation Sans;", "font-family:Liberation Sans,Arial,Helvetica,sans-serif;",
+		"<image ", `<image preserveAspectRatio="none" style="image-rendering:pixelated" `,
+		"data:image/jpg;", "data:image/png;",
+	).WriteString(w, b.String())
 	return err
 }

@@ -257,10 +257,10 @@ func TestCharts(t *testing.T) {
 	if want := []string{"", "-needle-full", "-needle-window-0.5", "-needle-gvote"}; !slices.Equal(names, want) {
 		t.Errorf("charts %q, want %q", names, want)
 	}
-	maps := r.needles()
+	maps := r.Needles()
 	// window: the first question, at depth 0.1, loses one of two.
-	if m := maps[1]; m.name != "window at 0.5" || !slices.Equal(m.depths, []float64{0.1, 0.9}) || !slices.Equal(m.lengths, []float64{64}) ||
-		m.score[0][0] != 0.5 || m.score[1][0] != 1 {
+	if m := maps[1]; m.Title != "window at 0.5" || !slices.Equal(m.Ys, []float64{0.1, 0.9}) || !slices.Equal(m.Xs, []float64{64}) ||
+		m.Cell[0][0] != 0.5 || m.Cell[1][0] != 1 {
 		t.Errorf("map %+v", m)
 	}
 }

@@ -241,10 +241,10 @@ type Chart struct {
 // length for each method and budget.
 func (r *Report) Charts() []Chart {
 	charts := []Chart{{"", r.writeQuality}}
-	for _, c := range r.needles() {
-		charts = append(charts, Chart{"-" + needle + "-" + fileName(c.name), func(w io.Writer) error {
-			return WriteHeat(w, needle+", "+c.name, "tokens of the document", "depth of the needle, share of the context",
-				c.lengths, c.depths, c.score)
+	for _, h := range r.Needles() {
+		charts = append(charts, Chart{"-" + needle + "-" + fileName(h.Title), func(w io.Writer) error {
+			return WriteHeat(w, needle+", "+h.Title, "tokens of the document", "depth of the needle, share of the context",
+				h.Xs, h.Ys, h.Cell)
 		}})
 	}
 	return charts
@@ -280,15 +280,9 @@ func (r *Report) writeQuality(w io.Writer) error {
 	return WriteLines(w, title, "bytes of the compressed context, % of the full cache's", label, series)
 }
 
-// A needleMap is the score of one method and budget by depth and length.
-type needleMap struct {
-	name            string
-	lengths, depths []float64
-	score           [][]float64 // (depths, lengths); NaN: no example
-}
-
-// needles returns the maps of the task needle, if it has several lengths or depths.
-func (r *Report) needles() []needleMap {
+// Needles returns the scores of the task needle by length and depth, a map for
+// each method and budget, if there are several lengths or depths.
+func (r *Report) Needles() []Heat {
 	type tally struct{ sum, n float64 }
 	type place struct{ row, length int }
 	var names []string
@@ -319,20 +313,20 @@ func (r *Report) needles() []needleMap {
 	if len(lengths)*len(rows) < 2 {
 		return nil
 	}
-	var maps []needleMap
+	var maps []Heat
 	for _, name := range names {
-		m := needleMap{name: name}
+		m := Heat{Title: name}
 		for _, length := range lengths {
-			m.lengths = append(m.lengths, float64(length))
+			m.Xs = append(m.Xs, float64(length))
 		}
 		for _, row := range rows {
-			m.depths = append(m.depths, (float64(row)+0.5)/mapRows)
+			m.Ys = append(m.Ys, (float64(row)+0.5)/mapRows)
 			var scores []float64
 			for _, length := range lengths {
 				t := tallies[name][place{row, length}]
 				scores = append(scores, t.sum/t.n)
 			}
-			m.score = append(m.score, scores)
+			m.Cell = append(m.Cell, scores)
 		}
 		maps = append(maps, m)
 	}

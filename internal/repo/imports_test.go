@@ -50,9 +50,11 @@ var allowed = map[string][]string{
 	"keyfold/lab": {
 		"keyfold/lab/corpus", "keyfold/engine/...", "keyfold/compress", "keyfold/gpu/ref", "gonum.org/v1/plot/...",
 	},
-	"keyfold/bench":             {"keyfold/engine", "keyfold/engine/checkpoint", "keyfold/gpu/ref"},
-	"keyfold/lab/corpus":        {},
-	"keyfold/lab/results":       {"keyfold/lab", "keyfold/engine", "keyfold/gpu/ref"},
+	"keyfold/bench":      {"keyfold/engine", "keyfold/engine/checkpoint", "keyfold/gpu/ref"},
+	"keyfold/lab/corpus": {},
+	"keyfold/lab/results": {
+		"keyfold/lab/...", "keyfold/engine/...", "keyfold/compress", "keyfold/gpu/ref", "keyfold/models",
+	},
 	"keyfold/internal/chromium": {"github.com/chromedp/..."},
 	"keyfold/internal/positions": {
 		"keyfold/engine/...", "keyfold/compress", "keyfold/gpu/ref", "keyfold/lab/...", "keyfold/models",

@@ -15,14 +15,14 @@ import (
 //	<!-- table text 256 -->
 //	...
 //	<!-- end -->
-var block = regexp.MustCompile(`(?s)<!-- (table|layers|contrasts|command|gate) ?([^>]*?) -->\n.*?<!-- end -->`)
+var block = regexp.MustCompile(`(?s)<!-- (table|layers|contrasts|command|gate|premise|kept|sigma|speed) ?([^>]*?) -->\n.*?<!-- end -->`)
 
 // fill returns the document with its blocks made anew.
-func fill(document string, summaries map[string]*Summary) (string, error) {
+func fill(document string, k *kept) (string, error) {
 	var failed error
 	filled := block.ReplaceAllStringFunc(document, func(old string) string {
 		match := block.FindStringSubmatch(old)
-		text, err := content(match[1], strings.Fields(match[2]), summaries)
+		text, err := content(match[1], strings.Fields(match[2]), k)
 		if err != nil && failed == nil {
 			failed = fmt.Errorf("results: <!-- %s %s -->: %w", match[1], match[2], err)
 		}
@@ -33,14 +33,23 @@ func fill(document string, summaries map[string]*Summary) (string, error) {
 }
 
 // content returns what a block holds.
-func content(kind string, args []string, summaries map[string]*Summary) (string, error) {
+func content(kind string, args []string, k *kept) (string, error) {
 	if len(args) == 0 {
 		return "", fmt.Errorf("it names nothing")
 	}
-	if kind == "contrasts" {
-		return contrastBlock(args[0], summaries)
+	switch kind {
+	case "contrasts":
+		return contrastBlock(args[0], k.sweeps)
+	case "premise":
+		return measuredBlock(args[0], k.inputs[args[0]], premiseTable), nil
+	case "kept":
+		return measuredBlock(args[0], k.inputs[args[0]], keptTable), nil
+	case "sigma":
+		return measuredBlock(args[0], k.inputs[args[0]], sigmaTable), nil
+	case "speed":
+		return measuredBlock(args[0], k.speed, speedTable), nil
 	}
-	s := summaries[args[0]]
+	s := k.sweeps[args[0]]
 	if s == nil {
 		return "The sweep `" + args[0] + "` has not run.\n", nil
 	}
@@ -56,13 +65,21 @@ func content(kind string, args []string, summaries map[string]*Summary) (string,
 	}
 	switch {
 	case kind == "gate":
-		return gateBlock(s, summaries["gate-held-out"]), nil
+		return gateBlock(s, k.sweeps["gate-held-out"]), nil
 	case kind == "layers":
 		return s.layerTable(length), nil
 	case slices.Contains(s.Config.Tasks, lab.Perplexity):
 		return s.textTable(length), nil
 	}
 	return s.questionTable(length), nil
+}
+
+// measuredBlock returns a table of a measurement.
+func measuredBlock[Row row](name string, m *Measured[Row], table func(*Measured[Row]) string) string {
+	if m == nil {
+		return "The measurement `" + name + "` has not run.\n"
+	}
+	return table(m)
 }
 
 func contrastBlock(outcome string, summaries map[string]*Summary) (string, error) {

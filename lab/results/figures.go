@@ -2,43 +2,93 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"io"
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"keyfold/lab"
 )
 
-// draw draws what summaries there are: quality against bytes.
-func draw(summaries map[string]*Summary, dir string) error {
-	for _, f := range []struct {
-		file, title, ylabel string
-		sweeps              []string
-		value               func(lab.Sample) float64
-	}{
-		{"text.svg", "Text behind a compressed context", "KL against the full cache, nats per token",
-			[]string{"text"}, func(s lab.Sample) float64 { return s.KL }},
-		{"questions.svg", "Questions about a compressed context", "score, mean over questions, 0 to 1",
-			[]string{"questions-512", "questions-q8_0", "questions-q4_0"}, lab.Sample.Value},
-	} {
-		var series []lab.Series
-		for _, name := range f.sweeps {
-			if s := summaries[name]; s != nil {
-				series = append(series, s.series(f.value)...)
-			}
+// draw draws what there is.
+func draw(k *kept, dir string) error {
+	type drawing struct {
+		file  string
+		write func(io.Writer) error
+	}
+	drawings := []drawing{
+		{"text.svg", k.lines("Text behind a compressed context", "KL against the full cache, nats per token",
+			func(s lab.Sample) float64 { return s.KL }, "text")},
+		{"questions.svg", k.lines("Questions about a compressed context", "score, mean over questions, 0 to 1",
+			lab.Sample.Value, "questions-512", "questions-q8_0", "questions-q4_0")},
+	}
+	if s := k.sweeps["needle"]; s != nil {
+		drawings = append(drawings, drawing{"needle.svg", s.drawNeedles})
+	}
+	for name, m := range k.keys {
+		if m != nil {
+			drawings = append(drawings, drawing{name + ".svg", m.draw(drawKeys)})
 		}
-		if len(series) == 0 {
+	}
+	for name, m := range k.inputs {
+		if m != nil {
+			model := strings.TrimPrefix(name, "inputs")
+			drawings = append(drawings, drawing{"layers" + model + ".svg", m.draw(drawKept)}, drawing{"sigma" + model + ".svg", m.draw(drawSigma)})
+		}
+	}
+	for _, d := range drawings {
+		if d.write == nil {
 			continue
 		}
 		var b bytes.Buffer
-		if err := lab.WriteLines(&b, f.title, "bytes, % of a full cache of f16", f.ylabel, series); err != nil {
+		if err := d.write(&b); err != nil {
 			return err
 		}
-		if err := replaceFile(filepath.Join(dir, f.file), b.Bytes()); err != nil {
+		if err := replaceFile(filepath.Join(dir, d.file), b.Bytes()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// lines returns what draws quality against bytes of sweeps; nil if none has run.
+func (k *kept) lines(title, ylabel string, value func(lab.Sample) float64, sweeps ...string) func(io.Writer) error {
+	var series []lab.Series
+	for _, name := range sweeps {
+		if s := k.sweeps[name]; s != nil {
+			series = append(series, s.series(value)...)
+		}
+	}
+	if len(series) == 0 {
+		return nil
+	}
+	return func(w io.Writer) error {
+		return lab.WriteLines(w, title, "bytes, % of a full cache of f16", ylabel, series)
+	}
+}
+
+// drawNeedles draws where needles are found, a map for each method.
+func (s *Summary) drawNeedles(w io.Writer) error {
+	var heats []lab.Heat
+	for _, h := range s.Needles {
+		ratio, cells := 0.0, 0.0
+		for _, length := range s.Config.Lengths {
+			for _, c := range s.find(h.Title, length) {
+				ratio, cells = ratio+c.Ratio, cells+1
+			}
+		}
+		h.Title = fmt.Sprintf("%s: %.0f %% kept", h.Title, 100*ratio/cells)
+		heats = append(heats, h)
+	}
+	return lab.WriteHeats(w, fmt.Sprintf("%s: needles found, by length of the document and depth", s.Config.Model.Name),
+		"tokens of the document", "depth, share of it", "score, 0 to 1", 4, 0, 1, heats)
+}
+
+// draw returns what draws a measurement.
+func (m *Measured[Row]) draw(with func(io.Writer, *Measured[Row]) error) func(io.Writer) error {
+	return func(w io.Writer) error { return with(w, m) }
 }
 
 // series returns a line for each method of a sweep, a point for each budget.

@@ -2,8 +2,9 @@
 //
 // Every sweep that has no summary in docs/results yet is run by `keyfold eval`,
 // which goes on where it was stopped. Its report, with all answers, stays in
-// build/results; the summary is what the repository keeps. Then the tables and
-// drawings are made from the summaries alone.
+// build/results; the summary is what the repository keeps. Measurements, which
+// ask no questions, are taken here, unless their file is there and of the same
+// model. Then the tables and drawings are made from those files alone.
 package main
 
 import (
@@ -23,7 +24,7 @@ func main() {
 	keyfold := flag.String("keyfold", "build/keyfold", "`PATH` of the command that runs sweeps")
 	raw := flag.String("raw", "build/results", "`DIR` for whole reports")
 	docs := flag.String("docs", "docs", "`DIR` of results.md and results/")
-	only := flag.String("only", "", "run the sweep `NAME` alone, anew; - runs none")
+	only := flag.String("only", "", "run the sweep or measurement `NAME` alone, anew; - runs none")
 	flag.Parse()
 	if err := run(*keyfold, *raw, *docs, *only); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -41,7 +42,15 @@ func run(keyfold, raw, docs, only string) error {
 			}
 		}
 	}
-	summaries, err := readAll(filepath.Join(docs, "results"))
+	dir := filepath.Join(docs, "results")
+	for _, m := range measurements {
+		if only == "" || only == m.name {
+			if err := m.run(dir, only != ""); err != nil {
+				return err
+			}
+		}
+	}
+	k, err := readAll(dir)
 	if err != nil {
 		return err
 	}
@@ -50,14 +59,14 @@ func run(keyfold, raw, docs, only string) error {
 	if err != nil {
 		return err
 	}
-	filled, err := fill(string(old), summaries)
+	filled, err := fill(string(old), k)
 	if err != nil {
 		return err
 	}
 	if err := replaceFile(path, []byte(filled)); err != nil {
 		return err
 	}
-	return draw(summaries, filepath.Join(docs, "results"))
+	return draw(k, dir)
 }
 
 // run runs a sweep and writes its summary. One that needs a file which is not
@@ -101,18 +110,37 @@ func (s sweep) run(keyfold, raw, path string) error {
 	return summary.write(path)
 }
 
-// readAll reads the summaries of a folder, by their names.
-func readAll(dir string) (map[string]*Summary, error) {
-	summaries := map[string]*Summary{}
+// kept is what the repository keeps of all runs, by their names.
+type kept struct {
+	sweeps map[string]*Summary
+	keys   map[string]*Measured[KeyMap]
+	inputs map[string]*Measured[Input]
+	speed  *Measured[Speed]
+}
+
+// readAll reads the files of a folder; of what has not run there is none.
+func readAll(dir string) (*kept, error) {
+	k := &kept{map[string]*Summary{}, map[string]*Measured[KeyMap]{}, map[string]*Measured[Input]{}, nil}
 	for _, s := range sweeps {
-		summary, err := read(filepath.Join(dir, s.name+".json"))
+		summary, err := readJSON[Summary](filepath.Join(dir, s.name+".json"))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			return nil, err
 		default:
-			summaries[s.name] = summary
+			k.sweeps[s.name] = summary
 		}
 	}
-	return summaries, nil
+	for _, model := range []string{"", "-260k"} {
+		var err error
+		if k.keys["similarity"+model], err = readMeasured[KeyMap](dir, "similarity"+model); err != nil {
+			return nil, err
+		}
+		if k.inputs["inputs"+model], err = readMeasured[Input](dir, "inputs"+model); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	k.speed, err = readMeasured[Speed](dir, "speed")
+	return k, err
 }

@@ -15,7 +15,7 @@ import (
 
 // The document's tables are those of the summaries beside it.
 func TestDocument(t *testing.T) {
-	summaries, err := readAll("../../docs/results")
+	k, err := readAll("../../docs/results")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func TestDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := fill(string(want), summaries)
+	got, err := fill(string(want), k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func madeUp(t *testing.T) map[string]*Summary {
 		if err := s.write(path); err != nil {
 			t.Fatal(err)
 		}
-		again, err := read(path)
+		again, err := readJSON[Summary](path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -185,14 +185,14 @@ func TestTables(t *testing.T) {
 }
 
 func TestFill(t *testing.T) {
-	summaries := madeUp(t)
+	k := &kept{sweeps: madeUp(t)}
 	document := "a\n<!-- command f16 -->\nold\n<!-- end -->\nb\n<!-- table gone -->\n<!-- end -->\n"
-	got, err := fill(document, summaries)
+	got, err := fill(document, k)
 	want := "a\n<!-- command f16 -->\n    keyfold eval\n<!-- end -->\nb\n<!-- table gone -->\nThe sweep `gone` has not run.\n<!-- end -->\n"
 	if err != nil || got != want {
 		t.Errorf("%q, %v; want %q", got, err, want)
 	}
-	if _, err := fill("<!-- table f16 long -->\n<!-- end -->\n", summaries); err == nil {
+	if _, err := fill("<!-- table f16 long -->\n<!-- end -->\n", k); err == nil {
 		t.Error("a length that is none is taken")
 	}
 }

@@ -19,6 +19,7 @@ import (
 type Summary struct {
 	Command string     `json:"command"`
 	Config  lab.Config `json:"configuration"`
+	Needles []lab.Heat `json:"needles,omitempty"` // where there are several lengths: scores of the task needle by length and depth
 	Cells   []Cell     `json:"cells"`
 }
 
@@ -48,6 +49,9 @@ func summarise(command string, config lab.Config, results []lab.Result) (*Summar
 		return nil, err
 	}
 	s := &Summary{Command: command, Config: config}
+	if len(config.Lengths) > 1 {
+		s.Needles = r.Needles()
+	}
 	for _, c := range r.Cells {
 		var v Values
 		for _, sample := range c.Samples {
@@ -139,18 +143,26 @@ func pooled(cells []Cell) []lab.Sample {
 
 // write writes the summary with a cell a line, whole or not at all.
 func (s *Summary) write(path string) error {
-	head, err := json.MarshalIndent(struct {
+	head := struct {
 		Command string     `json:"command"`
 		Config  lab.Config `json:"configuration"`
-	}{s.Command, s.Config}, "", " ")
+		Needles []lab.Heat `json:"needles,omitempty"`
+	}{s.Command, s.Config, s.Needles}
+	return writeList(path, head, "cells", s.Cells)
+}
+
+// writeList writes an object and one list more, whose elements have a line each,
+// whole or not at all.
+func writeList[T any](path string, head any, name string, list []T) error {
+	data, err := json.MarshalIndent(head, "", " ")
 	if err != nil {
 		return err
 	}
 	var b bytes.Buffer
-	b.Write(bytes.TrimSuffix(head, []byte("\n}")))
-	b.WriteString(",\n \"cells\": [")
-	for i, c := range s.Cells {
-		line, err := json.Marshal(c)
+	b.Write(bytes.TrimSuffix(data, []byte("\n}")))
+	fmt.Fprintf(&b, ",\n %q: [", name)
+	for i, v := range list {
+		line, err := json.Marshal(v)
 		if err != nil {
 			return err
 		}
@@ -170,17 +182,4 @@ func replaceFile(path string, data []byte) error {
 		return err
 	}
 	return os.Rename(path+".new", path)
-}
-
-// read reads what write wrote.
-func read(path string) (*Summary, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	s := &Summary{}
-	if err := json.Unmarshal(data, s); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return s, nil
 }

@@ -30,6 +30,9 @@ var sweeps = []sweep{
 	{"questions-q8_0", asked + " -length 512 -n 25 -kv q8_0 -budgets 0.5,0.35,0.2 -methods " + shown},
 	{"questions-q4_0", asked + " -length 512 -n 25 -kv q4_0 -budgets 0.5,0.35,0.2 -methods " + shown},
 
+	// Where in a text of which length a needle is still found.
+	{"needle", "-trained -tasks needle -length 256,512,1024 -n 20 -budgets 0.35 -methods " + mapped},
+
 	// Options, one at a time.
 	{"gvote-samples", asked + " -length 512 -n 25 -seeds 3 -methods " + options("gvote:samples=", "1", "2", "4", "8", "16", "32", "64")},
 	{"gvote-p_nuc", asked + " -length 512 -n 25 -seeds 3 -methods " + options("gvote:p_nuc=", "0.8", "0.9", "0.95", "0.99")},
@@ -47,6 +50,7 @@ const (
 	every      = "random,window,h2o,snapkv,ada:snapkv,expected,kvzip,cam,kvmerger,pivot,randomsets,gvote,votefold,oracle"
 	shown      = "window,h2o,ada:snapkv,kvmerger,gvote,votefold,oracle"
 	contrasted = "kvmerger,pivot,h2o,cam"
+	mapped     = "h2o,ada:snapkv,expected,kvzip,kvmerger,gvote"
 
 	questions = "-trained -tasks fact,facts,needle-keys -length 512"
 	asked     = "-trained -tasks fact,facts,needle,needle-keys,story-questions"
