@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/plot/palette"
 	"gonum.org/v1/plot/palette/moreland"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -34,7 +35,7 @@ func WritePanels(w io.Writer, title, xlabel, ylabel string, columns int, panels 
 	legend := newLegend()
 	named := false
 	for k, panel := range panels {
-		p := newPlot(panel.Title, xlabel, ylabel)
+		p := newPlot(panel.Title, "", "")
 		p.Add(plotter.NewGrid())
 		total := 0
 		for i, s := range panel.Series {
@@ -67,7 +68,7 @@ func WritePanels(w io.Writer, title, xlabel, ylabel string, columns int, panels 
 			legend.Draw(draw.Crop(c, c.Max.X-c.Min.X-room+margin, 0, 0, -2*margin))
 			c = draw.Crop(c, 0, -room, 0, 0)
 		}
-		drawTiles(c, title, columns, plots)
+		drawTiles(c, title, xlabel, ylabel, columns, plots)
 	})
 }
 
@@ -92,37 +93,25 @@ func alike(plots []*plot.Plot) {
 	}
 }
 
-// drawTiles draws plots, so many in a row, under a title. The axes' names stand
-// at the left and at the bottom only.
-func drawTiles(c draw.Canvas, title string, columns int, plots []*plot.Plot) {
+// drawTiles draws plots, so many in a row, under a title, with the names of the
+// axes, which they share, at the left and below.
+func drawTiles(c draw.Canvas, title, xlabel, ylabel string, columns int, plots []*plot.Plot) {
 	style := plots[0].Title.TextStyle
-	style.XAlign, style.YAlign = draw.XCenter, draw.YTop
+	style.XAlign, style.YAlign = text.XCenter, text.YTop
 	c.FillText(style, vg.Point{X: c.Center().X, Y: c.Max.Y}, title)
-	c = draw.Crop(c, 0, 0, 0, -style.Height(title)-vg.Points(8))
+	style.YAlign = text.YBottom
+	c.FillText(style, vg.Point{X: c.Center().X, Y: c.Min.Y}, xlabel)
+	style.Rotation, style.YAlign = math.Pi/2, text.YTop
+	c.FillText(style, vg.Point{X: c.Min.X, Y: c.Center().Y}, ylabel)
+	const line = 20 // points
+	c = draw.Crop(c, vg.Points(line), 0, vg.Points(line), -vg.Points(line+4))
 
 	columns = min(columns, len(plots))
-	tiles := draw.Tiles{Cols: columns, Rows: (len(plots) + columns - 1) / columns, PadX: vg.Points(8), PadY: vg.Points(8)}
-	table := make([][]*plot.Plot, tiles.Rows)
-	for i := range table {
-		table[i] = make([]*plot.Plot, columns)
-	}
+	tiles := draw.Tiles{Cols: columns, Rows: (len(plots) + columns - 1) / columns, PadX: vg.Points(10), PadY: vg.Points(8)}
 	for i, p := range plots {
 		p.Title.TextStyle.Font.Size = vg.Points(10)
 		p.Title.Padding = vg.Points(3)
-		if i%columns > 0 {
-			p.Y.Label.Text = ""
-		}
-		if i+columns < len(plots) {
-			p.X.Label.Text = ""
-		}
-		table[i/columns][i%columns] = p
-	}
-	for i, canvases := range plot.Align(table, tiles, c) {
-		for j, canvas := range canvases {
-			if table[i][j] != nil {
-				table[i][j].Draw(canvas)
-			}
-		}
+		p.Draw(tiles.At(c, i%columns, i/columns))
 	}
 }
 
@@ -160,7 +149,7 @@ func WriteHeats(w io.Writer, title, xlabel, ylabel, scale string, columns int, l
 		if err != nil {
 			return fmt.Errorf("lab: plot %q: %w", title, err)
 		}
-		plots = append(plots, h.plot(xlabel, ylabel, shades, least, most))
+		plots = append(plots, h.plot("", "", shades, least, most))
 	}
 	shades.SetMin(least)
 	shades.SetMax(most)
@@ -171,7 +160,7 @@ func WriteHeats(w io.Writer, title, xlabel, ylabel, scale string, columns int, l
 	return writeSVG(w, func(c draw.Canvas) {
 		const room = 0.75 * vg.Inch
 		bar.Draw(draw.Crop(c, c.Max.X-c.Min.X-room, 0, 0.6*vg.Inch, -0.6*vg.Inch))
-		drawTiles(draw.Crop(c, 0, -room-margin, 0, 0), title, columns, plots)
+		drawTiles(draw.Crop(c, 0, -room-margin, 0, 0), title, xlabel, ylabel, columns, plots)
 	})
 }
 

@@ -79,11 +79,12 @@ func (s *Summary) drawNeedles(w io.Writer) error {
 				ratio, cells = ratio+c.Ratio, cells+1
 			}
 		}
-		h.Title = fmt.Sprintf("%s: %.0f %% kept", h.Title, 100*ratio/cells)
+		method, _, _ := strings.Cut(h.Title, " at ")
+		h.Title = fmt.Sprintf("%s, %.0f %% kept", method, 100*ratio/cells)
 		heats = append(heats, h)
 	}
 	return lab.WriteHeats(w, fmt.Sprintf("%s: needles found, by length of the document and depth", s.Config.Model.Name),
-		"tokens of the document", "depth, share of it", "score, 0 to 1", 4, 0, 1, heats)
+		"tokens of the document", "depth of the needle, share of the context", "score, 0 to 1", 4, 0, 1, heats)
 }
 
 // draw returns what draws a measurement.

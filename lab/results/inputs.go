@@ -258,7 +258,8 @@ func layerSigmas(m *Measured[Input], layer int) (sigma, norms []float64, heads i
 	return sigma, norms, heads
 }
 
-// drawKept draws what is kept by layer, a line for each kind of input.
+// drawKept draws what is kept by layer, a line for each kind of input with bars
+// from the least to the most.
 func drawKept(w io.Writer, m *Measured[Input]) error {
 	var panels []lab.Panel
 	for _, method := range methods {
@@ -267,17 +268,16 @@ func drawKept(w io.Writer, m *Measured[Input]) error {
 			s := lab.Series{Name: kind, Line: true}
 			for layer := range m.Model.Layers {
 				kept := over(m, kind, func(in Input) float64 { return 100 * in.Kept[method][layer] })
-				mean, spread := meanOf(kept), deviation(kept)
 				s.Points = append(s.Points, lab.Point{
 					X: float64(layer) + 0.06*float64(k-len(kinds)/2), // side by side
-					Y: mean, Low: mean - spread, High: mean + spread,
+					Y: meanOf(kept), Low: slices.Min(kept), High: slices.Max(kept),
 				})
 			}
 			panel.Series = append(panel.Series, s)
 		}
 		panels = append(panels, panel)
 	}
-	return lab.WritePanels(w, fmt.Sprintf("%s: what is kept of %d tokens, mean and standard deviation of %d inputs", m.Model.Name, m.Tokens, inputsEach),
+	return lab.WritePanels(w, fmt.Sprintf("%s: what is kept of %d tokens, mean of %d inputs, least to most", m.Model.Name, m.Tokens, inputsEach),
 		"layer", "slots kept, %", len(panels), panels)
 }
 

@@ -31,7 +31,7 @@ var sweeps = []sweep{
 	{"questions-q4_0", asked + " -length 512 -n 25 -kv q4_0 -budgets 0.5,0.35,0.2 -methods " + shown},
 
 	// Where in a text of which length a needle is still found.
-	{"needle", "-trained -tasks needle -length 256,512,1024 -n 20 -budgets 0.35 -methods " + mapped},
+	{"needle", "-trained -tasks needle -length 256,512,1024 -n 40 -budgets 0.35 -methods " + mapped},
 
 	// Options, one at a time.
 	{"gvote-samples", asked + " -length 512 -n 25 -seeds 3 -methods " + options("gvote:samples=", "1", "2", "4", "8", "16", "32", "64")},
