@@ -183,7 +183,11 @@ func premiseTable(m *Measured[Input]) string {
 		}
 		fmt.Fprintf(&b, " %.1f | %s |\n", 100*all, verdict)
 	}
-	fmt.Fprintf(&b, "\n**The premise is absent in %d of %d layers of %s.**\n", absent, m.Model.Layers, m.Model.Name)
+	if absent == 0 {
+		fmt.Fprintf(&b, "\n**The premise is present in all %d layers of %s.**\n", m.Model.Layers, m.Model.Name)
+	} else {
+		fmt.Fprintf(&b, "\n**The premise is absent in %d of %d layers of %s.**\n", absent, m.Model.Layers, m.Model.Name)
+	}
 	return b.String()
 }
 
