@@ -1,3 +1,5 @@
+//go:build !js
+
 // Command results runs the experiment of docs/results.md and writes its tables.
 //
 // Every sweep that has no summary in docs/results yet is run by `keyfold eval`,
