@@ -145,7 +145,8 @@ func (in Input) check(a *About) error {
 			return fmt.Errorf("%s %d: shares %v, want one from 0 to 1 for each of %d layers", in.Kind, in.Number, list, a.Model.Layers)
 		}
 	}
-	if !slices.Contains(kinds, in.Kind) || len(in.Sigma) != heads || len(in.KeyNorm) != heads || slices.Min(in.Sigma) < 0 || slices.Min(in.KeyNorm) <= 0 {
+	if !slices.Contains(kinds, in.Kind) || len(in.Sigma) != heads || len(in.KeyNorm) != heads ||
+		slices.Min(in.Sigma) < 0 || slices.Min(in.KeyNorm) <= 0 {
 		return fmt.Errorf("%s %d: sigma %v and norms %v, want one for each of %d heads", in.Kind, in.Number, in.Sigma, in.KeyNorm, heads)
 	}
 	return nil

@@ -35,19 +35,19 @@ func main() {
 }
 
 func run(keyfold, raw, docs, only string) error {
-	for _, s := range sweeps {
-		path := filepath.Join(docs, "results", s.name+".json")
-		_, err := os.Stat(path)
-		if only == s.name || only == "" && errors.Is(err, fs.ErrNotExist) {
-			if err := s.run(keyfold, filepath.Join(raw, s.name+".json"), path); err != nil {
+	dir := filepath.Join(docs, "results")
+	for _, m := range measurements { // minutes, so before the hours of sweeps
+		if only == "" || only == m.name {
+			if err := m.run(dir, only != ""); err != nil {
 				return err
 			}
 		}
 	}
-	dir := filepath.Join(docs, "results")
-	for _, m := range measurements {
-		if only == "" || only == m.name {
-			if err := m.run(dir, only != ""); err != nil {
+	for _, s := range sweeps {
+		path := filepath.Join(dir, s.name+".json")
+		_, err := os.Stat(path)
+		if only == s.name || only == "" && errors.Is(err, fs.ErrNotExist) {
+			if err := s.run(keyfold, filepath.Join(raw, s.name+".json"), path); err != nil {
 				return err
 			}
 		}
