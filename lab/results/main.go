@@ -36,6 +36,9 @@ func main() {
 
 func run(keyfold, raw, docs, only string) error {
 	dir := filepath.Join(docs, "results")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
 	for _, m := range measurements { // minutes, so before the hours of sweeps
 		if only == "" || only == m.name {
 			if err := m.run(dir, only != ""); err != nil {
@@ -81,9 +84,6 @@ func (s sweep) run(keyfold, raw, path string) error {
 		}
 	}
 	if err := os.MkdirAll(filepath.Dir(raw), 0o755); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
 	args := []string{"eval", "-device", "cpu", "-json", raw}
