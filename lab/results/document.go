@@ -189,7 +189,7 @@ func (s *Summary) textTable(length int) string {
 }
 
 // layerTable shows which part of each layer is kept, by task: whether that
-// depends on the input.
+// depends on the input. Methods that keep the same of every layer are not in it.
 func (s *Summary) layerTable(length int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| kept, %% | task |")
@@ -202,6 +202,9 @@ func (s *Summary) layerTable(length int) string {
 			continue
 		}
 		for _, c := range s.find(name, length) {
+			if slices.Max(c.Layers)-slices.Min(c.Layers) < 0.01 {
+				continue
+			}
 			fmt.Fprintf(&b, "| %s | %s |", name, c.Task)
 			for _, ratio := range c.Layers {
 				fmt.Fprintf(&b, " %.0f |", 100*ratio)
