@@ -3,7 +3,6 @@ package gpu
 import (
 	"fmt"
 	"math"
-	"slices"
 )
 
 // attentionBlock is the number of vec4 columns of a value that a thread of
@@ -105,21 +104,17 @@ func (p *Pass) Attention(c *Cache, q, out, lse *Buffer, parts Parts, n, stride, 
 const softwareTurns = 65535
 
 // attentionKernel returns the kernel for n tokens whose last one sees so many
-// slots of the longest head, or "" if there is none. Those whose threads work
-// together are for GPUs, the others for software adapters; each has the other's
-// where its own do not take such heads.
+// slots of the longest head, or "" if there is none: the first choice of
+// the adapter, or the other one where that does not take such heads.
 func (d *Device) attentionKernel(n, slots, headDim int) string {
-	kernels := []string{"attention_prefill", "attention_rows"}
+	task := attendMany
 	if n == 1 {
-		kernels = []string{"attention_decode", "attention"}
+		task = attendOne
 	}
-	if d.Software {
-		slices.Reverse(kernels)
-	}
-	for _, name := range kernels {
+	for _, v := range d.preferred(task) {
 		columns, tile := headDim/4, prefillSlots(headDim)
 		step, turns := 1, 0 // slots of a turn of the outer loop, and the turns of the loops in it, their last tests too
-		switch name {
+		switch v.kernel {
 		case "attention":
 			turns = columns + 1
 		case "attention_rows":
@@ -127,9 +122,9 @@ func (d *Device) attentionKernel(n, slots, headDim int) string {
 		case "attention_prefill":
 			step, turns = tile, columns+tile+2*divUp(tile*columns, 4*prefillRows)+4
 		}
-		tooWide := name == "attention_decode" && headDim > maxDecodeHeadDim || name == "attention_prefill" && tile == 0
-		if !tooWide && (!d.Software || name == "attention_decode" || divUp(slots, step)*(turns+1)+columns < softwareTurns) {
-			return name
+		tooWide := v.kernel == "attention_decode" && headDim > maxDecodeHeadDim || v.kernel == "attention_prefill" && tile == 0
+		if !tooWide && (!d.Software || v.kernel == "attention_decode" || divUp(slots, step)*(turns+1)+columns < softwareTurns) {
+			return v.kernel
 		}
 	}
 	return ""

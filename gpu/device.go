@@ -29,11 +29,12 @@ type Limits struct {
 type Device struct {
 	Name     string // what the driver calls the adapter
 	Backend  string // "Vulkan", "Metal", "D3D12" or "WebGPU" (in a browser)
-	Software bool   // the adapter is a CPU: kernels without barriers are faster there
+	Software bool   // the adapter is a CPU, which emulates a GPU
 	Limits   Limits
 
 	driver     *driver
 	kernels    map[kernelID]*kernel
+	chosen     map[matrixKey]variant // instead of the class's: see variants.go
 	bindGroups map[bindKey]bindGroup
 	params     *Buffer // uniform blocks of one submit, paramStride bytes apart, and its number
 	staging    *Buffer // what a submit reads back
@@ -62,6 +63,7 @@ func Open() (d *Device, err error) {
 			Groups:       65535, // WebGPU's default, which is not raised
 		},
 		kernels:    map[kernelID]*kernel{},
+		chosen:     map[matrixKey]variant{},
 		bindGroups: map[bindKey]bindGroup{},
 	}
 	d.params, err = d.newBuffer("params", paramStride*(maxDispatches+1), uniform|copyDst|copySrc)

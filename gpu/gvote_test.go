@@ -168,7 +168,7 @@ func (b *ballot) check(t *testing.T, what string, skip map[int]bool) {
 }
 
 func TestGVoteVote(t *testing.T) {
-	variants(t, func(t *testing.T, d *Device) {
+	bothClasses(t, func(t *testing.T, d *Device) {
 		const nAfter, samples = 2, 5
 		calls, voters := 0, 0
 		perHead(t, d, nAfter, func(t *testing.T, c *testCache, group, stride int) {
@@ -202,7 +202,7 @@ func TestGVoteVote(t *testing.T) {
 
 // Equal keys give equal scores, and the lower slots win.
 func TestGVoteVoteTies(t *testing.T) {
-	variants(t, testVoteTies)
+	bothClasses(t, testVoteTies)
 }
 
 func testVoteTies(t *testing.T, d *Device) {
@@ -249,7 +249,7 @@ func testVoteTies(t *testing.T, d *Device) {
 
 // Sums over thousands of slots still find the boundary of the nucleus.
 func TestGVoteVoteLongCache(t *testing.T) {
-	variants(t, func(t *testing.T, d *Device) {
+	bothClasses(t, func(t *testing.T, d *Device) {
 		const headDim, n, samples, nHeads = 8, 3000, 4, 2
 		c := newTestCache(t, d, "long", ref.CacheF32, headDim, []int{n}, 0)
 		b := &ballot{

@@ -2,12 +2,6 @@ package gpu
 
 import "math"
 
-// softwareVoteThreads is the workgroup size of gvote_vote.wgsl on software
-// adapters. They are slow at barriers except in a workgroup no wider than their
-// vector unit: 72 voters over 256 slots of head_dim 8 take 6 ms on lavapipe
-// with 8 threads, 120 ms with 64, 38 ms with 1 (two cores with AVX2, 2026-11).
-const softwareVoteThreads = 8
-
 // GVoteVote records a ballot over the heads[h].len + nAfter slots of each KV
 // head. The last prompt query of each query head a sets its budget bStep[a], the
 // size of the smallest set of largest softmax weights with mass >= pNuc (all
@@ -32,9 +26,7 @@ func (p *Pass) GVoteVote(c *Cache, qLast, qSamples, ranks, votes, bStep *Buffer,
 		return
 	}
 	id := c.kernel("gvote_vote", true, false)
-	if p.d.Software {
-		id.consts[1] = constant{"WG_SIZE", softwareVoteThreads}
-	}
+	id.consts[1] = p.d.preferred(ballots)[0].id().consts[1]
 	perVoter := (2*c.HeadDim + 80) * stride // the scores, and searches of up to 28 steps over some slots
 	ballot := func(q *Buffer, qStride, first, n int, nucleus uint32) {
 		p.spend(n * nHeads * perVoter)

@@ -75,7 +75,7 @@ func TestEmbed(t *testing.T) {
 }
 
 func TestRMSNorm(t *testing.T) {
-	variants(t, func(t *testing.T, d *Device) {
+	bothClasses(t, func(t *testing.T, d *Device) {
 		for _, tc := range []struct {
 			rows, dim, row0 int
 			scale           float32 // size of the inputs
@@ -104,7 +104,7 @@ func TestRMSNorm(t *testing.T) {
 }
 
 func TestMatMul(t *testing.T) {
-	variants(t, func(t *testing.T, d *Device) {
+	matrixVariants(t, MatrixTasks, func(t *testing.T, d *Device) {
 		for _, wt := range weightTypes {
 			for _, tc := range []struct {
 				rows, cols, n, xRow0, yCols, col0 int
@@ -139,7 +139,7 @@ func TestMatMul(t *testing.T) {
 }
 
 func TestNormMatVec(t *testing.T) {
-	variants(t, func(t *testing.T, d *Device) {
+	matrixVariants(t, []Task{OneToken}, func(t *testing.T, d *Device) {
 		for _, wt := range weightTypes {
 			for _, tc := range []struct {
 				rows, cols, xRow0 int

@@ -2,9 +2,6 @@ package gpu
 
 import "math"
 
-// Rows and tokens of a workgroup of matmul_tiled.wgsl, tokens of one of matmul.wgsl.
-const matmulSide, matmulTile = 32, 8
-
 // MatMul records y[t, col0+r] = Σ_c w[r, c] x[xRow0+t, c], added to what y
 // holds if add is set.
 //
@@ -24,14 +21,13 @@ func (p *Pass) MatMul(w *Weights, x, y *Buffer, n, xRow0, yCols, col0 int, add b
 		p.matVec(w, "input_plain", xRow0, col0, flag, 0, 0, x, y)
 		return
 	}
-	name, tile := "matmul_tiled", matmulSide
-	if p.d.Software {
-		name, tile = "matmul", matmulTile
-	}
+	v := p.d.matrixVariant(matrixTask(n), w.Type)
+	id := v.id()
+	id.parts[0] = w.reader()
 	for _, part := range w.parts {
 		p.spend(2 * n * part.rows * w.Cols)
-		p.dispatch(kernelID{name: name, parts: [2]string{w.reader()}},
-			[3]int{divUp(part.rows, 32), divUp(n, tile), 1}, []uint32{ // struct Params in matmul.wgsl and matmul_tiled.wgsl
+		p.dispatch(id,
+			[3]int{divUp(part.rows, v.rows), divUp(n, v.tokens), 1}, []uint32{ // struct Params in matmul.wgsl and matmul_tiled.wgsl
 				uint32(w.Cols), uint32(part.scales), uint32(part.rows), uint32(n),
 				uint32(xRow0), uint32(yCols), uint32(col0 + part.row0), flag,
 			}, part.buf, x, y)
@@ -78,16 +74,14 @@ func (p *Pass) NormSwiGLU(w *Weights, x, norm, both, y *Buffer, eps float32) {
 	p.matVec(w, "input_norm", 0, 0, 0, hidden, eps, x, y, norm)
 }
 
-// matVec records the kernel of this kind of adapter that multiplies one token:
-// four rows per workgroup, or one row per thread.
+// matVec records the multiplication of one token.
 func (p *Pass) matVec(w *Weights, input string, xRow0, col0 int, add uint32, gate int, eps float32, buffers ...*Buffer) {
+	v := p.d.matrixVariant(OneToken, w.Type)
+	id := v.id()
+	id.parts = [2]string{w.reader(), input}
 	for _, part := range w.parts {
-		name, groups := "matvec", divUp(part.rows, 4)
-		if p.d.Software {
-			name, groups = "matvec_rows", divUp(part.rows, 4*8)
-		}
 		p.spend(2 * part.rows * w.Cols)
-		p.dispatch(kernelID{name: name, parts: [2]string{w.reader(), input}}, [3]int{groups, 1, 1},
+		p.dispatch(id, [3]int{divUp(part.rows, v.rows), 1, 1},
 			[]uint32{ // struct Params in matvec.wgsl and matvec_rows.wgsl
 				uint32(w.Cols), uint32(part.scales), uint32(part.rows), uint32(xRow0),
 				uint32(col0 + part.row0), add, uint32(gate), math.Float32bits(eps),

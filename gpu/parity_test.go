@@ -14,16 +14,35 @@ import (
 
 var nan = float32(math.NaN())
 
-// variants opens the device once per kernel variant: as it is, and with
-// Software turned round, so that the variants for GPUs and those for software
-// adapters are both checked whatever this machine has.
-func variants(t *testing.T, test func(t *testing.T, d *Device)) {
+// bothClasses opens the device twice: as it is, and with Software turned round, so
+// that the kernels for GPUs and those for software adapters are both checked
+// whatever this machine has.
+func bothClasses(t *testing.T, test func(t *testing.T, d *Device)) {
 	d := openForTest(t)
 	for _, software := range []bool{d.Software, !d.Software} {
 		t.Run(fmt.Sprintf("software=%v", software), func(t *testing.T) {
 			d.Software = software
 			test(t, d)
 		})
+	}
+}
+
+// matrixVariants opens the device and makes one kernel after the other that for its
+// task, with matrices of all types.
+func matrixVariants(t *testing.T, tasks []Task, test func(t *testing.T, d *Device)) {
+	d := openForTest(t)
+	for _, task := range tasks {
+		for _, v := range variants[task] {
+			t.Run(fmt.Sprintf("%v/%v", task, v), func(t *testing.T) {
+				defer d.UseDefaults()
+				for _, wt := range weightTypes {
+					if !d.Use(task, wt, v.String()) {
+						t.Fatal("there is no such kernel")
+					}
+				}
+				test(t, d)
+			})
+		}
 	}
 }
 

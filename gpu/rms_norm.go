@@ -13,11 +13,8 @@ func (p *Pass) RMSNorm(x, w, y *Buffer, rows, dim, row0 int, eps float32) {
 	p.want("rms_norm", "x", x, (row0+rows)*dim, "(row0+rows)*dim")
 	p.want("rms_norm", "w", w, dim, "dim")
 	p.want("rms_norm", "y", y, rows*dim, "rows*dim")
-	name, groups := "rms_norm", rows
-	if p.d.Software {
-		name, groups = "rms_norm_rows", divUp(rows, 8)
-	}
-	p.dispatch(kernelID{name: name}, [3]int{groups, 1, 1},
+	v := p.d.preferred(rowNorms)[0]
+	p.dispatch(v.id(), [3]int{divUp(rows, v.rows), 1, 1},
 		[]uint32{uint32(dim), uint32(row0), math.Float32bits(eps), uint32(rows)}, // struct Params in rms_norm.wgsl
 		x, w, y)
 }

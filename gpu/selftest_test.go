@@ -16,7 +16,7 @@ import (
 // stays allocated. Every text in use is compiled by it, and nothing else.
 func TestSelfTest(t *testing.T) {
 	compiled := map[kernelID]bool{}
-	variants(t, func(t *testing.T, d *Device) {
+	bothClasses(t, func(t *testing.T, d *Device) {
 		for _, headDim := range []int{4, 8, 32, 64, 80, 96, 128} {
 			caches := slices.DeleteFunc(slices.Clone(ref.CacheTypes), func(t ref.CacheType) bool {
 				return !slices.Contains(headDims(t), headDim)
@@ -36,6 +36,20 @@ func TestSelfTest(t *testing.T) {
 			d.staging = nil
 			if after := d.LiveBytes(); after > before {
 				t.Errorf("head_dim %d: %d bytes are allocated, %d were before", headDim, after, before)
+			}
+		}
+		for id := range d.kernels {
+			compiled[id] = true
+		}
+	})
+	matrixVariants(t, MatrixTasks, func(t *testing.T, d *Device) {
+		checks, err := d.SelfTest(weightTypes, nil, 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range checks {
+			if c.Err != nil {
+				t.Errorf("%s: %v", c.Kernel, c.Err)
 			}
 		}
 		for id := range d.kernels {
@@ -72,15 +86,15 @@ var sabotages = []sabotage{
 	{"rms_norm_rows", "(params.row0 + r)", "(params.row0 - r)", "rms_norm", false},
 	{"rms_norm", " + params.eps", "", "rms_norm", true},
 	{"rms_norm", "half = WG_SIZE / 2u", "half = WG_SIZE / 4u", "rms_norm", true},
-	{"matmul", "sum[i] += vec4", "sum[i] -= vec4", "matmul q8_0 (33 rows)", false},
-	{"matmul", "params.x_row0 + ", "", "matmul q8_0 (33 rows)", false},
-	{"matmul", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (33 rows)", false},
+	{"matmul", "sum[i] += vec4", "sum[i] -= vec4", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", false},
+	{"matmul", "params.x_row0 + ", "", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", false},
+	{"matmul", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", false},
 	{"matmul", "id.y * TILE", "id.y", "matmul q8_0 (33 rows)", false},
-	{"matmul_tiled", "params.x_row0 + ", "", "matmul q8_0 (33 rows)", true},
+	{"matmul_tiled", "params.x_row0 + ", "", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", true},
 	{"matmul_tiled", "t0 = group.y * SIDE", "t0 = 0u * group.y", "matmul q8_0 (33 rows)", true},
-	{"matmul_tiled", "w_tile[c + r + 24u]", "w_tile[c + r + 16u]", "matmul q8_0 (33 rows)", true},
-	{"matmul_tiled", "c0 += DEPTH4", "c0 += 2u * DEPTH4", "matmul q8_0 (33 rows)", true},
-	{"matmul_tiled", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (33 rows)", true},
+	{"matmul_tiled", "w_tile[c + r + 24u]", "w_tile[c + r + 16u]", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", true},
+	{"matmul_tiled", "c0 += DEPTH4", "c0 += 2u * DEPTH4", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", true},
+	{"matmul_tiled", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", true},
 	{"matvec", "c += WG_SIZE", "c += 2u * WG_SIZE", "matmul q8_0 (1 row), norm_matvec q8_0, norm_swiglu q8_0", true},
 	{"matvec", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (1 row)", true},
 	{"matvec", "squares[t] += squares[t + half]", "squares[t] += squares[t]", "norm_matvec q8_0, norm_swiglu q8_0", true},
@@ -193,7 +207,7 @@ func partSabotages() []sabotage {
 		{ref.Q8M, "return dm.x", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "dm.x")},
 		{ref.Q8M, " + dm.y", " - dm.y"},
 	} {
-		add("weights_"+tc.t.String(), tc.old, tc.new, tc.t, "embed TYPE", "matmul TYPE (1 row)", "matmul TYPE (33 rows)",
+		add("weights_"+tc.t.String(), tc.old, tc.new, tc.t, "embed TYPE", "matmul TYPE (1 row)", "matmul TYPE (5 rows)", "matmul TYPE (33 rows)",
 			"norm_matvec TYPE", "norm_swiglu TYPE")
 	}
 	writers := []string{"cache_write TYPE", "gaussian_merge TYPE", "explicit_merge TYPE", "key_rotate TYPE"} // the last of keys alone

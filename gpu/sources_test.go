@@ -101,10 +101,13 @@ func kernelIDs(t testing.TB) []kernelID {
 				id.consts[1] = constant{"BLOCK4", largestDivisor(id.consts[0].value/4, attentionBlock)}
 			case "attention_prefill":
 				id.consts[1] = constant{"SLOTS", prefillSlots(id.consts[0].value)}
-			case "gvote_vote": // for software adapters
-				narrow := id
-				narrow.consts[1] = constant{"WG_SIZE", softwareVoteThreads}
-				ids = append(ids, narrow)
+			}
+			for _, v := range slices.Concat(variants[:]...) {
+				if v.kernel == name && v.threads > 0 {
+					other := id
+					other.consts[1] = v.id().consts[1]
+					ids = append(ids, other)
+				}
 			}
 			ids = append(ids, id)
 		}
