@@ -23,7 +23,8 @@ type gpuRunner struct {
 	attAgainst     *gpu.Buffer // (q_dim) those over the second, of one layer
 	dispatches     int         // of the last forward pass
 
-	tested []ref.CacheType // whose kernels passed the self-test
+	tested  []ref.CacheType // whose kernels passed the self-test
+	kernels []KernelChoice  // that multiply the matrices
 }
 
 // scratch are the activations of one forward pass, for up to n tokens.

@@ -15,10 +15,11 @@ type kernelError struct{ sentence string }
 
 func (e *kernelError) Error() string { return "engine: " + e.sentence }
 
-// openGPURunner loads the model to a device and sees to it that the kernels the
-// model uses compute what their CPU twins do. If they do not, the error is a
-// *kernelError, and the checks tell the rest.
-func openGPURunner(f *checkpoint.File, openDevice func() (*gpu.Device, error)) (*gpuRunner, []gpu.Check, error) {
+// openGPURunner loads the model to a device, finds the fastest kernels with the help
+// of memory, and sees to it that the kernels the model uses compute what their CPU
+// twins do. If the fastest do not, those of the adapter's class have to; if they do
+// not, the error is a *kernelError, and the checks tell the rest.
+func openGPURunner(f *checkpoint.File, memory *Memory, openDevice func() (*gpu.Device, error)) (*gpuRunner, []gpu.Check, error) {
 	d, err := openDevice()
 	if err != nil {
 		return nil, nil, err
@@ -27,7 +28,14 @@ func openGPURunner(f *checkpoint.File, openDevice func() (*gpu.Device, error)) (
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := r.tune(memory); err != nil {
+		r.close()
+		return nil, nil, err
+	}
 	checks, err := r.selfTest()
+	if err != nil && d.UseDefaults() && r.tune(nil) == nil {
+		checks, err = r.selfTest()
+	}
 	if err != nil {
 		r.close()
 		return nil, checks, err
@@ -41,15 +49,9 @@ func openGPURunner(f *checkpoint.File, openDevice func() (*gpu.Device, error)) (
 // nothing before, 0.8 s and 0.35 s (lavapipe on two cores, 2026-11).
 // Quantised caches would double that, so they have to wait; see trust.
 func (r *gpuRunner) selfTest() ([]gpu.Check, error) {
-	types := []ref.WeightType{r.w.embed.Type}
-	matrices := []*gpu.Weights{r.w.logits}
-	for _, l := range r.w.layers {
-		matrices = append(matrices, l.qkv, l.attnOut, l.gateUp, l.down)
-	}
-	for _, m := range matrices {
-		if !slices.Contains(types, m.Type) {
-			types = append(types, m.Type)
-		}
+	types := r.matrixTypes()
+	if !slices.Contains(types, r.w.embed.Type) {
+		types = append(types, r.w.embed.Type)
 	}
 	return r.test(types, ref.CacheF16, ref.CacheF32)
 }

@@ -40,13 +40,13 @@ func TestWrongKernelsAreNotUsed(t *testing.T) {
 	}{
 		{"swiglu", "1.0 + exp", "1.0 - exp", "kernel swiglu failed on ", 1},
 		{"attn_mass", "sum / f32", "sum * f32", "kernels attn_mass f16 and attn_mass f32 failed on ", 2},
-		{"weights_f16", "cell.x)", "cell.y)", "kernels embed f16, matmul f16 (1 row) and 3 more failed on ", 5},
+		{"weights_f16", "cell.x)", "cell.y)", "kernels embed f16, matmul f16 (1 row) and 4 more failed on ", 6},
 		{"rope", "let pair = id.x;", "let pair = id.x", "kernel rope failed on ", 1},
 	} {
 		t.Run(tc.file, func(t *testing.T) {
 			f := fixtureFile(t, checkpoint.F16)
 			openDevice := sabotaged(t, tc.file, tc.old, tc.new)
-			e, err := openWith(context.Background(), f, nil, Auto, openDevice)
+			e, err := openWith(context.Background(), f, nil, Auto, nil, openDevice)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,7 +73,7 @@ func TestWrongKernelsAreNotUsed(t *testing.T) {
 				}
 			}
 
-			_, err = openWith(context.Background(), f, nil, GPU, openDevice)
+			_, err = openWith(context.Background(), f, nil, GPU, nil, openDevice)
 			if err == nil || !strings.HasPrefix(err.Error(), "engine: "+tc.want) {
 				t.Errorf("-device gpu: %v, want an error with %q", err, tc.want)
 			}

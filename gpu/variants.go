@@ -134,5 +134,13 @@ func (d *Device) Use(task Task, t ref.WeightType, kernel string) bool {
 	return false
 }
 
-// UseDefaults goes back to the kernels of the adapter's class.
-func (d *Device) UseDefaults() { clear(d.chosen) }
+// UseDefaults goes back to the kernels of the adapter's class, and reports whether
+// others were in use.
+func (d *Device) UseDefaults() bool {
+	others := false
+	for key, v := range d.chosen {
+		others = others || v != d.preferred(key.task)[0]
+	}
+	clear(d.chosen)
+	return others
+}

@@ -82,8 +82,26 @@ type BenchReport struct {
 		CopyGBs      float64 `json:"copy_gb_per_s"`
 		MatMulGFLOPs float64 `json:"matmul_gflop_per_s"`
 	} `json:"limits"`
+	Choices  []BenchChoice  `json:"choices,omitempty"` // of kernels; none on the CPU
 	Prefill  *BenchPrefill  `json:"prefill,omitempty"`
 	Contexts []BenchContext `json:"contexts"`
+}
+
+// BenchChoice is the kernel that multiplies so many tokens with matrices of a type,
+// and why: "default" is that of the adapter's class, "remembered" was measured at an
+// earlier start. Measured at this one, there are the times of a sample.
+type BenchChoice struct {
+	Tokens  string       `json:"tokens"`
+	Weights string       `json:"weights"`
+	Kernel  string       `json:"kernel"`
+	How     string       `json:"how"`
+	Times   []BenchTrial `json:"times,omitempty"` // that of the class first
+}
+
+// BenchTrial is what a kernel took for the sample.
+type BenchTrial struct {
+	Kernel string  `json:"kernel"`
+	MS     float64 `json:"ms"`
 }
 
 // BenchPrefill is the reading of a prompt without compression.
@@ -164,7 +182,7 @@ func benchCommand(ctx context.Context, t terminal, args []string) error {
 	if need := max(b.prefill, slices.Max(b.contextN)+b.decode); need > f.Config.SeqLen {
 		return fmt.Errorf("-prefill, or -context and -decode, are %d tokens, the model's context is %d", need, f.Config.SeqLen)
 	}
-	e, err := engine.Open(ctx, f, nil, engine.DeviceKind(b.device))
+	e, err := engine.Open(ctx, f, nil, engine.DeviceKind(b.device), t.memory)
 	if err != nil {
 		return err
 	}
@@ -292,6 +310,13 @@ func (b *benchmark) measure(ctx context.Context, e *engine.Engine, f *checkpoint
 		if r.Weights == "" {
 			r.Weights = t.Type.String()
 		}
+	}
+	for _, k := range e.Kernels() {
+		c := BenchChoice{Tokens: k.Tokens, Weights: k.Weights, Kernel: k.Kernel, How: k.How}
+		for _, t := range k.Times {
+			c.Times = append(c.Times, BenchTrial{t.Kernel, 1e3 * t.Time.Seconds()})
+		}
+		r.Choices = append(r.Choices, c)
 	}
 	limits, err := e.Limits()
 	if err != nil {
@@ -467,6 +492,13 @@ func (r *BenchReport) print(w io.Writer) {
 		device = fmt.Sprintf("%s (%s)", r.Device.Adapter, r.Device.Backend)
 	}
 	row("device", "%s", device)
+	for i, c := range r.Choices {
+		name := ""
+		if i == 0 {
+			name = "matrices"
+		}
+		row(name, "%s, %s: %s, %s%s", c.Tokens, c.Weights, c.Kernel, c.How, trials(c.Times))
+	}
 	row("limits", "copy %.3g GB/s (read and written), the engine's float32 matmul %.3g GFLOP/s", r.Limits.CopyGBs, r.Limits.MatMulGFLOPs)
 	if p := r.Prefill; p != nil {
 		row("prefill", "%d tokens: %v", p.Tokens, p.Rate)
@@ -491,6 +523,18 @@ func (r *BenchReport) print(w io.Writer) {
 		row("", "and takes %.4g MFLOP: %.3g GFLOP/s, %.0f %% of the matmul", c.Operations/1e6, c.GFLOPs, 100*c.MatMulShare)
 		c.Profile.print(w, "of a token")
 	}
+}
+
+// trials returns " (a 1.2 ms, b 3.4 ms)".
+func trials(times []BenchTrial) string {
+	if len(times) == 0 {
+		return ""
+	}
+	var list []string
+	for _, t := range times {
+		list = append(list, fmt.Sprintf("%s %.3g ms", t.Kernel, t.MS))
+	}
+	return " (" + strings.Join(list, ", ") + ")"
 }
 
 // print prints the profile of what.
