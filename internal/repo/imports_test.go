@@ -45,7 +45,7 @@ var allowed = map[string][]string{
 		"github.com/schollz/progressbar/v3", "golang.org/x/term",
 	},
 	"keyfold/cmd/wasm": {
-		"keyfold/session", "keyfold/engine/checkpoint", "github.com/hack-pad/safejs",
+		"keyfold/session", "keyfold/engine", "keyfold/engine/checkpoint", "github.com/hack-pad/safejs",
 	},
 	"keyfold/lab": {
 		"keyfold/lab/corpus", "keyfold/engine/...", "keyfold/compress", "keyfold/gpu/ref", "gonum.org/v1/plot/...",
