@@ -3,15 +3,19 @@
 package gpu
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 
+	"keyfold/gpu/ref"
 	"keyfold/internal/chromium"
 )
 
@@ -66,20 +70,56 @@ func (v verdict) problems(s shaderText) (errors, warnings []string) {
 }
 
 // compilePage compiles shaders with the bind group layout that Device.compile
-// makes, on a device with WebGPU's default limits.
+// makes, on a device with WebGPU's default limits, and with subgroups. It runs those
+// that the native compiler does not know.
 const compilePage = `<!doctype html>
 <meta charset="utf-8">
 <title>keyfold: shaders</title>
 <script>
 "use strict";
-async function compileAll(shaders) {
+async function open() {
     if (!navigator.gpu) throw new Error("navigator.gpu is missing");
     const adapter = await navigator.gpu.requestAdapter();
     if (!adapter) throw new Error("requestAdapter returned null");
-    const device = await adapter.requestDevice();
+    return { adapter, device: await adapter.requestDevice({ requiredFeatures: ["subgroups"] }) };
+}
+async function compileAll(shaders) {
+    const { adapter, device } = await open();
     const verdicts = await Promise.all(shaders.map((shader) => compile(device, shader)));
     const { vendor, architecture, description } = adapter.info;
     return { adapter: [vendor, architecture, description].join(" ").trim(), verdicts };
+}
+// Each run is one dispatch; its result is the buffer that it may write.
+async function runAll(runs) {
+    const { device } = await open();
+    const results = [], pipelines = {};
+    for (const { shader, params, buffers, groups } of runs) {
+        const pipeline = pipelines[shader.name] ??= device.createComputePipeline({
+            layout: "auto", compute: { module: device.createShaderModule({ code: shader.code }), entryPoint: "main" },
+        });
+        const memory = [params, ...buffers].map((words, i) => {
+            const kind = i === 0 ? GPUBufferUsage.UNIFORM : GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
+            const buffer = device.createBuffer({ size: 4 * words.length, usage: kind | GPUBufferUsage.COPY_DST });
+            device.queue.writeBuffer(buffer, 0, new Uint32Array(words));
+            return buffer;
+        });
+        const out = buffers.findIndex((_, i) => !shader.bindings[i].readOnly);
+        const entries = memory.map((buffer, i) => (
+            { binding: i === 0 ? 0 : shader.bindings[i - 1].number, resource: { buffer } }));
+        const encoder = device.createCommandEncoder();
+        const pass = encoder.beginComputePass();
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+        pass.dispatchWorkgroups(groups);
+        pass.end();
+        const bytes = 4 * buffers[out].length;
+        const back = device.createBuffer({ size: bytes, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+        encoder.copyBufferToBuffer(memory[1 + out], 0, back, 0, bytes);
+        device.queue.submit([encoder.finish()]);
+        await back.mapAsync(GPUMapMode.READ);
+        results.push(Array.from(new Uint32Array(back.getMappedRange())));
+    }
+    return results;
 }
 async function compile(device, shader) {
     // Nothing between push and pop waits, so that shaders do not take each other's errors.
@@ -102,14 +142,19 @@ async function compile(device, shader) {
 </script>
 `
 
-// compileInBrowser returns the browser's verdict on each shader.
-func compileInBrowser(t *testing.T, shaders []shaderText) []verdict {
+func openCompilePage(t *testing.T) context.Context {
 	t.Helper()
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, compilePage)
 	})
-	ctx := chromium.Open(t, page, 3*time.Minute)
+	return chromium.Open(t, page, 3*time.Minute)
+}
+
+// compileInBrowser returns the browser's verdict on each shader.
+func compileInBrowser(t *testing.T, shaders []shaderText) []verdict {
+	t.Helper()
+	ctx := openCompilePage(t)
 	argument, err := json.Marshal(shaders)
 	if err != nil {
 		t.Fatal(err)
@@ -148,6 +193,86 @@ func TestShadersCompileInChromium(t *testing.T) {
 			t.Log(text)
 		}
 	}
+}
+
+// pageRun is one dispatch.
+type pageRun struct {
+	Shader  shaderText `json:"shader"`
+	Params  []uint32   `json:"params"`
+	Buffers [][]uint32 `json:"buffers"` // in the order of the shader's binding numbers
+	Groups  int        `json:"groups"`
+}
+
+// What subgroups add is what the twin adds, in the cases of TestMatMul and TestNormMatVec.
+func TestSubgroupsInChromium(t *testing.T) {
+	type expected struct {
+		what string
+		want []float32
+		tol
+	}
+	var runs []pageRun
+	var results []expected
+	add := func(what string, w *ref.Weights, input string, params []uint32, groups int, want []float32, tl tol, buffers ...[]uint32) {
+		id := kernelID{name: "matvec_subgroups", parts: [2]string{"weights_" + w.Type.String(), input}}
+		src, err := id.source()
+		if err != nil {
+			t.Fatal(err)
+		}
+		head := []uint32{uint32(w.Cols), uint32(w.Type.QuantWords(w.Rows, w.Cols)), uint32(w.Rows)} // struct Params
+		runs = append(runs, pageRun{newShaderText(id.String(), src), append(head, params...), append([][]uint32{w.Words}, buffers...), groups})
+		results = append(results, expected{fmt.Sprintf("%v, %s", w.Type, what), want, tl})
+	}
+	for _, wt := range weightTypes {
+		for _, tc := range []struct {
+			rows, cols, xRow0, col0 int
+			add                     bool
+			what                    string
+		}{
+			{1, 32, 0, 0, false, "smallest"},
+			{5, 64, 3, 4, false, "rows not a multiple of 4, offsets"},
+			{31, 288, 0, 0, true, "added"},
+			{6, 1024, 0, 0, false, "several columns per thread"},
+		} {
+			w := quantised("w", wt, tc.rows, tc.cols)
+			x, y := normals("x", (tc.xRow0+1)*tc.cols, 1), normals("y", tc.col0+tc.rows, 1)
+			want := slices.Clone(y)
+			ref.MatMul(w, x, want, 1, tc.xRow0, len(y), tc.col0, tc.add)
+			add(tc.what, w, "input_plain", []uint32{uint32(tc.xRow0), uint32(tc.col0), boolWord(tc.add), 0, 0}, divUp(tc.rows, 4),
+				want, tol{abs: 5e-5, rel: 1e-5}, ref.FloatWords(x), ref.FloatWords(y))
+		}
+		for _, tc := range []struct {
+			rows, cols int
+			scale      float32
+		}{{2, 32, 1}, {6, 64, 1}, {66, 288, 1e-3}, {130, 96, 50}} {
+			const eps = 1e-6
+			w := quantised("w", wt, tc.rows, tc.cols)
+			x, norm := normals("x", tc.cols, tc.scale), normals("norm", tc.cols, 1)
+			want, wantH := make([]float32, tc.rows), make([]float32, tc.rows/2)
+			ref.NormMatVec(w, x, norm, want, 0, eps)
+			ref.NormSwiGLU(w, x, norm, wantH, eps)
+			what, poison := fmt.Sprintf("norm, %d rows", tc.rows), ref.FloatWords(slices.Repeat([]float32{nan}, tc.rows))
+			add(what, w, "input_norm", []uint32{0, 0, 0, 0, math.Float32bits(eps)}, divUp(tc.rows, 4),
+				want, tol{abs: 5e-5, rel: 1e-5}, ref.FloatWords(x), poison, ref.FloatWords(norm))
+			add(what+", SwiGLU", w, "input_norm", []uint32{0, 0, 0, uint32(tc.rows / 2), math.Float32bits(eps)}, divUp(tc.rows, 4),
+				wantH, tol{abs: 1e-3, rel: 2e-5}, ref.FloatWords(x), poison[:tc.rows/2], ref.FloatWords(norm))
+		}
+	}
+	argument, err := json.Marshal(runs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := chromedp.Run(openCompilePage(t), chromedp.Evaluate[[][]uint32](fmt.Sprintf("runAll(%s)", argument), chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range results {
+		values := make([]float32, len(got[i]))
+		for j, word := range got[i] {
+			values[j] = math.Float32frombits(word)
+		}
+		checkClose(t, r.what, values, r.want, r.tol)
+	}
+	t.Logf("%d results", len(got))
 }
 
 // nonUniformBarrier has a barrier that only some threads of a workgroup reach.

@@ -32,6 +32,8 @@ type Device struct {
 	Software bool   // the adapter is a CPU, which emulates a GPU
 	Limits   Limits
 
+	subgroups bool // kernels may use subgroups
+
 	driver     *driver
 	kernels    map[kernelID]*kernel
 	chosen     map[matrixKey]variant // instead of the class's: see variants.go
@@ -56,7 +58,7 @@ func Open() (d *Device, err error) {
 		return nil, err
 	}
 	d = &Device{
-		Name: info.name, Backend: info.backend, Software: info.software, driver: driver,
+		Name: info.name, Backend: info.backend, Software: info.software, subgroups: info.subgroups, driver: driver,
 		Limits: Limits{
 			BindingBytes: int(min(info.bindingBytes, math.MaxInt32*64)),
 			BufferBytes:  int(min(info.bufferBytes, math.MaxInt32*64)),

@@ -29,6 +29,7 @@ const (
 type adapterInfo struct {
 	name, backend string
 	software      bool
+	subgroups     bool   // the feature, in a form that shaders can use
 	bindingBytes  uint64 // limits that were granted
 	bufferBytes   uint64
 }

@@ -74,7 +74,12 @@ func openDriver() (*driver, adapterInfo, error) {
 	for _, key := range []string{"maxStorageBufferBindingSize", "maxBufferSize"} {
 		limits[key] = adapter.Get("limits").Get(key)
 	}
-	device, err := await(adapter.Call("requestDevice", map[string]any{"requiredLimits": limits}))
+	features := []any{}
+	subgroups := adapter.Get("features").Call("has", "subgroups").Bool()
+	if subgroups {
+		features = append(features, "subgroups")
+	}
+	device, err := await(adapter.Call("requestDevice", map[string]any{"requiredLimits": limits, "requiredFeatures": features}))
 	if err != nil {
 		return nil, adapterInfo{}, fmt.Errorf("gpu: open %s: %w", name, err)
 	}
@@ -88,6 +93,7 @@ func openDriver() (*driver, adapterInfo, error) {
 		name:         name,
 		backend:      "WebGPU",
 		software:     info.Get("isFallbackAdapter").Truthy() || strings.Contains(strings.ToLower(name), "swiftshader"),
+		subgroups:    subgroups,
 		bindingBytes: uint64(granted.Get("maxStorageBufferBindingSize").Float()),
 		bufferBytes:  uint64(granted.Get("maxBufferSize").Float()),
 	}, nil

@@ -32,7 +32,7 @@ func bothClasses(t *testing.T, test func(t *testing.T, d *Device)) {
 func matrixVariants(t *testing.T, tasks []Task, test func(t *testing.T, d *Device)) {
 	d := openForTest(t)
 	for _, task := range tasks {
-		for _, v := range variants[task] {
+		for _, v := range d.preferred(task) {
 			t.Run(fmt.Sprintf("%v/%v", task, v), func(t *testing.T) {
 				defer d.UseDefaults()
 				for _, wt := range weightTypes {

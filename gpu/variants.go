@@ -49,8 +49,9 @@ func matrixTask(n int) Task {
 // variant is a kernel that does a task.
 type variant struct {
 	kernel       string
-	threads      int // of a workgroup, written into WG_SIZE; 0: as the file says
-	rows, tokens int // that a workgroup takes; 0 where the wrapper knows better
+	threads      int  // of a workgroup, written into WG_SIZE; 0: as the file says
+	rows, tokens int  // that a workgroup takes; 0 where the wrapper knows better
+	subgroups    bool // it needs the feature of this name, which some browsers have
 }
 
 func (v variant) String() string { return v.id().String() }
@@ -76,6 +77,7 @@ var variants = [...][]variant{
 		{kernel: "matvec", rows: 4},
 		{kernel: "matvec", threads: 32, rows: 4},
 		{kernel: "matvec", threads: 256, rows: 4},
+		{kernel: "matvec_subgroups", rows: 4, subgroups: true},
 		{kernel: "matvec_rows", rows: 32},
 	},
 	FewTokens: {
@@ -101,9 +103,9 @@ type matrixKey struct {
 	weights ref.WeightType
 }
 
-// preferred returns the kernels of a task in the order of this adapter's class.
+// preferred returns the kernels of a task that run here, in the order of this adapter's class.
 func (d *Device) preferred(task Task) []variant {
-	order := slices.Clone(variants[task])
+	order := slices.DeleteFunc(slices.Clone(variants[task]), func(v variant) bool { return v.subgroups && !d.subgroups })
 	if d.Software {
 		slices.Reverse(order)
 	}
@@ -123,9 +125,9 @@ func (d *Device) matrixVariant(task Task, t ref.WeightType) variant {
 func (d *Device) Kernel(task Task, t ref.WeightType) string { return d.matrixVariant(task, t).String() }
 
 // Use makes a kernel the one for a task with matrices of type t, and reports
-// whether there is one of that name.
+// whether there is one of that name that runs here.
 func (d *Device) Use(task Task, t ref.WeightType, kernel string) bool {
-	for _, v := range variants[task] {
+	for _, v := range d.preferred(task) {
 		if v.String() == kernel {
 			d.chosen[matrixKey{task, t}] = v
 			return true
