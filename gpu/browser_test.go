@@ -148,7 +148,7 @@ func openCompilePage(t *testing.T) context.Context {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, compilePage)
 	})
-	return chromium.Open(t, page, 3*time.Minute)
+	return chromium.Open(t, page, 5*time.Minute)
 }
 
 // compileInBrowser returns the browser's verdict on each shader.

@@ -23,9 +23,10 @@ type Timing struct {
 // A sample is one submit of many products, the matrices' in turn as in a forward
 // pass, so that what a submit takes counts little and small matrices come from
 // memory as often as they do there. The kernels take turns, because a machine is
-// not as fast at all times, and the least time of each counts. One that takes twice
-// as long as another is not tried again, and one that does not compile or run is
-// left out.
+// not as fast at all times, and the least time of each counts. Left out is what does
+// not compile or run, and, so that nobody waits for it, what takes four times as long
+// as another for one product: on an adapter that emulates a GPU barriers make it
+// hundreds.
 func (d *Device) Measure(task Task, matrices []*Weights) ([]Timing, error) {
 	tokens := [...]int{OneToken: 1, FewTokens: fewTokens, ManyTokens: 64}[task]
 	sample, t := takeSample(matrices, tokens, d.MostWork()/200), matrices[0].Type
@@ -44,40 +45,46 @@ func (d *Device) Measure(task Task, matrices []*Weights) ([]Timing, error) {
 	}
 	defer y.Destroy()
 
-	const rounds = 6
+	// The first round compiles and the second one tries, each with one product; the
+	// others count.
+	const compiling, trying, rounds = 0, 1, 7
 	kernels := d.preferred(task)
 	times := make([]time.Duration, len(kernels)) // the least so far
-	failed := make([]bool, len(kernels))
-	least := time.Duration(math.MaxInt64) // of all
+	out := make([]bool, len(kernels))
 	for round := range rounds {
+		turn := sample
+		if round <= trying {
+			turn = sample[:1]
+		}
+		least := time.Duration(math.MaxInt64) // of this round
 		for i, v := range kernels {
-			if failed[i] || times[i]/2 > least {
+			if out[i] {
 				continue
 			}
 			d.Use(task, t, v.String())
 			start := time.Now()
 			p := d.Begin()
-			turn := sample
-			if round == 0 {
-				turn = sample[:1] // compiles
-			}
 			for _, w := range turn {
 				p.MatMul(w, x, y, tokens, 0, w.Rows, 0, false)
 			}
 			p.Read(y, 0, 4)
-			if failed[i] = p.Submit() != nil; failed[i] || round == 0 {
-				continue
-			}
+			out[i] = p.Submit() != nil
 			took := time.Since(start)
-			if round == 1 || took < times[i] {
+			if round <= trying+1 || took < times[i] {
 				times[i] = took
 			}
-			least = min(least, took)
+			if !out[i] {
+				least = min(least, took)
+			}
+		}
+		for i := range kernels {
+			hopeless := round == trying && times[i]/4 > least
+			out[i] = out[i] || hopeless && i > 0
 		}
 	}
 	var timings []Timing
 	for i, v := range kernels {
-		if !failed[i] {
+		if !out[i] {
 			timings = append(timings, Timing{v.String(), times[i]})
 		}
 	}

@@ -76,7 +76,7 @@ var variants = [...][]variant{
 	OneToken: {
 		{kernel: "matvec", rows: 4},
 		{kernel: "matvec", threads: 32, rows: 4},
-		{kernel: "matvec", threads: 256, rows: 4},
+		{kernel: "matvec", threads: 128, rows: 4},
 		{kernel: "matvec_subgroups", rows: 4, subgroups: true},
 		{kernel: "matvec_rows", rows: 32},
 	},
