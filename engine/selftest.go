@@ -30,7 +30,7 @@ func openGPURunner(f *checkpoint.File, memory *Memory, openDevice func() (*gpu.D
 	}
 	if err := r.tune(memory); err != nil {
 		r.close()
-		return nil, nil, err
+		return nil, nil, &kernelError{fmt.Sprintf("the measuring of kernels on %s did not end: %v", d.Name, err)}
 	}
 	checks, err := r.selfTest()
 	if err != nil && d.UseDefaults() && r.tune(nil) == nil {

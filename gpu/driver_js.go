@@ -159,7 +159,8 @@ func (d *driver) read(m memory, bytes int, use func(data []byte)) error {
 }
 
 // compile compiles a shader. Binding 0 is a uniform block at a dynamic offset.
-// Errors arrive as events.
+// Errors arrive as events and end the device, but for shaders that enable a feature:
+// there are others in their place, so these are waited for.
 func (d *driver) compile(label, src string, bindings []binding) (pipeline, error) {
 	const compute = 4 // GPUShaderStage.COMPUTE
 	entries := []any{map[string]any{
@@ -175,8 +176,12 @@ func (d *driver) compile(label, src string, bindings []binding) (pipeline, error
 			"binding": b.number, "visibility": compute, "buffer": map[string]any{"type": kind},
 		})
 	}
+	dispensable := strings.Contains(src, "\nenable ")
+	if dispensable {
+		d.device.Call("pushErrorScope", "validation")
+	}
 	layout := d.device.Call("createBindGroupLayout", map[string]any{"entries": entries})
-	return pipeline{
+	p := pipeline{
 		layout: layout,
 		compute: d.object(d.device.Call("createComputePipeline", map[string]any{
 			"label":  label,
@@ -186,7 +191,17 @@ func (d *driver) compile(label, src string, bindings []binding) (pipeline, error
 				"entryPoint": "main",
 			},
 		})),
-	}, nil
+	}
+	if dispensable {
+		if fault, err := await(d.device.Call("popErrorScope")); err != nil {
+			p.free()
+			return p, err
+		} else if fault.Truthy() {
+			p.free()
+			return p, fmt.Errorf("%s", fault.Get("message").String())
+		}
+	}
+	return p, nil
 }
 
 func (p pipeline) free() { p.compute.forget() } // and the browser collects it
