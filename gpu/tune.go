@@ -47,7 +47,7 @@ func (d *Device) Measure(task Task, matrices []*Weights) ([]Timing, error) {
 
 	// The first round compiles and the second one tries, each with one product; the
 	// others count.
-	const compiling, trying, rounds = 0, 1, 7
+	const trying, rounds = 1, 7
 	kernels := d.preferred(task)
 	times := make([]time.Duration, len(kernels)) // the least so far
 	out := make([]bool, len(kernels))
