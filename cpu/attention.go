@@ -6,29 +6,27 @@ import (
 	"keyfold/gpu/ref"
 )
 
-// Attention computes what [ref.Attention] specifies. A head's keys and values
-// are unpacked once for all its queries, the values transposed, so that scores
-// and outputs are both products of rows with a vector.
+// Attention computes what [ref.Attention] specifies. Keys and values are unpacked
+// a panel at a time, for several queries: no head is in memory as float32.
 func Attention(k, v ref.Rows, slots []ref.Slot, heads []ref.Head, q, out, lse []float32, n, stride, nHeads, nBefore int, scale float32) {
-	eachHead(heads, nHeads*k.HeadDim, n, nBefore, func(kvHead int, head ref.Head, b *buffers) {
-		headDim, groupSize := k.HeadDim, nHeads/len(heads)
-		last := head.Len + nBefore + n // slots that the last token sees
-		keys, values := b.unpackKeys(k, head.Offset, last), b.unpackValues(v, head.Offset, last)
-		for t := range n {
-			scores := b.scores[:last-n+t+1]
-			for h := kvHead * groupSize; h < (kvHead+1)*groupSize; h++ {
-				query := q[t*stride+h*headDim : t*stride+(h+1)*headDim]
-				top := score(scores, keys, slots[head.Offset:], query, scale)
-				sum := exp(scores, top)
-				row := out[(t*nHeads+h)*headDim : (t*nHeads+h+1)*headDim]
-				matvec(row, values, scores, last)
-				norm := float32(1 / sum)
-				for i := range row {
-					row[i] *= norm
-				}
-				lse[t*nHeads+h] = float32(float64(top) + math.Log(sum))
+	headDim := k.HeadDim
+	eachHead(heads, nHeads*headDim, n, nBefore, func(kvHead int, head ref.Head, b *buffers) {
+		b.eachTile(kvHead, head, k, slots, q, 0, n, stride, nHeads, nHeads/len(heads), nBefore, scale, func(tile []query) {
+			b.lanes = room(b.lanes, len(tile)*8*headDim)
+			clear(b.lanes)
+			for i := range tile {
+				tile[i].sum = exp(tile[i].scores, tile[i].top)
 			}
-		}
+			b.eachPanel(v, head.Offset, len(tile[len(tile)-1].scores), func(from, n int, values []float32) {
+				for i, x := range tile {
+					addRows(b.lanes[i*8*headDim:(i+1)*8*headDim], values, x.seen(from, n))
+				}
+			})
+			for i, x := range tile {
+				sumLanes(out[x.row*headDim:(x.row+1)*headDim], b.lanes[i*8*headDim:(i+1)*8*headDim], float32(1/x.sum))
+				lse[x.row] = float32(float64(x.top) + math.Log(x.sum))
+			}
+		})
 	})
 }
 
@@ -65,7 +63,21 @@ func AttnMax(k ref.Rows, slots []ref.Slot, heads []ref.Head, q, lse, most []floa
 }
 
 // buffers are what a thread needs, grown to the longest of its heads.
-type buffers struct{ keys, values, scores, rows []float32 }
+type buffers struct{ panel, scores, lanes []float32 }
+
+// query is one query of a tile.
+type query struct {
+	row    int       // of out and lse: token*nHeads + head
+	q      []float32 // (head_dim)
+	scores []float32 // scale q·k_j + bias_j of every slot that it sees
+	top    float32   // the largest of them
+	sum    float64
+}
+
+// seen returns the scores of those slots of from .. from+n-1 that the query sees.
+func (x *query) seen(from, n int) []float32 {
+	return x.scores[min(from, len(x.scores)):min(from+n, len(x.scores))]
+}
 
 // eachHead calls f for every KV head, on several threads.
 func eachHead(heads []ref.Head, qDim, n, nBefore int, f func(kvHead int, head ref.Head, b *buffers)) {
@@ -85,36 +97,57 @@ func eachHead(heads []ref.Head, qDim, n, nBefore int, f func(kvHead int, head re
 // slots that it sees, for the tokens tFirst .. n-1.
 func (b *buffers) paid(kvHead int, head ref.Head, k ref.Rows, slots []ref.Slot, q, lse []float32,
 	tFirst, n, qStride, nHeads, groupSize, nBefore int, scale float32, f func(paid []float32)) {
-	last := head.Len + nBefore + n
-	keys := b.unpackKeys(k, head.Offset, last)
-	for t := tFirst; t < n; t++ {
-		scores := b.scores[:last-n+t+1]
-		for h := kvHead * groupSize; h < (kvHead+1)*groupSize; h++ {
-			score(scores, keys, slots[head.Offset:], q[t*qStride+h*k.HeadDim:t*qStride+(h+1)*k.HeadDim], scale)
-			exp(scores, lse[t*nHeads+h])
-			f(scores)
+	b.eachTile(kvHead, head, k, slots, q, tFirst, n, qStride, nHeads, groupSize, nBefore, scale, func(tile []query) {
+		for _, x := range tile {
+			exp(x.scores, lse[x.row])
+			f(x.scores)
 		}
+	})
+}
+
+// tileQueries is the number of queries that share the unpacking of a head: with
+// 32 of them it is a small part of the work, and their scores stay in a nearby cache.
+const tileQueries = 32
+
+// eachTile calls f with the queries of a KV head and their scores, some tokens of
+// tFirst .. n-1 at a time. The last query of a tile sees the most slots.
+func (b *buffers) eachTile(kvHead int, head ref.Head, k ref.Rows, slots []ref.Slot, q []float32,
+	tFirst, n, qStride, nHeads, groupSize, nBefore int, scale float32, f func(tile []query)) {
+	tokens := max(1, tileQueries/groupSize)
+	for ; tFirst < n; tFirst += tokens {
+		tokens := min(tokens, n-tFirst)
+		last := head.Len + nBefore + tFirst + tokens // slots that the last token sees
+		b.scores = room(b.scores, tokens*groupSize*last)
+		tile := make([]query, tokens*groupSize)
+		for i := range tile {
+			t, h := tFirst+i/groupSize, kvHead*groupSize+i%groupSize
+			tile[i] = query{
+				row:    t*nHeads + h,
+				q:      q[t*qStride+h*k.HeadDim : t*qStride+(h+1)*k.HeadDim],
+				scores: b.scores[i*last:][:head.Len+nBefore+t+1],
+			}
+		}
+		b.eachPanel(k, head.Offset, last, func(from, n int, keys []float32) {
+			for _, x := range tile {
+				matvec(x.seen(from, n), keys, x.q, len(x.q))
+			}
+		})
+		for i := range tile {
+			tile[i].top = addBias(tile[i].scores, slots[head.Offset:], scale)
+		}
+		f(tile)
 	}
 }
 
-// unpackKeys returns the keys of n slots, (n, head_dim), and makes room for as
-// many scores.
-func (b *buffers) unpackKeys(k ref.Rows, first, n int) []float32 {
-	b.keys, b.scores = room(b.keys, n*k.HeadDim), room(b.scores, n)
-	unpackSlots(b.keys, &k, first, n)
-	return b.keys
-}
-
-// unpackValues returns the values of n slots, transposed: (head_dim, n).
-func (b *buffers) unpackValues(v ref.Rows, first, n int) []float32 {
-	atOnce := max(4, panel/v.HeadDim&^3)
-	b.values, b.rows = room(b.values, v.HeadDim*n), room(b.rows, atOnce*v.HeadDim)
-	for j := 0; j < n; j += atOnce {
-		rows := b.rows[:min(atOnce, n-j)*v.HeadDim]
-		unpackSlots(rows, &v, first+j, len(rows)/v.HeadDim)
-		transpose(b.values[j:], rows, v.HeadDim, n)
+// eachPanel calls f with slots from .. from+n-1 of n of a head, as float32
+// (n, head_dim). All but the last panel have a multiple of 8 slots.
+func (b *buffers) eachPanel(r ref.Rows, first, n int, f func(from, n int, rows []float32)) {
+	atOnce := min(n, max(8, panel/r.HeadDim&^7))
+	b.panel = room(b.panel, atOnce*r.HeadDim)
+	for from := 0; from < n; from += atOnce {
+		rows := min(atOnce, n-from)
+		f(from, rows, unpackSlots(b.panel, &r, first+from, rows))
 	}
-	return b.values
 }
 
 // room returns n floats of any values, in buffer's memory if that is enough.
@@ -125,10 +158,8 @@ func room(buffer []float32, n int) []float32 {
 	return buffer[:n]
 }
 
-// score writes scale query·k_j + bias_j for the first len(scores) keys, and
-// returns the largest.
-func score(scores, keys []float32, slots []ref.Slot, query []float32, scale float32) float32 {
-	matvec(scores, keys, query, len(query))
+// addBias makes products q·k_j scores, scale q·k_j + bias_j, and returns the largest.
+func addBias(scores []float32, slots []ref.Slot, scale float32) float32 {
 	top := float32(math.Inf(-1))
 	slots = slots[:len(scores)]
 	for j, s := range scores {

@@ -149,11 +149,10 @@ func TestUnpack(t *testing.T) {
 		rows := ref.NewRows(ct, 96, 4)
 		rows.Put(1, normals(r, 96, 1))
 		rows.Put(2, normals(r, 96, 1))
-		got, want := poisoned(2*96), make([]float32, 2*96)
-		unpackSlots(got, &rows, 1, 2)
+		want := make([]float32, 2*96)
 		rows.Get(want, 1)
 		rows.Get(want[96:], 2)
-		checkBits(t, "cache "+ct.String(), got, want)
+		checkBits(t, "cache "+ct.String(), unpackSlots(poisoned(2*96), &rows, 1, 2), want)
 	}
 }
 
@@ -171,19 +170,86 @@ func TestUnpackHalves(t *testing.T) {
 	checkBits(t, "all halves", got, want)
 }
 
-func TestTranspose(t *testing.T) {
+// Rows with scales between them, from a scale on that need not be the first.
+func TestUnpackBlocks(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 0))
-	for _, rows := range []int{1, 3, 4, 5, 8, 11} {
-		for _, cols := range []int{1, 2, 4, 6, 8, 12} {
-			for _, stride := range []int{rows, rows + 3} {
-				src, got, want := normals(r, rows*cols, 1), poisoned(cols*stride), poisoned(cols*stride)
-				for j := range rows {
-					for i := range cols {
-						want[i*stride+j] = src[j*cols+i]
+	type unpackFunc func(dst []float32, quants, scales []uint32, block, blocks, stride int)
+	for name, f := range map[string]struct {
+		quantWords  int
+		fast, plain unpackFunc
+	}{"q8_0": {8, unpackQ8, unpackQ8Go}, "q4_0": {4, unpackQ4, unpackQ4Go}} {
+		for _, rows := range []int{1, 2, 5} {
+			for _, blocks := range []int{1, 2, 3} {
+				for _, block := range []int{0, 1, 4} {
+					stride := blocks*f.quantWords + (block+blocks+1)/2 + 1
+					words := make([]uint32, rows*stride)
+					for i := range words {
+						words[i] = r.Uint32() // some scales are infinities and NaN
 					}
+					scales := words[blocks*f.quantWords:]
+					got, want := poisoned(rows*blocks*ref.Block), poisoned(rows*blocks*ref.Block)
+					f.fast(got, words, scales, block, blocks, stride)
+					f.plain(want, words, scales, block, blocks, stride)
+					checkBits(t, fmt.Sprintf("%s: %d rows of %d blocks from %d on", name, rows, blocks, block), got, want)
 				}
-				transpose(got, src, cols, stride)
-				checkBits(t, fmt.Sprintf("%dx%d, stride %d", rows, cols, stride), got, want)
+			}
+		}
+	}
+}
+
+// Every half there is as a scale of blocks with every byte.
+func TestUnpackScales(t *testing.T) {
+	for h := range uint32(1 << 16) {
+		var quants [8]uint32
+		for i := range quants {
+			quants[i] = (h+4*uint32(i))*0x01010101 + 0x03020100
+		}
+		for name, f := range map[string][2]func(dst []float32){
+			"q8_0": {
+				func(dst []float32) { unpackQ8(dst, quants[:], []uint32{h}, 0, 1, 0) },
+				func(dst []float32) { unpackQ8Go(dst, quants[:], []uint32{h}, 0, 1, 0) },
+			},
+			"q4_0": {
+				func(dst []float32) { unpackQ4(dst, quants[:], []uint32{h << 16}, 1, 1, 0) },
+				func(dst []float32) { unpackQ4Go(dst, quants[:], []uint32{h << 16}, 1, 1, 0) },
+			},
+			"q8m": {
+				func(dst []float32) { unpackQ8M(dst, quants[:], []uint32{h | (h^0x5555)<<16}) },
+				func(dst []float32) { unpackQ8MGo(dst, quants[:], []uint32{h | (h^0x5555)<<16}) },
+			},
+		} {
+			got, want := poisoned(ref.Block), poisoned(ref.Block)
+			f[0](got)
+			f[1](want)
+			checkBits(t, fmt.Sprintf("%s with scale %#x", name, h), got, want)
+		}
+	}
+}
+
+// The rows added to lanes give the product with the columns, bit for bit, however
+// many are added at a time; what lies behind the rows is not looked at.
+func TestAddRows(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 0))
+	for _, rows := range []int{0, 1, 7, 8, 9, 16, 31, 64} {
+		for _, cols := range []int{1, 2, 4, 6, 8, 12, 48, 64} {
+			w, x := append(normals(r, rows*cols, 1), poisoned(cols)...), normals(r, rows, 1)
+			columns := make([]float32, cols*rows)
+			for j := range rows {
+				for i := range cols {
+					columns[i*rows+j] = w[j*cols+i]
+				}
+			}
+			want := make([]float32, cols)
+			matvecGo(want, columns, x, rows)
+			for name, f := range map[string]func(lanes, w, x []float32){"addRowsGo": addRowsGo, "addRows": addRows} {
+				for _, atOnce := range []int{8, 24, 64} {
+					lanes, got := make([]float32, 8*cols), poisoned(cols)
+					for j := 0; j < rows; j += atOnce {
+						f(lanes, w[j*cols:], x[j:min(j+atOnce, rows)])
+					}
+					sumLanes(got, lanes, 1)
+					checkBits(t, fmt.Sprintf("%s: %dx%d, %d at once", name, rows, cols, atOnce), got, want)
+				}
 			}
 		}
 	}

@@ -13,14 +13,19 @@ func GVoteVote(k ref.Rows, slots []ref.Slot, heads []ref.Head, qLast, qSamples [
 	clear(votes)
 	eachHead(heads, nHeads*k.HeadDim, 1+samples, nAfter, func(kvHead int, head ref.Head, b *buffers) {
 		headDim, groupSize, n := k.HeadDim, nHeads/len(heads), head.Len+nAfter
-		keys, order := b.unpackKeys(k, head.Offset, n), make([]uint64, n)
+		b.panel, b.scores = room(b.panel, n*headDim), room(b.scores, n)
+		keys, order := unpackSlots(b.panel, &k, head.Offset, n), make([]uint64, n)
+		score := func(query []float32) float32 {
+			matvec(b.scores, keys, query, headDim)
+			return addBias(b.scores, slots[head.Offset:], scale)
+		}
 		vote := func(picked []uint64) {
 			for _, ranked := range picked {
 				votes[kvHead*stride+slotOf(ranked)]++
 			}
 		}
 		for a := kvHead * groupSize; a < (kvHead+1)*groupSize; a++ {
-			top := score(b.scores, keys, slots[head.Offset:], qLast[a*headDim:(a+1)*headDim], scale)
+			top := score(qLast[a*headDim : (a+1)*headDim])
 			rank(order, b.scores)
 			size := n
 			if pNuc < 1 {
@@ -32,7 +37,7 @@ func GVoteVote(k ref.Rows, slots []ref.Slot, heads []ref.Head, qLast, qSamples [
 				vote(order[:size])
 			}
 			for s := range samples {
-				score(b.scores, keys, slots[head.Offset:], qSamples[s*qStride+a*headDim:s*qStride+(a+1)*headDim], scale)
+				score(qSamples[s*qStride+a*headDim : s*qStride+(a+1)*headDim])
 				rank(order, b.scores)
 				vote(order[:first(order, nil, float64(size))])
 			}

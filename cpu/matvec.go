@@ -37,3 +37,32 @@ func matvecGo(y, w, x []float32, stride int) {
 		y[r] = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]))
 	}
 }
+
+// addRowsGo adds x_r times row r to lanes of sums, of which [sumLanes] makes
+// columns of the product x w as [matvecGo] would of w's columns, bit for bit.
+//
+//	lanes[l, c] += x[r] w[r, c]    r ≡ l mod 8, in the order of r
+//
+//	lanes (8, cols)
+//	w     (rows, cols)  at least as many rows as x has
+//	x     (rows)
+func addRowsGo(lanes, w, x []float32) {
+	cols := len(lanes) / 8
+	for r, v := range x {
+		row := w[r*cols : (r+1)*cols]
+		lane := lanes[r%8*cols:]
+		lane = lane[:len(row)]
+		for c, u := range row {
+			lane[c] += float32(v * u)
+		}
+	}
+}
+
+// sumLanes writes scale times the sums of eight lanes (8, cols), added as [matvecGo] does.
+func sumLanes(y, lanes []float32, scale float32) {
+	n := len(y)
+	for c := range y {
+		l := lanes[c : c+7*n+1]
+		y[c] = (((l[0] + l[n]) + (l[2*n] + l[3*n])) + ((l[4*n] + l[5*n]) + (l[6*n] + l[7*n]))) * scale
+	}
+}

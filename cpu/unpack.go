@@ -29,84 +29,105 @@ func unpackRows(dst []float32, w *ref.Weights, first, n int) []float32 {
 	if w.Type == ref.F32 {
 		return floats(elements)
 	}
+	scales, block := w.Words[w.Type.QuantWords(w.Rows, cols):], first*(cols/ref.Block)
 	dst = dst[:n*cols]
-	unpack(dst, w.Type, elements, w.Words[w.Type.QuantWords(w.Rows, cols):], first*(cols/ref.Block))
+	switch blocks := len(dst) / ref.Block; w.Type {
+	case ref.F16:
+		unpackHalves(dst, elements)
+	case ref.Q8_0: // all of them as one row
+		unpackQ8(dst, elements, scales, block, blocks, 0)
+	case ref.Q4_0:
+		unpackQ4(dst, elements, scales, block, blocks, 0)
+	case ref.Q8M:
+		unpackQ8M(dst, elements, scales[block:])
+	default:
+		panic("BUG: cpu: weight type " + w.Type.String())
+	}
 	return dst
 }
 
-// unpackSlots writes the keys or values of slots first .. first+n-1 to dst
-// (n, head_dim), each as [ref.Rows.Get].
-func unpackSlots(dst []float32, r *ref.Rows, first, n int) {
-	t := [...]ref.WeightType{ref.CacheF16: ref.F16, ref.CacheF32: ref.F32, ref.CacheQ8_0: ref.Q8_0, ref.CacheQ4_0: ref.Q4_0}[r.Type]
+// unpackSlots returns the keys or values of slots first .. first+n-1, (n, head_dim),
+// each as [ref.Rows.Get]. They are r's own if these are float32 already, and else
+// in dst.
+func unpackSlots(dst []float32, r *ref.Rows, first, n int) []float32 {
 	size := r.Type.RowWords(r.HeadDim)
 	words := r.Words[first*size : (first+n)*size]
-	quants := t.QuantWords(1, r.HeadDim)
-	if quants == size { // no scales between the rows
-		unpack(dst[:n*r.HeadDim], t, words, nil, 0)
-		return
+	dst = dst[:n*r.HeadDim]
+	switch blocks := r.HeadDim / ref.Block; r.Type {
+	case ref.CacheF32:
+		return floats(words)
+	case ref.CacheF16:
+		unpackHalves(dst, words)
+	case ref.CacheQ8_0:
+		unpackQ8(dst, words, words[8*blocks:], 0, blocks, size)
+	case ref.CacheQ4_0:
+		unpackQ4(dst, words, words[4*blocks:], 0, blocks, size)
+	default:
+		panic("BUG: cpu: cache type " + r.Type.String())
 	}
-	for ; n > 0; n-- {
-		unpack(dst[:r.HeadDim], t, words[:quants], words[quants:size], 0)
-		dst, words = dst[r.HeadDim:], words[size:]
-	}
+	return dst
 }
 
-// transposeGo writes rows of cols elements as columns.
+// unpackQ8Go widens rows of blocks of [ref.Q8_0].
 //
-//	dst  (cols, rows), row r from r*stride on
-//	src  (rows, cols)
-func transposeGo(dst, src []float32, cols, stride int) {
-	for j := range len(src) / cols {
-		for i, v := range src[j*cols : (j+1)*cols] {
-			dst[i*stride+j] = v
-		}
-	}
-}
-
-// unpack writes elements to dst. The first of them has scale number block.
-func unpack(dst []float32, t ref.WeightType, elements, scales []uint32, block int) {
-	switch t {
-	case ref.F32:
-		copy(dst, floats(elements))
-	case ref.F16:
-		unpackHalves(dst, elements)
-	case ref.Q8_0:
-		for ; len(dst) > 0; block++ {
-			d := ref.Half(scales[block/2] >> (16 * (block % 2)))
-			for i, q := range elements[:8] {
+//	dst     (rows, 32*blocks)  overwritten; says how many rows
+//	quants  (rows, 8*blocks)   row r from r*stride on
+//	scales  halves, two a word, row r's from r*stride on; number `block` is the first that is used
+func unpackQ8Go(dst []float32, quants, scales []uint32, block, blocks, stride int) {
+	for row := 0; len(dst) > 0; row += stride {
+		for b := range blocks {
+			d := ref.Half(scales[row+(block+b)/2] >> (16 * ((block + b) % 2)))
+			for i, q := range quants[row+8*b:][:8] {
 				four := (*[4]float32)(dst[4*i:])
 				four[0] = d * float32(int8(q))
 				four[1] = d * float32(int8(q>>8))
 				four[2] = d * float32(int8(q>>16))
 				four[3] = d * float32(int32(q)>>24)
 			}
-			dst, elements = dst[ref.Block:], elements[8:]
+			dst = dst[ref.Block:]
 		}
-	case ref.Q4_0:
-		for ; len(dst) > 0; block++ {
-			d := ref.Half(scales[block/2] >> (16 * (block % 2)))
-			for i, q := range elements[:4] {
+	}
+}
+
+// rowsOf returns the rows that dst has room for, having looked at the last words
+// that [unpackQ8Go] or [unpackQ4Go] would read: vector instructions check nothing.
+func rowsOf(dst []float32, quants, scales []uint32, block, blocks, stride, quantWords int) int {
+	rows := len(dst) / (blocks * ref.Block)
+	_, _ = quants[(rows-1)*stride+blocks*quantWords-1], scales[(rows-1)*stride+(block+blocks-1)/2]
+	return rows
+}
+
+// unpackQ4Go does what [unpackQ8Go] does for [ref.Q4_0]. quants are (rows, 4*blocks).
+func unpackQ4Go(dst []float32, quants, scales []uint32, block, blocks, stride int) {
+	for row := 0; len(dst) > 0; row += stride {
+		for b := range blocks {
+			d := ref.Half(scales[row+(block+b)/2] >> (16 * ((block + b) % 2)))
+			for i, q := range quants[row+4*b:][:4] {
 				eight := (*[8]float32)(dst[8*i:])
 				for j := range eight {
 					eight[j] = d * float32(int32(q>>(4*j)&15)-8)
 				}
 			}
-			dst, elements = dst[ref.Block:], elements[4:]
+			dst = dst[ref.Block:]
 		}
-	case ref.Q8M:
-		for ; len(dst) > 0; block++ {
-			d, m := ref.Half(scales[block]), ref.Half(scales[block]>>16)
-			for i, q := range elements[:8] {
-				four := (*[4]float32)(dst[4*i:])
-				four[0] = d*float32(int32(q&255)) + m
-				four[1] = d*float32(int32(q>>8&255)) + m
-				four[2] = d*float32(int32(q>>16&255)) + m
-				four[3] = d*float32(int32(q>>24)) + m
-			}
-			dst, elements = dst[ref.Block:], elements[8:]
+	}
+}
+
+// unpackQ8MGo widens blocks of [ref.Q8M].
+//
+//	dst     (32*blocks)  overwritten
+//	quants  (8*blocks)
+//	scales  (blocks)     d and m
+func unpackQ8MGo(dst []float32, quants, scales []uint32) {
+	for b := range len(dst) / ref.Block {
+		d, m := ref.Half(scales[b]), ref.Half(scales[b]>>16)
+		for i, q := range quants[8*b:][:8] {
+			four := (*[4]float32)(dst[ref.Block*b+4*i:])
+			four[0] = d*float32(int32(q&255)) + m
+			four[1] = d*float32(int32(q>>8&255)) + m
+			four[2] = d*float32(int32(q>>16&255)) + m
+			four[3] = d*float32(int32(q>>24)) + m
 		}
-	default:
-		panic("BUG: cpu: weight type " + t.String())
 	}
 }
 

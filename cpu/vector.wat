@@ -93,68 +93,170 @@
       (i8x16.shuffle 0 1 2 3 8 9 10 11 16 17 18 19 24 25 26 27 (local.get $a) (local.get $b))
       (i8x16.shuffle 4 5 6 7 12 13 14 15 20 21 22 23 28 29 30 31 (local.get $a) (local.get $b))))
 
-  ;; Widens n halves, at least 4 and a multiple of 4: see unpackHalvesGo. Exponent and
-  ;; fraction of a half, read as those of a float, are 2^-112 of its value, also where
-  ;; it is subnormal. Infinities and NaN have all bits in their exponent.
+  ;; Widens n halves, at least 4 and a multiple of 4: see unpackHalvesGo.
   (func (export "unpackHalves") (param $dst i32) (param $halves i32) (param $n i32) (result i32)
-    (local $h v128) (local $bits v128)
     (loop $four
-      (local.set $h (v128.load16x4_u (local.get $halves)))
-      (local.set $bits (i32x4.shl (v128.and (local.get $h) (v128.const i32x4 0x7fff 0x7fff 0x7fff 0x7fff)) (i32.const 13)))
-      (v128.store (local.get $dst) (v128.or
-        (v128.or
-          (f32x4.mul (local.get $bits) (v128.const f32x4 0x1p112 0x1p112 0x1p112 0x1p112))
-          (v128.and
-            (i32x4.gt_s (local.get $bits) (v128.const i32x4 0x0f7fffff 0x0f7fffff 0x0f7fffff 0x0f7fffff))
-            (v128.const i32x4 0x7f800000 0x7f800000 0x7f800000 0x7f800000)))
-        (i32x4.shl (i32x4.shr_u (local.get $h) (i32.const 15)) (i32.const 31))))
+      (v128.store (local.get $dst) (call $halves (v128.load16x4_s (local.get $halves))))
       (local.set $halves (i32.add (local.get $halves) (i32.const 8)))
       (local.set $dst (i32.add (local.get $dst) (i32.const 16)))
       (br_if $four (local.tee $n (i32.sub (local.get $n) (i32.const 4)))))
     (i32.const 1))
 
-  ;; Transposes rows of cols floats, both at least 4 and multiples of 4, in blocks of
-  ;; 4 x 4: see transposeGo. Rows of dst are stride floats apart.
-  (func (export "transpose")
-    (param $dst i32) (param $src i32) (param $rows i32) (param $cols i32) (param $stride i32)
+  ;; Adds rows to eight lanes of sums: see addRowsGo. Rows are at least 8 and a multiple
+  ;; of 8, cols at least 4 and a multiple of 4. Four columns at a time, whose lanes are
+  ;; $l0 to $l7.
+  (func (export "addRows")
+    (param $lanes i32) (param $w i32) (param $x i32) (param $rows i32) (param $cols i32)
     (result i32)
-    (local $row i32) (local $to i32) (local $left i32)
-    (local $r0 v128) (local $r1 v128) (local $r2 v128) (local $r3 v128)
-    (local $s0 v128) (local $s1 v128) (local $s2 v128) (local $s3 v128)
-    (local.set $row (i32.shl (local.get $cols) (i32.const 2))) ;; in bytes
-    (local.set $stride (i32.shl (local.get $stride) (i32.const 2)))
+    (local $row i32) (local $left i32) (local $from i32) (local $in i32) (local $to i32)
+    (local $l0 v128) (local $l1 v128) (local $l2 v128) (local $l3 v128)
+    (local $l4 v128) (local $l5 v128) (local $l6 v128) (local $l7 v128)
+    (local.set $row (i32.shl (local.get $cols) (i32.const 2))) ;; in bytes, of lanes too
     (loop $four
-      (local.set $to (local.get $dst))
-      (local.set $left (local.get $cols))
-      (loop $block
-        (local.set $r0 (v128.load (local.get $src)))
-        (local.set $r1 (v128.load (i32.add (local.get $src) (local.get $row))))
-        (local.set $r2 (v128.load (i32.add (local.get $src) (i32.shl (local.get $row) (i32.const 1)))))
-        (local.set $r3 (v128.load (i32.add (local.get $src) (i32.mul (local.get $row) (i32.const 3)))))
-        (local.set $s0 (i8x16.shuffle 0 1 2 3 16 17 18 19 4 5 6 7 20 21 22 23 ;; r00 r10 r01 r11
-          (local.get $r0) (local.get $r1)))
-        (local.set $s1 (i8x16.shuffle 8 9 10 11 24 25 26 27 12 13 14 15 28 29 30 31 ;; r02 r12 r03 r13
-          (local.get $r0) (local.get $r1)))
-        (local.set $s2 (i8x16.shuffle 0 1 2 3 16 17 18 19 4 5 6 7 20 21 22 23 ;; r20 r30 r21 r31
-          (local.get $r2) (local.get $r3)))
-        (local.set $s3 (i8x16.shuffle 8 9 10 11 24 25 26 27 12 13 14 15 28 29 30 31 ;; r22 r32 r23 r33
-          (local.get $r2) (local.get $r3)))
-        (v128.store (local.get $to) (i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 ;; r00 r10 r20 r30
-          (local.get $s0) (local.get $s2)))
-        (local.set $to (i32.add (local.get $to) (local.get $stride)))
-        (v128.store (local.get $to) (i8x16.shuffle 8 9 10 11 12 13 14 15 24 25 26 27 28 29 30 31 ;; r01 r11 r21 r31
-          (local.get $s0) (local.get $s2)))
-        (local.set $to (i32.add (local.get $to) (local.get $stride)))
-        (v128.store (local.get $to) (i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 ;; r02 r12 r22 r32
-          (local.get $s1) (local.get $s3)))
-        (local.set $to (i32.add (local.get $to) (local.get $stride)))
-        (v128.store (local.get $to) (i8x16.shuffle 8 9 10 11 12 13 14 15 24 25 26 27 28 29 30 31 ;; r03 r13 r23 r33
-          (local.get $s1) (local.get $s3)))
-        (local.set $to (i32.add (local.get $to) (local.get $stride)))
-        (local.set $src (i32.add (local.get $src) (i32.const 16)))
-        (br_if $block (local.tee $left (i32.sub (local.get $left) (i32.const 4)))))
-      (local.set $src (i32.add (local.get $src) (i32.mul (local.get $row) (i32.const 3)))) ;; it is at the second row
-      (local.set $dst (i32.add (local.get $dst) (i32.const 16)))
-      (br_if $four (local.tee $rows (i32.sub (local.get $rows) (i32.const 4)))))
+      (local.set $l0 (v128.load (local.tee $to (local.get $lanes))))
+      (local.set $l1 (v128.load (local.tee $to (i32.add (local.get $to) (local.get $row)))))
+      (local.set $l2 (v128.load (local.tee $to (i32.add (local.get $to) (local.get $row)))))
+      (local.set $l3 (v128.load (local.tee $to (i32.add (local.get $to) (local.get $row)))))
+      (local.set $l4 (v128.load (local.tee $to (i32.add (local.get $to) (local.get $row)))))
+      (local.set $l5 (v128.load (local.tee $to (i32.add (local.get $to) (local.get $row)))))
+      (local.set $l6 (v128.load (local.tee $to (i32.add (local.get $to) (local.get $row)))))
+      (local.set $l7 (v128.load (local.tee $to (i32.add (local.get $to) (local.get $row)))))
+      (local.set $from (local.get $w))
+      (local.set $in (local.get $x))
+      (local.set $left (local.get $rows))
+      (loop $eight
+        (local.set $l0 (f32x4.add (local.get $l0) (f32x4.mul (v128.load32_splat (local.get $in)) (v128.load (local.get $from)))))
+        (local.set $from (i32.add (local.get $from) (local.get $row)))
+        (local.set $l1 (f32x4.add (local.get $l1) (f32x4.mul (v128.load32_splat offset=4 (local.get $in)) (v128.load (local.get $from)))))
+        (local.set $from (i32.add (local.get $from) (local.get $row)))
+        (local.set $l2 (f32x4.add (local.get $l2) (f32x4.mul (v128.load32_splat offset=8 (local.get $in)) (v128.load (local.get $from)))))
+        (local.set $from (i32.add (local.get $from) (local.get $row)))
+        (local.set $l3 (f32x4.add (local.get $l3) (f32x4.mul (v128.load32_splat offset=12 (local.get $in)) (v128.load (local.get $from)))))
+        (local.set $from (i32.add (local.get $from) (local.get $row)))
+        (local.set $l4 (f32x4.add (local.get $l4) (f32x4.mul (v128.load32_splat offset=16 (local.get $in)) (v128.load (local.get $from)))))
+        (local.set $from (i32.add (local.get $from) (local.get $row)))
+        (local.set $l5 (f32x4.add (local.get $l5) (f32x4.mul (v128.load32_splat offset=20 (local.get $in)) (v128.load (local.get $from)))))
+        (local.set $from (i32.add (local.get $from) (local.get $row)))
+        (local.set $l6 (f32x4.add (local.get $l6) (f32x4.mul (v128.load32_splat offset=24 (local.get $in)) (v128.load (local.get $from)))))
+        (local.set $from (i32.add (local.get $from) (local.get $row)))
+        (local.set $l7 (f32x4.add (local.get $l7) (f32x4.mul (v128.load32_splat offset=28 (local.get $in)) (v128.load (local.get $from)))))
+        (local.set $from (i32.add (local.get $from) (local.get $row)))
+        (local.set $in (i32.add (local.get $in) (i32.const 32)))
+        (br_if $eight (local.tee $left (i32.sub (local.get $left) (i32.const 8)))))
+      (v128.store (local.tee $to (local.get $lanes)) (local.get $l0))
+      (v128.store (local.tee $to (i32.add (local.get $to) (local.get $row))) (local.get $l1))
+      (v128.store (local.tee $to (i32.add (local.get $to) (local.get $row))) (local.get $l2))
+      (v128.store (local.tee $to (i32.add (local.get $to) (local.get $row))) (local.get $l3))
+      (v128.store (local.tee $to (i32.add (local.get $to) (local.get $row))) (local.get $l4))
+      (v128.store (local.tee $to (i32.add (local.get $to) (local.get $row))) (local.get $l5))
+      (v128.store (local.tee $to (i32.add (local.get $to) (local.get $row))) (local.get $l6))
+      (v128.store (local.tee $to (i32.add (local.get $to) (local.get $row))) (local.get $l7))
+      (local.set $lanes (i32.add (local.get $lanes) (i32.const 16)))
+      (local.set $w (i32.add (local.get $w) (i32.const 16)))
+      (br_if $four (local.tee $cols (i32.sub (local.get $cols) (i32.const 4)))))
+    (i32.const 1))
+
+  ;; halves makes floats of four halves with their signs extended to 32 bits. Exponent
+  ;; and fraction of a half, read as those of a float, are 2^-112 of its value, also
+  ;; where it is subnormal. Infinities and NaN have all bits in their exponent.
+  (func $halves (param $h v128) (result v128)
+    (local.set $h (f32x4.mul
+      (v128.and (i32x4.shl (local.get $h) (i32.const 13)) (v128.const i32x4 0x8fffffff 0x8fffffff 0x8fffffff 0x8fffffff))
+      (v128.const f32x4 0x1p112 0x1p112 0x1p112 0x1p112)))
+    (v128.or (local.get $h) (v128.and
+      (i32x4.gt_s
+        (v128.and (local.get $h) (v128.const i32x4 0x7fffffff 0x7fffffff 0x7fffffff 0x7fffffff))
+        (v128.const i32x4 0x477fffff 0x477fffff 0x477fffff 0x477fffff))
+      (v128.const i32x4 0x7f800000 0x7f800000 0x7f800000 0x7f800000))))
+
+  ;; Widens blocks of Q8_0: see unpackQ8Go. Rows and blocks are at least 1.
+  (func (export "unpackQ8")
+    (param $dst i32) (param $quants i32) (param $scales i32) (param $block i32) (param $blocks i32) (param $rows i32) (param $stride i32)
+    (result i32)
+    (local $from i32) (local $scale i32) (local $left i32) (local $d v128)
+    (local.set $stride (i32.shl (local.get $stride) (i32.const 2))) ;; in bytes
+    (local.set $scales (i32.add (local.get $scales) (i32.shl (local.get $block) (i32.const 1))))
+    (loop $row
+      (local.set $from (local.get $quants))
+      (local.set $scale (local.get $scales))
+      (local.set $left (local.get $blocks))
+      (loop $next
+        (local.set $d (call $halves (i32x4.extend_low_i16x8_s (v128.load16_splat (local.get $scale)))))
+        (call $sixteen (local.get $dst) (v128.load (local.get $from)) (local.get $d))
+        (call $sixteen (i32.add (local.get $dst) (i32.const 64)) (v128.load offset=16 (local.get $from)) (local.get $d))
+        (local.set $from (i32.add (local.get $from) (i32.const 32)))
+        (local.set $scale (i32.add (local.get $scale) (i32.const 2)))
+        (local.set $dst (i32.add (local.get $dst) (i32.const 128)))
+        (br_if $next (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+      (local.set $quants (i32.add (local.get $quants) (local.get $stride)))
+      (local.set $scales (i32.add (local.get $scales) (local.get $stride)))
+      (br_if $row (local.tee $rows (i32.sub (local.get $rows) (i32.const 1)))))
+    (i32.const 1))
+
+  ;; sixteen stores d times sixteen signed bytes as floats.
+  (func $sixteen (param $dst i32) (param $q v128) (param $d v128)
+    (local $low v128) (local $high v128)
+    (local.set $low (i16x8.extend_low_i8x16_s (local.get $q)))
+    (local.set $high (i16x8.extend_high_i8x16_s (local.get $q)))
+    (v128.store (local.get $dst)
+      (f32x4.mul (local.get $d) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (local.get $low)))))
+    (v128.store offset=16 (local.get $dst)
+      (f32x4.mul (local.get $d) (f32x4.convert_i32x4_s (i32x4.extend_high_i16x8_s (local.get $low)))))
+    (v128.store offset=32 (local.get $dst)
+      (f32x4.mul (local.get $d) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (local.get $high)))))
+    (v128.store offset=48 (local.get $dst)
+      (f32x4.mul (local.get $d) (f32x4.convert_i32x4_s (i32x4.extend_high_i16x8_s (local.get $high))))))
+
+  ;; Widens blocks of Q4_0: see unpackQ4Go. Rows and blocks are at least 1.
+  (func (export "unpackQ4")
+    (param $dst i32) (param $quants i32) (param $scales i32) (param $block i32) (param $blocks i32) (param $rows i32) (param $stride i32)
+    (result i32)
+    (local $from i32) (local $scale i32) (local $left i32) (local $d v128)
+    (local.set $stride (i32.shl (local.get $stride) (i32.const 2))) ;; in bytes
+    (local.set $scales (i32.add (local.get $scales) (i32.shl (local.get $block) (i32.const 1))))
+    (loop $row
+      (local.set $from (local.get $quants))
+      (local.set $scale (local.get $scales))
+      (local.set $left (local.get $blocks))
+      (loop $next
+        (local.set $d (call $halves (i32x4.extend_low_i16x8_s (v128.load16_splat (local.get $scale)))))
+        (call $sixteen (local.get $dst) (call $nibbles (v128.load8x8_u (local.get $from))) (local.get $d))
+        (call $sixteen (i32.add (local.get $dst) (i32.const 64)) (call $nibbles (v128.load8x8_u offset=8 (local.get $from))) (local.get $d))
+        (local.set $from (i32.add (local.get $from) (i32.const 16)))
+        (local.set $scale (i32.add (local.get $scale) (i32.const 2)))
+        (local.set $dst (i32.add (local.get $dst) (i32.const 128)))
+        (br_if $next (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+      (local.set $quants (i32.add (local.get $quants) (local.get $stride)))
+      (local.set $scales (i32.add (local.get $scales) (local.get $stride)))
+      (br_if $row (local.tee $rows (i32.sub (local.get $rows) (i32.const 1)))))
+    (i32.const 1))
+
+  ;; nibbles makes sixteen signed bytes of eight numbers below 256: each one's low
+  ;; nibble, then its high one, less 8.
+  (func $nibbles (param $q v128) (result v128)
+    (i8x16.sub
+      (v128.or
+        (v128.and (local.get $q) (v128.const i16x8 15 15 15 15 15 15 15 15))
+        (v128.and
+          (i16x8.shl (local.get $q) (i32.const 4))
+          (v128.const i16x8 0x0f00 0x0f00 0x0f00 0x0f00 0x0f00 0x0f00 0x0f00 0x0f00)))
+      (v128.const i8x16 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8)))
+
+  ;; Widens blocks, at least one, of Q8M: see unpackQ8MGo.
+  (func (export "unpackQ8M") (param $dst i32) (param $quants i32) (param $scales i32) (param $blocks i32) (result i32)
+    (local $d v128) (local $m v128) (local $end i32)
+    (loop $next
+      (local.set $d (v128.load32_splat (local.get $scales)))
+      (local.set $m (call $halves (i32x4.shr_s (local.get $d) (i32.const 16))))
+      (local.set $d (call $halves (i32x4.extend_low_i16x8_s (v128.load16_splat (local.get $scales)))))
+      (local.set $end (i32.add (local.get $quants) (i32.const 32)))
+      (loop $four
+        (v128.store (local.get $dst) (f32x4.add (local.get $m) (f32x4.mul (local.get $d)
+          (f32x4.convert_i32x4_u (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero (local.get $quants))))))))
+        (local.set $dst (i32.add (local.get $dst) (i32.const 16)))
+        (local.set $quants (i32.add (local.get $quants) (i32.const 4)))
+        (br_if $four (i32.lt_u (local.get $quants) (local.get $end))))
+      (local.set $scales (i32.add (local.get $scales) (i32.const 4)))
+      (br_if $next (local.tee $blocks (i32.sub (local.get $blocks) (i32.const 1)))))
     (i32.const 1))
 )

@@ -1,5 +1,7 @@
 package cpu
 
+import "keyfold/gpu/ref"
+
 // The functions of vector.wat, called through web/vector.js. Where the browser
 // has no vector instructions they do nothing and return false.
 
@@ -11,9 +13,21 @@ func matvecSIMD(y, w, x *float32, rows, cols, stride int32) bool
 //go:noescape
 func unpackHalvesSIMD(dst *float32, words *uint32, halves int32) bool
 
-//go:wasmimport vector transpose
+//go:wasmimport vector addRows
 //go:noescape
-func transposeSIMD(dst, src *float32, rows, cols, stride int32) bool
+func addRowsSIMD(lanes, w, x *float32, rows, cols int32) bool
+
+//go:wasmimport vector unpackQ8
+//go:noescape
+func unpackQ8SIMD(dst *float32, quants, scales *uint32, block, blocks, rows, stride int32) bool
+
+//go:wasmimport vector unpackQ4
+//go:noescape
+func unpackQ4SIMD(dst *float32, quants, scales *uint32, block, blocks, rows, stride int32) bool
+
+//go:wasmimport vector unpackQ8M
+//go:noescape
+func unpackQ8MSIMD(dst *float32, quants, scales *uint32, blocks int32) bool
 
 // matvec is [matvecGo], with vector instructions where the browser has them.
 func matvec(y, w, x []float32, stride int) {
@@ -39,14 +53,48 @@ func unpackHalves(dst []float32, words []uint32) {
 	unpackHalvesGo(dst, words)
 }
 
-// transpose is [transposeGo], with vector instructions where the browser has them.
-func transpose(dst, src []float32, cols, stride int) {
-	fast := len(src) / cols &^ 3
-	if fast > 0 && cols%4 == 0 {
-		_ = dst[(cols-1)*stride+fast-1] // the last element that is written
-		if transposeSIMD(&dst[0], &src[0], int32(fast), int32(cols), int32(stride)) {
-			dst, src = dst[fast:], src[fast*cols:]
+// addRows is [addRowsGo], with vector instructions where the browser has them.
+func addRows(lanes, w, x []float32) {
+	cols, fast := len(lanes)/8, len(x)&^7
+	if fast > 0 && cols > 0 && cols%4 == 0 {
+		_ = w[fast*cols-1]
+		if addRowsSIMD(&lanes[0], &w[0], &x[0], int32(fast), int32(cols)) {
+			w, x = w[fast*cols:], x[fast:]
 		}
 	}
-	transposeGo(dst, src, cols, stride)
+	addRowsGo(lanes, w, x)
+}
+
+// unpackQ8 is [unpackQ8Go], with vector instructions where the browser has them.
+func unpackQ8(dst []float32, quants, scales []uint32, block, blocks, stride int) {
+	if len(dst) == 0 {
+		return
+	}
+	rows := rowsOf(dst, quants, scales, block, blocks, stride, 8)
+	if !unpackQ8SIMD(&dst[0], &quants[0], &scales[0], int32(block), int32(blocks), int32(rows), int32(stride)) {
+		unpackQ8Go(dst, quants, scales, block, blocks, stride)
+	}
+}
+
+// unpackQ4 is [unpackQ4Go], with vector instructions where the browser has them.
+func unpackQ4(dst []float32, quants, scales []uint32, block, blocks, stride int) {
+	if len(dst) == 0 {
+		return
+	}
+	rows := rowsOf(dst, quants, scales, block, blocks, stride, 4)
+	if !unpackQ4SIMD(&dst[0], &quants[0], &scales[0], int32(block), int32(blocks), int32(rows), int32(stride)) {
+		unpackQ4Go(dst, quants, scales, block, blocks, stride)
+	}
+}
+
+// unpackQ8M is [unpackQ8MGo], with vector instructions where the browser has them.
+func unpackQ8M(dst []float32, quants, scales []uint32) {
+	blocks := len(dst) / ref.Block
+	if blocks == 0 {
+		return
+	}
+	_, _ = quants[8*blocks-1], scales[blocks-1]
+	if !unpackQ8MSIMD(&dst[0], &quants[0], &scales[0], int32(blocks)) {
+		unpackQ8MGo(dst, quants, scales)
+	}
 }

@@ -8,13 +8,16 @@ import (
 // The tests of this package mean what testdata/exec.mjs says: there are vector
 // instructions, or there are none.
 func TestInstructions(t *testing.T) {
-	w, x, y := make([]float32, 16), make([]float32, 4), make([]float32, 4)
-	words := make([]uint32, 2)
+	w, x, y := make([]float32, 32), make([]float32, 8), make([]float32, 32)
+	words := make([]uint32, 8)
 	want := os.Getenv("INSTRUCTIONS") == "vector"
 	for name, done := range map[string]bool{
 		"matvec":       matvecSIMD(&y[0], &w[0], &x[0], 4, 4, 4),
 		"unpackHalves": unpackHalvesSIMD(&y[0], &words[0], 4),
-		"transpose":    transposeSIMD(&w[0], &w[0], 4, 4, 4),
+		"addRows":      addRowsSIMD(&y[0], &w[0], &x[0], 8, 4),
+		"unpackQ8":     unpackQ8SIMD(&y[0], &words[0], &words[0], 0, 1, 1, 0),
+		"unpackQ4":     unpackQ4SIMD(&y[0], &words[0], &words[0], 0, 1, 1, 0),
+		"unpackQ8M":    unpackQ8MSIMD(&y[0], &words[0], &words[0], 1),
 	} {
 		if done != want {
 			t.Errorf("%s did its work: %v, want %v", name, done, want)

@@ -1,7 +1,16 @@
-//go:build !js
+//go:build !amd64 && !js
 
 package cpu
 
-func unpackHalves(dst []float32, words []uint32) { unpackHalvesGo(dst, words) }
+func matvec(y, w, x []float32, stride int)             { matvecGo(y, w, x, stride) }
+func addRows(lanes, w, x []float32)                    { addRowsGo(lanes, w, x) }
+func unpackHalves(dst []float32, words []uint32)       { unpackHalvesGo(dst, words) }
+func unpackQ8M(dst []float32, quants, scales []uint32) { unpackQ8MGo(dst, quants, scales) }
 
-func transpose(dst, src []float32, cols, stride int) { transposeGo(dst, src, cols, stride) }
+func unpackQ8(dst []float32, quants, scales []uint32, block, blocks, stride int) {
+	unpackQ8Go(dst, quants, scales, block, blocks, stride)
+}
+
+func unpackQ4(dst []float32, quants, scales []uint32, block, blocks, stride int) {
+	unpackQ4Go(dst, quants, scales, block, blocks, stride)
+}

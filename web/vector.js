@@ -8,7 +8,10 @@
  * @typedef {object} Vector
  * @property {(y: number, w: number, x: number, rows: number, cols: number, stride: number) => number} matvec
  * @property {(dst: number, words: number, halves: number) => number} unpackHalves
- * @property {(dst: number, src: number, rows: number, cols: number, stride: number) => number} transpose
+ * @property {(lanes: number, w: number, x: number, rows: number, cols: number) => number} addRows
+ * @property {(dst: number, quants: number, scales: number, block: number, blocks: number, rows: number, stride: number) => number} unpackQ8
+ * @property {(dst: number, quants: number, scales: number, block: number, blocks: number, rows: number, stride: number) => number} unpackQ4
+ * @property {(dst: number, quants: number, scales: number, blocks: number) => number} unpackQ8M
  */
 
 /**
@@ -20,12 +23,15 @@
 // @ts-ignore: it is used by other scripts
 async function instantiate(go, program, vector) {
     /** @type {any} the module cannot exist before Go's memory does */
-    let made = { matvec: () => 0, unpackHalves: () => 0, transpose: () => 0 };
+    let made = { matvec: () => 0, unpackHalves: () => 0, addRows: () => 0, unpackQ8: () => 0, unpackQ4: () => 0, unpackQ8M: () => 0 };
     /** @type {Vector} */
     const imports = {
         matvec: (y, w, x, rows, cols, stride) => made.matvec(y, w, x, rows, cols, stride),
         unpackHalves: (dst, words, halves) => made.unpackHalves(dst, words, halves),
-        transpose: (dst, src, rows, cols, stride) => made.transpose(dst, src, rows, cols, stride),
+        addRows: (lanes, w, x, rows, cols) => made.addRows(lanes, w, x, rows, cols),
+        unpackQ8: (dst, quants, scales, block, blocks, rows, stride) => made.unpackQ8(dst, quants, scales, block, blocks, rows, stride),
+        unpackQ4: (dst, quants, scales, block, blocks, rows, stride) => made.unpackQ4(dst, quants, scales, block, blocks, rows, stride),
+        unpackQ8M: (dst, quants, scales, blocks) => made.unpackQ8M(dst, quants, scales, blocks),
     };
     go.importObject.vector = imports;
     const instance = await WebAssembly.instantiate(program, go.importObject);

@@ -1,0 +1,378 @@
+#include "textflag.h"
+
+// Loads of a row's last 1 to 7 elements are masked by the eight words that
+// begin that many words before the zeros.
+DATA tails<>+0(SB)/8, $-1
+DATA tails<>+8(SB)/8, $-1
+DATA tails<>+16(SB)/8, $-1
+DATA tails<>+24(SB)/8, $-1
+DATA tails<>+32(SB)/8, $0
+DATA tails<>+40(SB)/8, $0
+DATA tails<>+48(SB)/8, $0
+DATA tails<>+56(SB)/8, $0
+GLOBL tails<>(SB), RODATA|NOPTR, $64
+
+// What [HALVES] needs, the shifts that bring nibble l of a word to its low bits,
+// and 15 and 8.
+DATA sign<>+0(SB)/4, $0x8fffffff
+DATA scale<>+0(SB)/4, $0x77800000 // 2^112
+DATA magnitude<>+0(SB)/4, $0x7fffffff
+DATA largest<>+0(SB)/4, $0x477fffff
+DATA infinity<>+0(SB)/4, $0x7f800000
+DATA fifteen<>+0(SB)/4, $15
+DATA eight<>+0(SB)/4, $8
+DATA nibbles<>+0(SB)/8, $0x0000000400000000
+DATA nibbles<>+8(SB)/8, $0x0000000c00000008
+DATA nibbles<>+16(SB)/8, $0x0000001400000010
+DATA nibbles<>+24(SB)/8, $0x0000001c00000018
+GLOBL sign<>(SB), RODATA|NOPTR, $4
+GLOBL scale<>(SB), RODATA|NOPTR, $4
+GLOBL magnitude<>(SB), RODATA|NOPTR, $4
+GLOBL largest<>(SB), RODATA|NOPTR, $4
+GLOBL infinity<>(SB), RODATA|NOPTR, $4
+GLOBL fifteen<>(SB), RODATA|NOPTR, $4
+GLOBL eight<>(SB), RODATA|NOPTR, $4
+GLOBL nibbles<>(SB), RODATA|NOPTR, $32
+
+#define HALVES_READY \
+	VBROADCASTSS sign<>(SB), Y15; \
+	VBROADCASTSS scale<>(SB), Y14; \
+	VBROADCASTSS magnitude<>(SB), Y13; \
+	VBROADCASTSS largest<>(SB), Y12; \
+	VBROADCASTSS infinity<>(SB), Y11
+
+// HALVES makes eight floats of eight halves with their signs extended to 32 bits.
+// Exponent and fraction of a half, read as those of a float, are 2^-112 of its
+// value, also where it is subnormal. Infinities and NaN have all bits in their exponent.
+#define HALVES(h, temp) \
+	VPSLLD $13, h, h; \
+	VPAND Y15, h, h; \
+	VMULPS Y14, h, h; \
+	VPAND Y13, h, temp; \
+	VPCMPGTD Y12, temp, temp; \
+	VPAND Y11, temp, temp; \
+	VPOR temp, h, h
+
+// func matvecAVX2(y, w, x *float32, rows, cols, stride int)
+//
+// Four rows at a time, whose eight lanes each are Y1 to Y4. There is no fused
+// multiply-add: it would round once where [matvecGo] rounds twice.
+TEXT ·matvecAVX2(SB), NOSPLIT, $0-48
+	MOVQ y+0(FP), DI
+	MOVQ w+8(FP), R8
+	MOVQ x+16(FP), SI
+	MOVQ rows+24(FP), CX
+	MOVQ cols+32(FP), BX
+	MOVQ stride+40(FP), DX
+	SHLQ $2, DX               // bytes from row to row
+	MOVQ BX, R12
+	ANDQ $~7, R12
+	SHLQ $2, R12              // bytes of a row's whole vectors
+	ANDQ $7, BX               // elements behind them
+	NEGQ BX
+	LEAQ tails<>+32(SB), AX
+	VMOVUPS (AX)(BX*4), Y15
+
+four:
+	LEAQ (R8)(DX*1), R9
+	LEAQ (R9)(DX*1), R10
+	LEAQ (R10)(DX*1), R11
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	XORQ AX, AX
+	TESTQ R12, R12
+	JZ tail
+
+whole:
+	VMOVUPS (SI)(AX*1), Y0
+	VMULPS (R8)(AX*1), Y0, Y5
+	VMULPS (R9)(AX*1), Y0, Y6
+	VMULPS (R10)(AX*1), Y0, Y7
+	VMULPS (R11)(AX*1), Y0, Y8
+	VADDPS Y5, Y1, Y1
+	VADDPS Y6, Y2, Y2
+	VADDPS Y7, Y3, Y3
+	VADDPS Y8, Y4, Y4
+	ADDQ $32, AX
+	CMPQ AX, R12
+	JLT whole
+
+tail:
+	TESTQ BX, BX
+	JZ sum
+	VMASKMOVPS (SI)(AX*1), Y15, Y0
+	VMASKMOVPS (R8)(AX*1), Y15, Y5
+	VMASKMOVPS (R9)(AX*1), Y15, Y6
+	VMASKMOVPS (R10)(AX*1), Y15, Y7
+	VMASKMOVPS (R11)(AX*1), Y15, Y8
+	VMULPS Y5, Y0, Y5
+	VMULPS Y6, Y0, Y6
+	VMULPS Y7, Y0, Y7
+	VMULPS Y8, Y0, Y8
+	VADDPS Y5, Y1, Y1
+	VADDPS Y6, Y2, Y2
+	VADDPS Y7, Y3, Y3
+	VADDPS Y8, Y4, Y4
+
+sum:
+	VHADDPS Y2, Y1, Y1        // l0+l1, l2+l3 of rows 1 and 2; l4+l5, l6+l7
+	VHADDPS Y4, Y3, Y3        // of rows 3 and 4
+	VHADDPS Y3, Y1, Y1        // (l0+l1)+(l2+l3) of the four; (l4+l5)+(l6+l7)
+	VEXTRACTF128 $1, Y1, X2
+	VADDPS X2, X1, X1
+	VMOVUPS X1, (DI)
+	ADDQ $16, DI
+	LEAQ (R11)(DX*1), R8
+	SUBQ $4, CX
+	JNZ four
+	VZEROUPPER
+	RET
+
+// func addRowsAVX2(lanes, w, x *float32, rows, cols int)
+//
+// Eight columns at a time, whose eight lanes are Y0 to Y7.
+TEXT ·addRowsAVX2(SB), NOSPLIT, $0-40
+	MOVQ lanes+0(FP), DI
+	MOVQ w+8(FP), R8
+	MOVQ x+16(FP), SI
+	MOVQ rows+24(FP), CX
+	MOVQ cols+32(FP), BX
+	MOVQ BX, DX
+	SHLQ $2, DX               // bytes from row to row, and from lane to lane
+	LEAQ (DX)(DX*2), R13
+
+columns:
+	LEAQ (DI)(DX*4), R12
+	VMOVUPS (DI), Y0
+	VMOVUPS (DI)(DX*1), Y1
+	VMOVUPS (DI)(DX*2), Y2
+	VMOVUPS (DI)(R13*1), Y3
+	VMOVUPS (R12), Y4
+	VMOVUPS (R12)(DX*1), Y5
+	VMOVUPS (R12)(DX*2), Y6
+	VMOVUPS (R12)(R13*1), Y7
+	MOVQ R8, R9
+	MOVQ SI, R10
+	MOVQ CX, R11
+
+rows:
+	LEAQ (R9)(DX*4), AX
+	VBROADCASTSS (R10), Y8
+	VBROADCASTSS 4(R10), Y9
+	VBROADCASTSS 8(R10), Y10
+	VBROADCASTSS 12(R10), Y11
+	VMULPS (R9), Y8, Y8
+	VMULPS (R9)(DX*1), Y9, Y9
+	VMULPS (R9)(DX*2), Y10, Y10
+	VMULPS (R9)(R13*1), Y11, Y11
+	VADDPS Y8, Y0, Y0
+	VADDPS Y9, Y1, Y1
+	VADDPS Y10, Y2, Y2
+	VADDPS Y11, Y3, Y3
+	VBROADCASTSS 16(R10), Y8
+	VBROADCASTSS 20(R10), Y9
+	VBROADCASTSS 24(R10), Y10
+	VBROADCASTSS 28(R10), Y11
+	VMULPS (AX), Y8, Y8
+	VMULPS (AX)(DX*1), Y9, Y9
+	VMULPS (AX)(DX*2), Y10, Y10
+	VMULPS (AX)(R13*1), Y11, Y11
+	VADDPS Y8, Y4, Y4
+	VADDPS Y9, Y5, Y5
+	VADDPS Y10, Y6, Y6
+	VADDPS Y11, Y7, Y7
+	LEAQ (AX)(DX*4), R9
+	ADDQ $32, R10
+	SUBQ $8, R11
+	JNZ rows
+
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, (DI)(DX*1)
+	VMOVUPS Y2, (DI)(DX*2)
+	VMOVUPS Y3, (DI)(R13*1)
+	VMOVUPS Y4, (R12)
+	VMOVUPS Y5, (R12)(DX*1)
+	VMOVUPS Y6, (R12)(DX*2)
+	VMOVUPS Y7, (R12)(R13*1)
+	ADDQ $32, DI
+	ADDQ $32, R8
+	SUBQ $8, BX
+	JNZ columns
+	VZEROUPPER
+	RET
+
+// func unpackHalvesAVX2(dst *float32, words *uint32, halves int)
+TEXT ·unpackHalvesAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ words+8(FP), SI
+	MOVQ halves+16(FP), CX
+	HALVES_READY
+
+halves:
+	VPMOVSXWD (SI), Y0
+	HALVES(Y0, Y1)
+	VMOVUPS Y0, (DI)
+	ADDQ $16, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ halves
+	VZEROUPPER
+	RET
+
+// func unpackQ8AVX2(dst *float32, quants, scales *uint32, block, blocks, rows, stride int)
+TEXT ·unpackQ8AVX2(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), DI
+	MOVQ quants+8(FP), SI
+	MOVQ scales+16(FP), R8
+	MOVQ block+24(FP), AX
+	LEAQ (R8)(AX*2), R8       // the first scale that is used
+	MOVQ blocks+32(FP), BX
+	MOVQ rows+40(FP), CX
+	MOVQ stride+48(FP), DX
+	SHLQ $2, DX
+	HALVES_READY
+
+row:
+	XORQ AX, AX               // blocks done
+	MOVQ SI, R9
+
+block:
+	VPBROADCASTW (R8)(AX*2), X0
+	VPMOVSXWD X0, Y0
+	HALVES(Y0, Y1)
+	VPMOVSXBD (R9), Y1
+	VPMOVSXBD 8(R9), Y2
+	VPMOVSXBD 16(R9), Y3
+	VPMOVSXBD 24(R9), Y4
+	VCVTDQ2PS Y1, Y1
+	VCVTDQ2PS Y2, Y2
+	VCVTDQ2PS Y3, Y3
+	VCVTDQ2PS Y4, Y4
+	VMULPS Y0, Y1, Y1
+	VMULPS Y0, Y2, Y2
+	VMULPS Y0, Y3, Y3
+	VMULPS Y0, Y4, Y4
+	VMOVUPS Y1, (DI)
+	VMOVUPS Y2, 32(DI)
+	VMOVUPS Y3, 64(DI)
+	VMOVUPS Y4, 96(DI)
+	ADDQ $32, R9
+	ADDQ $128, DI
+	INCQ AX
+	CMPQ AX, BX
+	JLT block
+	ADDQ DX, SI
+	ADDQ DX, R8
+	DECQ CX
+	JNZ row
+	VZEROUPPER
+	RET
+
+// func unpackQ4AVX2(dst *float32, quants, scales *uint32, block, blocks, rows, stride int)
+TEXT ·unpackQ4AVX2(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), DI
+	MOVQ quants+8(FP), SI
+	MOVQ scales+16(FP), R8
+	MOVQ block+24(FP), AX
+	LEAQ (R8)(AX*2), R8       // the first scale that is used
+	MOVQ blocks+32(FP), BX
+	MOVQ rows+40(FP), CX
+	MOVQ stride+48(FP), DX
+	SHLQ $2, DX
+	HALVES_READY
+	VMOVDQU nibbles<>(SB), Y10
+	VPBROADCASTD fifteen<>(SB), Y9
+	VPBROADCASTD eight<>(SB), Y8
+
+row:
+	XORQ AX, AX               // blocks done
+	MOVQ SI, R9
+
+block:
+	VPBROADCASTW (R8)(AX*2), X0
+	VPMOVSXWD X0, Y0
+	HALVES(Y0, Y1)
+	VPBROADCASTD (R9), Y1
+	VPBROADCASTD 4(R9), Y2
+	VPBROADCASTD 8(R9), Y3
+	VPBROADCASTD 12(R9), Y4
+	VPSRLVD Y10, Y1, Y1
+	VPSRLVD Y10, Y2, Y2
+	VPSRLVD Y10, Y3, Y3
+	VPSRLVD Y10, Y4, Y4
+	VPAND Y9, Y1, Y1
+	VPAND Y9, Y2, Y2
+	VPAND Y9, Y3, Y3
+	VPAND Y9, Y4, Y4
+	VPSUBD Y8, Y1, Y1
+	VPSUBD Y8, Y2, Y2
+	VPSUBD Y8, Y3, Y3
+	VPSUBD Y8, Y4, Y4
+	VCVTDQ2PS Y1, Y1
+	VCVTDQ2PS Y2, Y2
+	VCVTDQ2PS Y3, Y3
+	VCVTDQ2PS Y4, Y4
+	VMULPS Y0, Y1, Y1
+	VMULPS Y0, Y2, Y2
+	VMULPS Y0, Y3, Y3
+	VMULPS Y0, Y4, Y4
+	VMOVUPS Y1, (DI)
+	VMOVUPS Y2, 32(DI)
+	VMOVUPS Y3, 64(DI)
+	VMOVUPS Y4, 96(DI)
+	ADDQ $16, R9
+	ADDQ $128, DI
+	INCQ AX
+	CMPQ AX, BX
+	JLT block
+	ADDQ DX, SI
+	ADDQ DX, R8
+	DECQ CX
+	JNZ row
+	VZEROUPPER
+	RET
+
+// func unpackQ8MAVX2(dst *float32, quants, scales *uint32, blocks int)
+TEXT ·unpackQ8MAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ quants+8(FP), SI
+	MOVQ scales+16(FP), R8
+	MOVQ blocks+24(FP), CX
+	HALVES_READY
+
+block:
+	VPBROADCASTD (R8), Y5     // d in the low halves, m in the high ones
+	VPSLLD $16, Y5, Y0
+	VPSRAD $16, Y0, Y0
+	VPSRAD $16, Y5, Y5
+	HALVES(Y0, Y1)
+	HALVES(Y5, Y1)
+	VPMOVZXBD (SI), Y1
+	VPMOVZXBD 8(SI), Y2
+	VPMOVZXBD 16(SI), Y3
+	VPMOVZXBD 24(SI), Y4
+	VCVTDQ2PS Y1, Y1
+	VCVTDQ2PS Y2, Y2
+	VCVTDQ2PS Y3, Y3
+	VCVTDQ2PS Y4, Y4
+	VMULPS Y0, Y1, Y1
+	VMULPS Y0, Y2, Y2
+	VMULPS Y0, Y3, Y3
+	VMULPS Y0, Y4, Y4
+	VADDPS Y5, Y1, Y1
+	VADDPS Y5, Y2, Y2
+	VADDPS Y5, Y3, Y3
+	VADDPS Y5, Y4, Y4
+	VMOVUPS Y1, (DI)
+	VMOVUPS Y2, 32(DI)
+	VMOVUPS Y3, 64(DI)
+	VMOVUPS Y4, 96(DI)
+	ADDQ $32, SI
+	ADDQ $4, R8
+	ADDQ $128, DI
+	DECQ CX
+	JNZ block
+	VZEROUPPER
+	RET
