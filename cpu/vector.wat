@@ -93,10 +93,21 @@
       (i8x16.shuffle 0 1 2 3 8 9 10 11 16 17 18 19 24 25 26 27 (local.get $a) (local.get $b))
       (i8x16.shuffle 4 5 6 7 12 13 14 15 20 21 22 23 28 29 30 31 (local.get $a) (local.get $b))))
 
-  ;; Widens n halves, at least 4 and a multiple of 4: see unpackHalvesGo.
+  ;; Widens n halves, at least 4 and a multiple of 4: see unpackHalvesGo. It does what
+  ;; $halves does, without a call for every four.
   (func (export "unpackHalves") (param $dst i32) (param $halves i32) (param $n i32) (result i32)
+    (local $h v128)
     (loop $four
-      (v128.store (local.get $dst) (call $halves (v128.load16x4_s (local.get $halves))))
+      (local.set $h (f32x4.mul
+        (v128.and
+          (i32x4.shl (v128.load16x4_s (local.get $halves)) (i32.const 13))
+          (v128.const i32x4 0x8fffffff 0x8fffffff 0x8fffffff 0x8fffffff))
+        (v128.const f32x4 0x1p112 0x1p112 0x1p112 0x1p112)))
+      (v128.store (local.get $dst) (v128.or (local.get $h) (v128.and
+        (i32x4.gt_s
+          (v128.and (local.get $h) (v128.const i32x4 0x7fffffff 0x7fffffff 0x7fffffff 0x7fffffff))
+          (v128.const i32x4 0x477fffff 0x477fffff 0x477fffff 0x477fffff))
+        (v128.const i32x4 0x7f800000 0x7f800000 0x7f800000 0x7f800000))))
       (local.set $halves (i32.add (local.get $halves) (i32.const 8)))
       (local.set $dst (i32.add (local.get $dst) (i32.const 16)))
       (br_if $four (local.tee $n (i32.sub (local.get $n) (i32.const 4)))))
@@ -173,74 +184,83 @@
   (func (export "unpackQ8")
     (param $dst i32) (param $quants i32) (param $scales i32) (param $block i32) (param $blocks i32) (param $rows i32) (param $stride i32)
     (result i32)
-    (local $from i32) (local $scale i32) (local $left i32) (local $d v128)
+    (local $from i32) (local $scale i32) (local $end i32) (local $next i32)
+    (local $d v128) (local $q v128) (local $low v128)
     (local.set $stride (i32.shl (local.get $stride) (i32.const 2))) ;; in bytes
     (local.set $scales (i32.add (local.get $scales) (i32.shl (local.get $block) (i32.const 1))))
     (loop $row
       (local.set $from (local.get $quants))
       (local.set $scale (local.get $scales))
-      (local.set $left (local.get $blocks))
-      (loop $next
+      (local.set $end (i32.add (local.get $from) (i32.shl (local.get $blocks) (i32.const 5))))
+      (loop $scaled
         (local.set $d (call $halves (i32x4.extend_low_i16x8_s (v128.load16_splat (local.get $scale)))))
-        (call $sixteen (local.get $dst) (v128.load (local.get $from)) (local.get $d))
-        (call $sixteen (i32.add (local.get $dst) (i32.const 64)) (v128.load offset=16 (local.get $from)) (local.get $d))
-        (local.set $from (i32.add (local.get $from) (i32.const 32)))
         (local.set $scale (i32.add (local.get $scale) (i32.const 2)))
-        (local.set $dst (i32.add (local.get $dst) (i32.const 128)))
-        (br_if $next (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+        (local.set $next (i32.add (local.get $from) (i32.const 32)))
+        (loop $sixteen
+          (local.set $q (v128.load (local.get $from)))
+          (local.set $low (i16x8.extend_low_i8x16_s (local.get $q)))
+          (local.set $q (i16x8.extend_high_i8x16_s (local.get $q)))
+          (v128.store (local.get $dst)
+            (f32x4.mul (local.get $d) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (local.get $low)))))
+          (v128.store offset=16 (local.get $dst)
+            (f32x4.mul (local.get $d) (f32x4.convert_i32x4_s (i32x4.extend_high_i16x8_s (local.get $low)))))
+          (v128.store offset=32 (local.get $dst)
+            (f32x4.mul (local.get $d) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (local.get $q)))))
+          (v128.store offset=48 (local.get $dst)
+            (f32x4.mul (local.get $d) (f32x4.convert_i32x4_s (i32x4.extend_high_i16x8_s (local.get $q)))))
+          (local.set $from (i32.add (local.get $from) (i32.const 16)))
+          (local.set $dst (i32.add (local.get $dst) (i32.const 64)))
+          (br_if $sixteen (i32.lt_u (local.get $from) (local.get $next))))
+        (br_if $scaled (i32.lt_u (local.get $from) (local.get $end))))
       (local.set $quants (i32.add (local.get $quants) (local.get $stride)))
       (local.set $scales (i32.add (local.get $scales) (local.get $stride)))
       (br_if $row (local.tee $rows (i32.sub (local.get $rows) (i32.const 1)))))
     (i32.const 1))
-
-  ;; sixteen stores d times sixteen signed bytes as floats.
-  (func $sixteen (param $dst i32) (param $q v128) (param $d v128)
-    (local $low v128) (local $high v128)
-    (local.set $low (i16x8.extend_low_i8x16_s (local.get $q)))
-    (local.set $high (i16x8.extend_high_i8x16_s (local.get $q)))
-    (v128.store (local.get $dst)
-      (f32x4.mul (local.get $d) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (local.get $low)))))
-    (v128.store offset=16 (local.get $dst)
-      (f32x4.mul (local.get $d) (f32x4.convert_i32x4_s (i32x4.extend_high_i16x8_s (local.get $low)))))
-    (v128.store offset=32 (local.get $dst)
-      (f32x4.mul (local.get $d) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (local.get $high)))))
-    (v128.store offset=48 (local.get $dst)
-      (f32x4.mul (local.get $d) (f32x4.convert_i32x4_s (i32x4.extend_high_i16x8_s (local.get $high))))))
 
   ;; Widens blocks of Q4_0: see unpackQ4Go. Rows and blocks are at least 1.
   (func (export "unpackQ4")
     (param $dst i32) (param $quants i32) (param $scales i32) (param $block i32) (param $blocks i32) (param $rows i32) (param $stride i32)
     (result i32)
-    (local $from i32) (local $scale i32) (local $left i32) (local $d v128)
+    (local $from i32) (local $scale i32) (local $end i32) (local $next i32)
+    (local $d v128) (local $q v128) (local $low v128)
     (local.set $stride (i32.shl (local.get $stride) (i32.const 2))) ;; in bytes
     (local.set $scales (i32.add (local.get $scales) (i32.shl (local.get $block) (i32.const 1))))
     (loop $row
       (local.set $from (local.get $quants))
       (local.set $scale (local.get $scales))
-      (local.set $left (local.get $blocks))
-      (loop $next
+      (local.set $end (i32.add (local.get $from) (i32.shl (local.get $blocks) (i32.const 4))))
+      (loop $scaled
         (local.set $d (call $halves (i32x4.extend_low_i16x8_s (v128.load16_splat (local.get $scale)))))
-        (call $sixteen (local.get $dst) (call $nibbles (v128.load8x8_u (local.get $from))) (local.get $d))
-        (call $sixteen (i32.add (local.get $dst) (i32.const 64)) (call $nibbles (v128.load8x8_u offset=8 (local.get $from))) (local.get $d))
-        (local.set $from (i32.add (local.get $from) (i32.const 16)))
         (local.set $scale (i32.add (local.get $scale) (i32.const 2)))
-        (local.set $dst (i32.add (local.get $dst) (i32.const 128)))
-        (br_if $next (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+        (local.set $next (i32.add (local.get $from) (i32.const 16)))
+        (loop $sixteen
+          ;; Of each byte the low nibble, then the high one, less 8.
+          (local.set $q (v128.load8x8_u (local.get $from)))
+          (local.set $q (i8x16.sub
+            (v128.or
+              (v128.and (local.get $q) (v128.const i16x8 15 15 15 15 15 15 15 15))
+              (v128.and
+                (i16x8.shl (local.get $q) (i32.const 4))
+                (v128.const i16x8 0x0f00 0x0f00 0x0f00 0x0f00 0x0f00 0x0f00 0x0f00 0x0f00)))
+            (v128.const i8x16 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8)))
+          (local.set $low (i16x8.extend_low_i8x16_s (local.get $q)))
+          (local.set $q (i16x8.extend_high_i8x16_s (local.get $q)))
+          (v128.store (local.get $dst)
+            (f32x4.mul (local.get $d) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (local.get $low)))))
+          (v128.store offset=16 (local.get $dst)
+            (f32x4.mul (local.get $d) (f32x4.convert_i32x4_s (i32x4.extend_high_i16x8_s (local.get $low)))))
+          (v128.store offset=32 (local.get $dst)
+            (f32x4.mul (local.get $d) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (local.get $q)))))
+          (v128.store offset=48 (local.get $dst)
+            (f32x4.mul (local.get $d) (f32x4.convert_i32x4_s (i32x4.extend_high_i16x8_s (local.get $q)))))
+          (local.set $from (i32.add (local.get $from) (i32.const 8)))
+          (local.set $dst (i32.add (local.get $dst) (i32.const 64)))
+          (br_if $sixteen (i32.lt_u (local.get $from) (local.get $next))))
+        (br_if $scaled (i32.lt_u (local.get $from) (local.get $end))))
       (local.set $quants (i32.add (local.get $quants) (local.get $stride)))
       (local.set $scales (i32.add (local.get $scales) (local.get $stride)))
       (br_if $row (local.tee $rows (i32.sub (local.get $rows) (i32.const 1)))))
     (i32.const 1))
-
-  ;; nibbles makes sixteen signed bytes of eight numbers below 256: each one's low
-  ;; nibble, then its high one, less 8.
-  (func $nibbles (param $q v128) (result v128)
-    (i8x16.sub
-      (v128.or
-        (v128.and (local.get $q) (v128.const i16x8 15 15 15 15 15 15 15 15))
-        (v128.and
-          (i16x8.shl (local.get $q) (i32.const 4))
-          (v128.const i16x8 0x0f00 0x0f00 0x0f00 0x0f00 0x0f00 0x0f00 0x0f00 0x0f00)))
-      (v128.const i8x16 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8)))
 
   ;; Widens blocks, at least one, of Q8M: see unpackQ8MGo.
   (func (export "unpackQ8M") (param $dst i32) (param $quants i32) (param $scales i32) (param $blocks i32) (result i32)
