@@ -35,6 +35,9 @@ func unpackQ4AVX2(dst *float32, quants, scales *uint32, block, blocks, rows, str
 //go:noescape
 func unpackQ8MAVX2(dst *float32, quants, scales *uint32, blocks int)
 
+// HasVectors reports whether the package uses vector instructions here.
+func HasVectors() bool { return cpu.X86.HasAVX2 }
+
 // matvec is [matvecGo], with vector instructions where the machine has them.
 func matvec(y, w, x []float32, stride int) {
 	fast := len(y) &^ 3

@@ -29,6 +29,13 @@ func unpackQ4SIMD(dst *float32, quants, scales *uint32, block, blocks, rows, str
 //go:noescape
 func unpackQ8MSIMD(dst *float32, quants, scales *uint32, blocks int32) bool
 
+// HasVectors reports whether the package uses vector instructions here.
+func HasVectors() bool {
+	var halves [2]uint32
+	var floats [4]float32
+	return unpackHalvesSIMD(&floats[0], &halves[0], 4)
+}
+
 // matvec is [matvecGo], with vector instructions where the browser has them.
 func matvec(y, w, x []float32, stride int) {
 	fast := len(y) &^ 3

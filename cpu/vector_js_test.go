@@ -12,6 +12,7 @@ func TestInstructions(t *testing.T) {
 	words := make([]uint32, 8)
 	want := os.Getenv("INSTRUCTIONS") == "vector"
 	for name, done := range map[string]bool{
+		"HasVectors":   HasVectors(),
 		"matvec":       matvecSIMD(&y[0], &w[0], &x[0], 4, 4, 4),
 		"unpackHalves": unpackHalvesSIMD(&y[0], &words[0], 4),
 		"addRows":      addRowsSIMD(&y[0], &w[0], &x[0], 8, 4),

@@ -2,6 +2,9 @@
 
 package cpu
 
+// HasVectors reports whether the package uses vector instructions here.
+func HasVectors() bool { return false }
+
 func matvec(y, w, x []float32, stride int)             { matvecGo(y, w, x, stride) }
 func addRows(lanes, w, x []float32)                    { addRowsGo(lanes, w, x) }
 func unpackHalves(dst []float32, words []uint32)       { unpackHalvesGo(dst, words) }

@@ -19,8 +19,9 @@ type cpuRunner struct {
 	table []float32 // RoPE, grown to the positions in use
 }
 
-// wideBytes is the size up to which weights become float32 when they are loaded:
-// in decode, where each is used once, unpacking one takes longer than using it.
+// wideBytes is the size up to which weights become float32 when they are loaded,
+// where there are no vector instructions: in decode, where each is used once,
+// unpacking one takes longer there than using it.
 const wideBytes = 64 << 20
 
 func newCPURunner(f *checkpoint.File) (*cpuRunner, error) {
@@ -28,7 +29,7 @@ func newCPURunner(f *checkpoint.File) (*cpuRunner, error) {
 	for _, t := range f.Tensors() {
 		size += 4 * t.Rows * t.Cols
 	}
-	return loadCPURunner(f, size <= wideBytes)
+	return loadCPURunner(f, size <= wideBytes && !cpu.HasVectors())
 }
 
 func loadCPURunner(f *checkpoint.File, wide bool) (*cpuRunner, error) {

@@ -11,8 +11,8 @@ import (
 	"keyfold/models"
 )
 
-// Small models have float32 weights on the CPU, large ones those of the file:
-// the logits are the same bits.
+// Small models have float32 weights on a CPU whose vector instructions nobody uses,
+// others those of the file: the logits are the same bits.
 func TestWideWeightsChangeNothing(t *testing.T) {
 	for _, wt := range []checkpoint.Type{checkpoint.F16, checkpoint.Q8_0, checkpoint.Q4_0, checkpoint.Q4_1} {
 		data, err := models.Fixture(models.FixtureConfig, wt, 1)

@@ -61,15 +61,17 @@ func TestDecodeWorkIsWhatTheDeviceHolds(t *testing.T) {
 	}
 	for _, wt := range []checkpoint.Type{checkpoint.F32, checkpoint.BF16, checkpoint.Q8_0, checkpoint.Q5_1} {
 		onGPU := check(fmt.Sprintf("%v on the GPU", wt), openFixture(t, GPU, wt))
-		e := openFixture(t, CPU, wt)
-		wide := check(fmt.Sprintf("%v on the CPU", wt), e)
-		r, err := loadCPURunner(fixtureFile(t, wt), false)
-		if err != nil {
-			t.Fatal(err)
+		onCPU := func(wide bool) int {
+			f := fixtureFile(t, wt)
+			r, err := loadCPURunner(f, wide)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return check(fmt.Sprintf("%v on the CPU, as float32: %v", wt, wide), &Engine{Config: f.Config, r: r})
 		}
-		narrow := check(fmt.Sprintf("%v on the CPU, as in the file", wt), &Engine{Config: e.Config, r: r})
+		narrow, wide := onCPU(false), onCPU(true)
 		if narrow != onGPU || wide < narrow || (wide == narrow) != (wt == checkpoint.F32 || wt == checkpoint.BF16) {
-			t.Errorf("%v: %d bytes on the GPU, %d on the CPU, %d there as in the file", wt, onGPU, wide, narrow)
+			t.Errorf("%v: %d bytes on the GPU, %d on the CPU, %d there as float32", wt, onGPU, narrow, wide)
 		}
 	}
 }
