@@ -35,13 +35,19 @@ func unpackQ4AVX2(dst *float32, quants, scales *uint32, block, blocks, rows, str
 //go:noescape
 func unpackQ8MAVX2(dst *float32, quants, scales *uint32, blocks int)
 
+// hasF16C reports whether there is the conversion from halves, which processors
+// with AVX2 have.
+func hasF16C() bool
+
+var vectors = cpu.X86.HasAVX2 && hasF16C()
+
 // HasVectors reports whether the package uses vector instructions here.
-func HasVectors() bool { return cpu.X86.HasAVX2 }
+func HasVectors() bool { return vectors }
 
 // matvec is [matvecGo], with vector instructions where the machine has them.
 func matvec(y, w, x []float32, stride int) {
 	fast := len(y) &^ 3
-	if !cpu.X86.HasAVX2 || fast == 0 || len(x) == 0 {
+	if !vectors || fast == 0 || len(x) == 0 {
 		fast = 0
 	} else {
 		_ = w[(fast-1)*stride+len(x)-1] // the last element that is read
@@ -55,7 +61,7 @@ func matvec(y, w, x []float32, stride int) {
 // addRows is [addRowsGo], with vector instructions where the machine has them.
 func addRows(lanes, w, x []float32) {
 	cols, fast := len(lanes)/8, len(x)&^7
-	if cpu.X86.HasAVX2 && fast > 0 && cols > 0 && cols%8 == 0 {
+	if vectors && fast > 0 && cols > 0 && cols%8 == 0 {
 		_ = w[fast*cols-1]
 		addRowsAVX2(&lanes[0], &w[0], &x[0], fast, cols)
 		w, x = w[fast*cols:], x[fast:]
@@ -66,7 +72,7 @@ func addRows(lanes, w, x []float32) {
 // unpackHalves is [unpackHalvesGo], with vector instructions where the machine has them.
 func unpackHalves(dst []float32, words []uint32) {
 	fast := len(words) &^ 3
-	if cpu.X86.HasAVX2 && fast > 0 {
+	if vectors && fast > 0 {
 		unpackHalvesAVX2(&dst[:2*fast][0], &words[0], 2*fast)
 		dst, words = dst[2*fast:], words[fast:]
 	}
@@ -75,7 +81,7 @@ func unpackHalves(dst []float32, words []uint32) {
 
 // unpackQ8 is [unpackQ8Go], with vector instructions where the machine has them.
 func unpackQ8(dst []float32, quants, scales []uint32, block, blocks, stride int) {
-	if !cpu.X86.HasAVX2 || len(dst) == 0 {
+	if !vectors || len(dst) == 0 {
 		unpackQ8Go(dst, quants, scales, block, blocks, stride)
 		return
 	}
@@ -85,7 +91,7 @@ func unpackQ8(dst []float32, quants, scales []uint32, block, blocks, stride int)
 
 // unpackQ4 is [unpackQ4Go], with vector instructions where the machine has them.
 func unpackQ4(dst []float32, quants, scales []uint32, block, blocks, stride int) {
-	if !cpu.X86.HasAVX2 || len(dst) == 0 {
+	if !vectors || len(dst) == 0 {
 		unpackQ4Go(dst, quants, scales, block, blocks, stride)
 		return
 	}
@@ -96,7 +102,7 @@ func unpackQ4(dst []float32, quants, scales []uint32, block, blocks, stride int)
 // unpackQ8M is [unpackQ8MGo], with vector instructions where the machine has them.
 func unpackQ8M(dst []float32, quants, scales []uint32) {
 	blocks := len(dst) / ref.Block
-	if !cpu.X86.HasAVX2 || blocks == 0 {
+	if !vectors || blocks == 0 {
 		unpackQ8MGo(dst, quants, scales)
 		return
 	}

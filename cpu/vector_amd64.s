@@ -12,46 +12,26 @@ DATA tails<>+48(SB)/8, $0
 DATA tails<>+56(SB)/8, $0
 GLOBL tails<>(SB), RODATA|NOPTR, $64
 
-// What [HALVES] needs, the shifts that bring nibble l of a word to its low bits,
-// and 15 and 8.
-DATA sign<>+0(SB)/4, $0x8fffffff
-DATA scale<>+0(SB)/4, $0x77800000 // 2^112
-DATA magnitude<>+0(SB)/4, $0x7fffffff
-DATA largest<>+0(SB)/4, $0x477fffff
-DATA infinity<>+0(SB)/4, $0x7f800000
-DATA fifteen<>+0(SB)/4, $15
-DATA eight<>+0(SB)/4, $8
+// The shifts that bring nibble l of a word to its low bits, and 15 and 8.
 DATA nibbles<>+0(SB)/8, $0x0000000400000000
 DATA nibbles<>+8(SB)/8, $0x0000000c00000008
 DATA nibbles<>+16(SB)/8, $0x0000001400000010
 DATA nibbles<>+24(SB)/8, $0x0000001c00000018
-GLOBL sign<>(SB), RODATA|NOPTR, $4
-GLOBL scale<>(SB), RODATA|NOPTR, $4
-GLOBL magnitude<>(SB), RODATA|NOPTR, $4
-GLOBL largest<>(SB), RODATA|NOPTR, $4
-GLOBL infinity<>(SB), RODATA|NOPTR, $4
+DATA fifteen<>+0(SB)/4, $15
+DATA eight<>+0(SB)/4, $8
+GLOBL nibbles<>(SB), RODATA|NOPTR, $32
 GLOBL fifteen<>(SB), RODATA|NOPTR, $4
 GLOBL eight<>(SB), RODATA|NOPTR, $4
-GLOBL nibbles<>(SB), RODATA|NOPTR, $32
 
-#define HALVES_READY \
-	VBROADCASTSS sign<>(SB), Y15; \
-	VBROADCASTSS scale<>(SB), Y14; \
-	VBROADCASTSS magnitude<>(SB), Y13; \
-	VBROADCASTSS largest<>(SB), Y12; \
-	VBROADCASTSS infinity<>(SB), Y11
-
-// HALVES makes eight floats of eight halves with their signs extended to 32 bits.
-// Exponent and fraction of a half, read as those of a float, are 2^-112 of its
-// value, also where it is subnormal. Infinities and NaN have all bits in their exponent.
-#define HALVES(h, temp) \
-	VPSLLD $13, h, h; \
-	VPAND Y15, h, h; \
-	VMULPS Y14, h, h; \
-	VPAND Y13, h, temp; \
-	VPCMPGTD Y12, temp, temp; \
-	VPAND Y11, temp, temp; \
-	VPOR temp, h, h
+// func hasF16C() bool
+TEXT ·hasF16C(SB), NOSPLIT, $0-1
+	MOVL $1, AX
+	XORL CX, CX
+	CPUID
+	SHRL $29, CX
+	ANDL $1, CX
+	MOVB CX, ret+0(FP)
+	RET
 
 // func matvecAVX2(y, w, x *float32, rows, cols, stride int)
 //
@@ -208,11 +188,9 @@ TEXT ·unpackHalvesAVX2(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ words+8(FP), SI
 	MOVQ halves+16(FP), CX
-	HALVES_READY
 
 halves:
-	VPMOVSXWD (SI), Y0
-	HALVES(Y0, Y1)
+	VCVTPH2PS (SI), Y0
 	VMOVUPS Y0, (DI)
 	ADDQ $16, SI
 	ADDQ $32, DI
@@ -232,7 +210,6 @@ TEXT ·unpackQ8AVX2(SB), NOSPLIT, $0-56
 	MOVQ rows+40(FP), CX
 	MOVQ stride+48(FP), DX
 	SHLQ $2, DX
-	HALVES_READY
 
 row:
 	XORQ AX, AX               // blocks done
@@ -240,8 +217,7 @@ row:
 
 block:
 	VPBROADCASTW (R8)(AX*2), X0
-	VPMOVSXWD X0, Y0
-	HALVES(Y0, Y1)
+	VCVTPH2PS X0, Y0
 	VPMOVSXBD (R9), Y1
 	VPMOVSXBD 8(R9), Y2
 	VPMOVSXBD 16(R9), Y3
@@ -281,7 +257,6 @@ TEXT ·unpackQ4AVX2(SB), NOSPLIT, $0-56
 	MOVQ rows+40(FP), CX
 	MOVQ stride+48(FP), DX
 	SHLQ $2, DX
-	HALVES_READY
 	VMOVDQU nibbles<>(SB), Y10
 	VPBROADCASTD fifteen<>(SB), Y9
 	VPBROADCASTD eight<>(SB), Y8
@@ -292,8 +267,7 @@ row:
 
 block:
 	VPBROADCASTW (R8)(AX*2), X0
-	VPMOVSXWD X0, Y0
-	HALVES(Y0, Y1)
+	VCVTPH2PS X0, Y0
 	VPBROADCASTD (R9), Y1
 	VPBROADCASTD 4(R9), Y2
 	VPBROADCASTD 8(R9), Y3
@@ -340,15 +314,12 @@ TEXT ·unpackQ8MAVX2(SB), NOSPLIT, $0-32
 	MOVQ quants+8(FP), SI
 	MOVQ scales+16(FP), R8
 	MOVQ blocks+24(FP), CX
-	HALVES_READY
 
 block:
-	VPBROADCASTD (R8), Y5     // d in the low halves, m in the high ones
-	VPSLLD $16, Y5, Y0
-	VPSRAD $16, Y0, Y0
-	VPSRAD $16, Y5, Y5
-	HALVES(Y0, Y1)
-	HALVES(Y5, Y1)
+	VPBROADCASTW (R8), X0
+	VPBROADCASTW 2(R8), X5
+	VCVTPH2PS X0, Y0
+	VCVTPH2PS X5, Y5
 	VPMOVZXBD (SI), Y1
 	VPMOVZXBD 8(SI), Y2
 	VPMOVZXBD 16(SI), Y3
