@@ -273,6 +273,42 @@ func TestExp(t *testing.T) {
 	}
 }
 
+// Around eight at a time, with some that go the long way at every place, the bits
+// are those of the loop for one.
+func TestExpOfThisMachine(t *testing.T) {
+	r := rand.New(rand.NewPCG(10, 0))
+	inf := float32(math.Inf(1))
+	for n := range 67 {
+		for _, odd := range []float32{1, 200, -200, inf, -inf, nan, 91, 90.99999, -84, -83.99999} {
+			for _, at := range []int{0, 7, 8, 23, n - 1} {
+				got := normals(r, n, 20)
+				if at >= 0 && at < n {
+					got[at] = odd
+				}
+				want, sum := slices.Clone(got), 0.0
+				expGo(want, 3)
+				for _, v := range want {
+					sum += float64(v)
+				}
+				gotSum := exp(got, 3)
+				what := fmt.Sprintf("%d, with %g at %d", n, odd, at)
+				checkBits(t, what, got, want)
+				if gotSum != sum && sum == sum {
+					t.Errorf("%s: the sum is %g, want exactly %g", what, gotSum, sum)
+				}
+			}
+		}
+	}
+	var got []float32
+	for x := float32(-90); x < 90; x += 0.0007 {
+		got = append(got, x)
+	}
+	want := slices.Clone(got)
+	expGo(want, 0)
+	exp(got, 0)
+	checkBits(t, "all sizes", got, want)
+}
+
 func TestSwiGLU(t *testing.T) {
 	const n, hidden = 3, 700
 	gateUp := normals(rand.New(rand.NewPCG(8, 0)), n*2*hidden, 1)

@@ -7,13 +7,27 @@ import (
 
 // exp replaces every element of s by exp(s_i - top), to 2e-7 relative, and
 // returns their sum.
+func exp(s []float32, top float32) (sum float64) {
+	for rest := s; len(rest) > 0; {
+		done := expVectors(rest, top)
+		next := min(done+8, len(rest)) // one of these goes the long way, or they are the last
+		expGo(rest[done:next], top)
+		rest = rest[next:]
+	}
+	for _, v := range s {
+		sum += float64(v)
+	}
+	return sum
+}
+
+// expGo replaces every element of s by exp(s_i - top).
 //
 //	x = k ln 2 + r, |r| <= ln 2 / 2    exp x = 2^k Σ_{i<8} r^i / i!
 //
 // The series leaves out less than 1e-8. ln 2 is the sum of two numbers, of
 // which the first has so few bits that k times it is exact. 2^k is added to the
 // exponent's bits. What would leave them, and NaN, goes the long way.
-func exp(s []float32, top float32) (sum float64) {
+func expGo(s []float32, top float32) {
 	const ln2a, ln2b = 355.0 / 512, math.Ln2 - 355.0/512
 	const nearest = 3 << 22 // float32 has no fractions there
 	bits := unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(s))), len(s))
@@ -21,7 +35,6 @@ func exp(s []float32, top float32) (sum float64) {
 		x := v - top
 		if !(x > -87 && x < 88) {
 			s[i] = float32(math.Exp(float64(x)))
-			sum += float64(s[i])
 			continue
 		}
 		k := float32(float32(x*math.Log2E)+nearest) - nearest
@@ -34,7 +47,5 @@ func exp(s []float32, top float32) (sum float64) {
 		e = float32(e*r) + 1
 		s[i] = float32(e*r) + 1
 		bits[i] += uint32(int32(k)) << 23
-		sum += float64(s[i])
 	}
-	return sum
 }

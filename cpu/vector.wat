@@ -167,6 +167,51 @@
       (br_if $four (local.tee $cols (i32.sub (local.get $cols) (i32.const 4)))))
     (i32.const 1))
 
+  ;; Does what expGo does to the first of n numbers, at least 8 and a multiple of 8, and
+  ;; returns to how many: up to the first eight of which one goes the long way.
+  (func (export "exp") (param $s i32) (param $n i32) (param $top f32) (result i32)
+    (local $done i32)
+    (loop $eight
+      (if (i32.eqz (i32.and
+        (call $short (f32x4.sub (v128.load (local.get $s)) (f32x4.splat (local.get $top))))
+        (call $short (f32x4.sub (v128.load offset=16 (local.get $s)) (f32x4.splat (local.get $top))))))
+        (then (return (local.get $done))))
+      (v128.store (local.get $s)
+        (call $series (f32x4.sub (v128.load (local.get $s)) (f32x4.splat (local.get $top)))))
+      (v128.store offset=16 (local.get $s)
+        (call $series (f32x4.sub (v128.load offset=16 (local.get $s)) (f32x4.splat (local.get $top)))))
+      (local.set $s (i32.add (local.get $s) (i32.const 32)))
+      (br_if $eight (i32.lt_u (local.tee $done (i32.add (local.get $done) (i32.const 8))) (local.get $n))))
+    (local.get $done))
+
+  ;; short returns 1 if none of four numbers goes the long way.
+  (func $short (param $x v128) (result i32)
+    (i32x4.all_true (v128.and
+      (f32x4.gt (local.get $x) (v128.const f32x4 -87 -87 -87 -87))
+      (f32x4.lt (local.get $x) (v128.const f32x4 88 88 88 88)))))
+
+  ;; series returns exp x of four numbers, see expGo.
+  (func $series (param $x v128) (result v128)
+    (local $k v128) (local $e v128)
+    (local.set $k (f32x4.sub
+      (f32x4.add
+        (f32x4.mul (local.get $x) (v128.const f32x4 1.44269504 1.44269504 1.44269504 1.44269504))
+        (v128.const f32x4 12582912 12582912 12582912 12582912))
+      (v128.const f32x4 12582912 12582912 12582912 12582912)))
+    (local.set $x (f32x4.sub
+      (f32x4.sub (local.get $x) (f32x4.mul (local.get $k) (v128.const f32x4 0.693359375 0.693359375 0.693359375 0.693359375)))
+      (f32x4.mul (local.get $k) (v128.const f32x4 -2.12194440e-4 -2.12194440e-4 -2.12194440e-4 -2.12194440e-4))))
+    (local.set $e (f32x4.add
+      (f32x4.mul (local.get $x) (v128.const f32x4 1.98412698e-4 1.98412698e-4 1.98412698e-4 1.98412698e-4))
+      (v128.const f32x4 1.38888889e-3 1.38888889e-3 1.38888889e-3 1.38888889e-3)))
+    (local.set $e (f32x4.add (f32x4.mul (local.get $e) (local.get $x)) (v128.const f32x4 8.33333333e-3 8.33333333e-3 8.33333333e-3 8.33333333e-3)))
+    (local.set $e (f32x4.add (f32x4.mul (local.get $e) (local.get $x)) (v128.const f32x4 4.16666667e-2 4.16666667e-2 4.16666667e-2 4.16666667e-2)))
+    (local.set $e (f32x4.add (f32x4.mul (local.get $e) (local.get $x)) (v128.const f32x4 0.166666667 0.166666667 0.166666667 0.166666667)))
+    (local.set $e (f32x4.add (f32x4.mul (local.get $e) (local.get $x)) (v128.const f32x4 0.5 0.5 0.5 0.5)))
+    (local.set $e (f32x4.add (f32x4.mul (local.get $e) (local.get $x)) (v128.const f32x4 1 1 1 1)))
+    (local.set $e (f32x4.add (f32x4.mul (local.get $e) (local.get $x)) (v128.const f32x4 1 1 1 1)))
+    (i32x4.add (local.get $e) (i32x4.shl (i32x4.trunc_sat_f32x4_s (local.get $k)) (i32.const 23))))
+
   ;; halves makes floats of four halves with their signs extended to 32 bits. Exponent
   ;; and fraction of a half, read as those of a float, are 2^-112 of its value, also
   ;; where it is subnormal. Infinities and NaN have all bits in their exponent.

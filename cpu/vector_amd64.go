@@ -35,6 +35,11 @@ func unpackQ4AVX2(dst *float32, quants, scales *uint32, block, blocks, rows, str
 //go:noescape
 func unpackQ8MAVX2(dst *float32, quants, scales *uint32, blocks int)
 
+// n is a multiple of 8 and at least 8.
+//
+//go:noescape
+func expAVX2(s *float32, n int, top float32) (done int)
+
 // hasF16C reports whether there is the conversion from halves, which processors
 // with AVX2 have.
 func hasF16C() bool
@@ -108,4 +113,18 @@ func unpackQ8M(dst []float32, quants, scales []uint32) {
 	}
 	_, _ = quants[8*blocks-1], scales[blocks-1]
 	unpackQ8MAVX2(&dst[0], &quants[0], &scales[0], blocks)
+}
+
+// expVectors does what [expGo] does to the first of s, and returns to how many:
+// all without vector instructions, and with them a multiple of 8, up to the first
+// eight of which one goes the long way.
+func expVectors(s []float32, top float32) (done int) {
+	if !vectors {
+		expGo(s, top)
+		return len(s)
+	}
+	if len(s) < 8 {
+		return 0
+	}
+	return expAVX2(&s[0], len(s)&^7, top)
 }

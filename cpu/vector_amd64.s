@@ -23,6 +23,22 @@ GLOBL nibbles<>(SB), RODATA|NOPTR, $32
 GLOBL fifteen<>(SB), RODATA|NOPTR, $4
 GLOBL eight<>(SB), RODATA|NOPTR, $4
 
+// The constants of [expGo].
+DATA series<>+0(SB)/4, $0x3fb8aa3b // log2e
+DATA series<>+4(SB)/4, $0x4b400000 // nearest
+DATA series<>+8(SB)/4, $0x3f318000 // ln2a
+DATA series<>+12(SB)/4, $0xb95e8083 // ln2b
+DATA series<>+16(SB)/4, $0x39500d01 // 1/5040
+DATA series<>+20(SB)/4, $0x3ab60b61 // 1/720
+DATA series<>+24(SB)/4, $0x3c088889 // 1/120
+DATA series<>+28(SB)/4, $0x3d2aaaab // 1/24
+DATA series<>+32(SB)/4, $0x3e2aaaab // 1/6
+DATA series<>+36(SB)/4, $0x3f000000 // 1/2
+DATA series<>+40(SB)/4, $0x3f800000 // 1
+DATA series<>+44(SB)/4, $0xc2ae0000 // -87
+DATA series<>+48(SB)/4, $0x42b00000 // 88
+GLOBL series<>(SB), RODATA|NOPTR, $52
+
 // func hasF16C() bool
 TEXT ·hasF16C(SB), NOSPLIT, $0-1
 	MOVL $1, AX
@@ -345,5 +361,70 @@ block:
 	ADDQ $128, DI
 	DECQ CX
 	JNZ block
+	VZEROUPPER
+	RET
+
+// func expAVX2(s *float32, n int, top float32) (done int)
+//
+// Eight at a time, up to the first eight of which one goes the long way.
+TEXT ·expAVX2(SB), NOSPLIT, $0-32
+	MOVQ s+0(FP), DI
+	MOVQ n+8(FP), CX
+	VBROADCASTSS top+16(FP), Y15
+	VBROADCASTSS series<>+0(SB), Y14
+	VBROADCASTSS series<>+4(SB), Y13
+	VBROADCASTSS series<>+8(SB), Y12
+	VBROADCASTSS series<>+12(SB), Y11
+	VBROADCASTSS series<>+16(SB), Y10
+	VBROADCASTSS series<>+20(SB), Y9
+	VBROADCASTSS series<>+24(SB), Y8
+	VBROADCASTSS series<>+28(SB), Y7
+	VBROADCASTSS series<>+32(SB), Y6
+	VBROADCASTSS series<>+36(SB), Y5
+	VBROADCASTSS series<>+40(SB), Y4
+	XORQ AX, AX
+
+eight:
+	VMOVUPS (DI)(AX*4), Y0
+	VSUBPS Y15, Y0, Y0        // x
+	VBROADCASTSS series<>+44(SB), Y1
+	VBROADCASTSS series<>+48(SB), Y2
+	VCMPPS $0x1e, Y1, Y0, Y1  // x > -87
+	VCMPPS $0x11, Y2, Y0, Y2  // x < 88
+	VANDPS Y1, Y2, Y1
+	VMOVMSKPS Y1, BX
+	CMPL BX, $255
+	JNE done
+	VMULPS Y14, Y0, Y1
+	VADDPS Y13, Y1, Y1
+	VSUBPS Y13, Y1, Y1        // k
+	VMULPS Y12, Y1, Y2
+	VSUBPS Y2, Y0, Y0
+	VMULPS Y11, Y1, Y2
+	VSUBPS Y2, Y0, Y0         // r
+	VMULPS Y10, Y0, Y2
+	VADDPS Y9, Y2, Y2
+	VMULPS Y0, Y2, Y2
+	VADDPS Y8, Y2, Y2
+	VMULPS Y0, Y2, Y2
+	VADDPS Y7, Y2, Y2
+	VMULPS Y0, Y2, Y2
+	VADDPS Y6, Y2, Y2
+	VMULPS Y0, Y2, Y2
+	VADDPS Y5, Y2, Y2
+	VMULPS Y0, Y2, Y2
+	VADDPS Y4, Y2, Y2
+	VMULPS Y0, Y2, Y2
+	VADDPS Y4, Y2, Y2
+	VCVTPS2DQ Y1, Y1
+	VPSLLD $23, Y1, Y1
+	VPADDD Y1, Y2, Y2
+	VMOVUPS Y2, (DI)(AX*4)
+	ADDQ $8, AX
+	CMPQ AX, CX
+	JLT eight
+
+done:
+	MOVQ AX, done+24(FP)
 	VZEROUPPER
 	RET

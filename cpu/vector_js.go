@@ -29,6 +29,10 @@ func unpackQ4SIMD(dst *float32, quants, scales *uint32, block, blocks, rows, str
 //go:noescape
 func unpackQ8MSIMD(dst *float32, quants, scales *uint32, blocks int32) bool
 
+//go:wasmimport vector exp
+//go:noescape
+func expSIMD(s *float32, n int32, top float32) (done int32) // -1: none, there are no vector instructions
+
 // HasVectors reports whether the package uses vector instructions here.
 func HasVectors() bool {
 	var halves [2]uint32
@@ -104,4 +108,18 @@ func unpackQ8M(dst []float32, quants, scales []uint32) {
 	if !unpackQ8MSIMD(&dst[0], &quants[0], &scales[0], int32(blocks)) {
 		unpackQ8MGo(dst, quants, scales)
 	}
+}
+
+// expVectors does what [expGo] does to the first of s, and returns to how many:
+// all without vector instructions, and with them a multiple of 8, up to the first
+// eight of which one goes the long way.
+func expVectors(s []float32, top float32) (done int) {
+	if len(s) < 8 {
+		return 0
+	}
+	if done = int(expSIMD(&s[0], int32(len(s)&^7), top)); done < 0 {
+		expGo(s, top)
+		return len(s)
+	}
+	return done
 }

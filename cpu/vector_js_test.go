@@ -16,6 +16,7 @@ func TestInstructions(t *testing.T) {
 		"matvec":       matvecSIMD(&y[0], &w[0], &x[0], 4, 4, 4),
 		"unpackHalves": unpackHalvesSIMD(&y[0], &words[0], 4),
 		"addRows":      addRowsSIMD(&y[0], &w[0], &x[0], 8, 4),
+		"exp":          expSIMD(&y[0], 8, 0) == 8,
 		"unpackQ8":     unpackQ8SIMD(&y[0], &words[0], &words[0], 0, 1, 1, 0),
 		"unpackQ4":     unpackQ4SIMD(&y[0], &words[0], &words[0], 0, 1, 1, 0),
 		"unpackQ8M":    unpackQ8MSIMD(&y[0], &words[0], &words[0], 1),

@@ -17,3 +17,8 @@ func unpackQ8(dst []float32, quants, scales []uint32, block, blocks, stride int)
 func unpackQ4(dst []float32, quants, scales []uint32, block, blocks, stride int) {
 	unpackQ4Go(dst, quants, scales, block, blocks, stride)
 }
+
+func expVectors(s []float32, top float32) (done int) {
+	expGo(s, top)
+	return len(s)
+}
