@@ -1,7 +1,7 @@
 ;; vector.wat: the loops of package cpu in vector instructions, which Go's compiler
 ;; has none of for browsers. A module of its own on the engine's memory: see
 ;; web/vector.js. Each function does what the Go function of its name with Go behind
-;; it does, bit for bit but for those of a NaN, and returns 1: it is done.
+;; it does, bit for bit but for those of a NaN, and returns 1: it is done. exp says how far.
 (module
   (import "go" "mem" (memory 1))
 
