@@ -26,8 +26,14 @@ var sweeps = []sweep{
 	{"contrast-text-equal", "-trained -tasks perplexity -length 256 -n 1000 -seeds 3 -budgets " + textBudget + " -methods gvote,ada:snapkv," + textVotefold},
 	{"contrast-text-q8_0", "-trained -tasks perplexity -length 256 -n 1000 -seeds 3 -kv q8_0 -methods gvote"},
 
+	// The contrasts on questions.
+	{"contrast-inside", questions + " -n 100 -protocol inside -budgets 0.5,0.35 -methods " + contrasted},
+	{"contrast-outside", questions + " -n 100 -seeds 3 -budgets " + askBudget + " -methods gvote,ada:snapkv," + askVotefold},
+	{"contrast-outside-q8_0", questions + " -n 100 -seeds 3 -kv q8_0 -methods gvote"},
+
 	// What they cost the answers, all of them, and with smaller elements.
 	{"questions-512", asked + " -length 512 -n 25 -seeds 3 -budgets 0.5,0.35,0.2,0.1,0.05 -methods " + every},
+	{"questions-inside", asked + " -length 512 -n 25 -seeds 3 -protocol inside -budgets 0.5,0.35,0.2,0.1,0.05 -methods " + shown},
 	{"questions-1024", asked + " -length 1024 -n 12 -budgets 0.5,0.35,0.2 -methods " + shown},
 	{"questions-q8_0", asked + " -length 512 -n 25 -kv q8_0 -budgets 0.5,0.35,0.2 -methods " + shown},
 	{"questions-q4_0", asked + " -length 512 -n 25 -kv q4_0 -budgets 0.5,0.35,0.2 -methods " + shown},
@@ -41,11 +47,6 @@ var sweeps = []sweep{
 	{"gvote-positions", asked + " -length 512 -n 25 -seeds 3 -methods gvote,gvote:positions=spread"},
 	{"kvmerger-values", asked + " -length 512 -n 25 -budgets 0.5,0.35 -methods " + options("kvmerger:values=", "count", "effective", "convex", "paper")},
 	{"kvmerger-sigma", asked + " -length 512 -n 25 -budgets 0.5,0.35 -methods kvmerger," + options("kvmerger:sigma=", "1", "5", "20")},
-
-	// The contrasts on questions.
-	{"contrast-inside", questions + " -n 100 -protocol inside -budgets 0.5,0.35 -methods " + contrasted},
-	{"contrast-outside", questions + " -n 100 -seeds 3 -budgets " + askBudget + " -methods gvote,ada:snapkv," + askVotefold},
-	{"contrast-outside-q8_0", questions + " -n 100 -seeds 3 -kv q8_0 -methods gvote"},
 }
 
 const (
