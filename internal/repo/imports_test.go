@@ -64,7 +64,7 @@ var allowed = map[string][]string{
 // allowedInTests says what the tests of a package may import besides the
 // package itself and what it imports.
 var allowedInTests = map[string][]string{
-	"keyfold/cmd/native": {"keyfold/internal/chromium", "keyfold/session", "github.com/chromedp/..."},
+	"keyfold/cmd/native": {"keyfold/cpu", "keyfold/internal/chromium", "keyfold/session", "github.com/chromedp/..."},
 	"keyfold/gpu":        {"keyfold/internal/chromium", "github.com/chromedp/..."},
 	"keyfold/engine":     {"keyfold/models"},
 	"keyfold/lab":        {"keyfold/models"},
