@@ -15,12 +15,13 @@ NEWLINE = 3 + 10  # the byte "\n", which ends every answer
 TEXT, ANSWER, COPY = 1.0, 8.0, 2.0
 
 
-def recall(rng, rows, length, alphabet, compound=False):
+def recall(rng, rows, length, alphabet, hard=False):
     """Rows of random tokens of an alphabet that can only be predicted by looking back.
 
     Half of them repeat pieces of one random string, the other half are pairs, key directly before value, each stated once and
-    then once more in another order. If compound, every other row of pairs has keys of two tokens that several keys share, so
-    that it takes both to know which is meant. The order of lessons is what makes a small model learn retrieval at all: see README.md.
+    then once more in another order. If hard, every other row of pairs has keys of two tokens that several keys share, so that
+    it takes both to know which is meant, and every other one states its values before their keys. The order of lessons is what
+    makes a small model learn retrieval at all: see README.md.
     Returns ids (rows, length + 1) and weights of the same shape: COPY or ANSWER where looking back gives the token, else 0.
     """
     ids = np.zeros((rows, length + 1), np.int64)
@@ -39,15 +40,18 @@ def recall(rng, rows, length, alphabet, compound=False):
         else:
             n, values = (length - 2) // 8, rng.integers(1, 3)
             keys = [[k] for k in rng.choice(alphabet, n, replace=False)]
-            if compound and rng.random() < 0.5:
+            if hard and rng.random() < 0.5:
                 n = (length - 2) // 10
                 halves = rng.choice(alphabet, (2, math.isqrt(n - 1) + 1), replace=False)
                 keys = rng.permutation([[a, b] for a in halves[0] for b in halves[1]])[:n].tolist()
-            pairs = [[*k, *rng.choice(alphabet, values), NEWLINE] for k in keys]
-            for again in (0.0, ANSWER):
-                for i in rng.permutation(n):
-                    out += pairs[i]
-                    w += [0.0] * len(keys[i]) + [again] * values + [0.0]
+            said = [list(rng.choice(alphabet, values)) for _ in keys]
+            backwards = hard and rng.random() < 0.5
+            for i in rng.permutation(n):
+                out += [*said[i], *keys[i], NEWLINE] if backwards else [*keys[i], *said[i], NEWLINE]
+            w += [0.0] * (len(out) - 1)
+            for i in rng.permutation(n):
+                out += [*keys[i], *said[i], NEWLINE]
+                w += [0.0] * len(keys[i]) + [ANSWER] * values + [0.0]
         out, w = out[: length + 1], w[: length + 1]
         ids[r, : len(out)], weights[r, : len(w)] = out, w
     return ids, weights

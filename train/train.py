@@ -26,8 +26,8 @@ from model import SIZES, Config, Llama
 CHECK_FROM = 255 << 24
 VOCABULARY_DOCS = 20_000
 
-# Kinds of facts whose subjects or values share words or digits with each other: "lunch on Monday", "drawer 28", "Ann's scarf".
-COMPOUND = ("meal", "event", "drawer", "class", "keeping", "captain", "house number", "find", "morning hour", "row", "age", "price", "animal name", "birthday")
+# Kinds of facts whose subjects take several tokens, which they share with each other, and may follow their values: "a coat into drawer 28".
+COMPOUND = ("drawer", "captain", "find", "morning hour", "row", "age", "price", "pet", "house number", "animal name", "books", "class", "keeping", "meal", "event")
 
 
 @dataclass
@@ -52,7 +52,7 @@ STAGES = [
     Stage("dense", (128,), 0.20, recall=0.05, dense=True, until=("fact", 0.90)),
     Stage("short", (256,), 0.30, recall=0.05, sums=0.1, facts=0.3, until=("fact", 0.90)),
     Stage("medium", (256, 512), 0.30, recall=0.05, sums=0.1, facts=0.2, compound=0.2, until=("fact", 0.95)),
-    Stage("long", (256, 512, 1024), 1.0, recall=0.03, sums=0.07, facts=0.3, compound=0.25),
+    Stage("long", (256, 512, 1024), 1.0, recall=0.06, sums=0.04, facts=0.15, compound=0.45),
 ]
 
 
@@ -122,7 +122,7 @@ class Run:
         n_recall, n_sums, n_facts, n_compound, n = self.rng.multinomial(rows, [*shares, 1 - sum(shares)])
         arguments = ["-dense", "-task", "fact,facts,pairs,fact,facts,needle-keys"] if stage.dense else []
         parts = [
-            data.recall(self.rng, n_recall, length, self.words[: stage.alphabet], compound=stage.alphabet is None),
+            data.recall(self.rng, n_recall, length, self.words[: stage.alphabet], hard=stage.alphabet is None),
             data.sums(self.rng, n_sums, length, self.sums),
             self.corpus.rows(n_facts, length, ["-task", "fact,facts"]),
             self.corpus.rows(n_compound, length, ["-task", "fact"], COMPOUND),
@@ -194,7 +194,7 @@ class Run:
         table = Table(self.out / "exact.csv", "step tokens task length asks exact guess")
         exact = {}
         drawn = np.random.default_rng(CHECK_FROM)
-        drills = {"recall": data.recall(drawn, 32, length, self.words[: stage.alphabet], compound=stage.alphabet is None), "sums": data.sums(drawn, 8, length, self.sums)}
+        drills = {"recall": data.recall(drawn, 32, length, self.words[: stage.alphabet], hard=stage.alphabet is None), "sums": data.sums(drawn, 8, length, self.sums)}
         for name, (ids, weights) in drills.items():
             asked = weights[:, 1:] > 0
             exact[name] = float(self.likeliest(ids)[asked].mean())  # of tokens
