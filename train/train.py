@@ -52,7 +52,7 @@ STAGES = [
     Stage("dense", (128,), 0.20, recall=0.05, dense=True, until=("fact", 0.90)),
     Stage("short", (256,), 0.30, recall=0.05, sums=0.1, facts=0.3, until=("fact", 0.90)),
     Stage("medium", (256, 512), 0.30, recall=0.05, sums=0.1, facts=0.2, compound=0.2, until=("fact", 0.95)),
-    Stage("long", (256, 512, 1024), 1.0, recall=0.06, sums=0.04, facts=0.15, compound=0.45),
+    Stage("long", (256, 512, 1024), 1.0, recall=0.05, sums=0.05, facts=0.2, compound=0.3),
 ]
 
 
