@@ -226,7 +226,8 @@ func (p *page) screenshots() {
 		if err := chromedp.Do(p.ctx, chromedp.EmulateViewport(int64(width), 900)); err != nil {
 			p.t.Fatal(err)
 		}
-		p.want(fmt.Sprintf("at %d px", width), `return document.documentElement.scrollWidth <= innerWidth ? "fits" : document.documentElement.scrollWidth + " px wide"`, "fits")
+		// Charts follow with the next frame.
+		p.do(fmt.Sprintf(`await until(() => innerWidth === %d && document.documentElement.scrollWidth <= innerWidth, "a page that fits into %[1]d px")`, width))
 		picture, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
 		if err != nil {
 			p.t.Fatal(err)
