@@ -104,7 +104,7 @@ func TestKernelsAreRemembered(t *testing.T) {
 	}
 
 	// 4. What cannot be kept is not used.
-	e, how = openTuned(t, (&notes{err: errors.New("no room")}).memory(), open)
+	e, _ = openTuned(t, (&notes{err: errors.New("no room")}).memory(), open)
 	for i, k := range e.Kernels() {
 		if k.Kernel != defaults[i].Kernel {
 			t.Errorf("uses %+v, which is not kept", k)
