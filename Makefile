@@ -91,8 +91,8 @@ model: build
 	@cd train && ../build/venv/bin/python plot.py ../build/train/$(SIZE)-$(SEED)
 	@cd train && ../build/venv/bin/python export.py ../build/train/$(SIZE)-$(SEED) --name keyfold-$(SIZE) --out ../build/models
 
-# Run what of the experiment in docs/results.md has no file in docs/results yet, write its tables and draw its figures:
-# hours, of which the figures take minutes. Two files of others are named by the environment: STORIES260K (a GGUF) and
+# Run what of the experiment in docs/results.md has no file in docs/results yet, write its tables and draw its figures: all
+# of it takes about 40 minutes on two cores. Two files of others are named by the environment: STORIES260K (a GGUF) and
 # TINYSTORIES (text).
 results: build
 	@go run ./lab/results

@@ -111,7 +111,8 @@ func (d *Device) attentionKernel(n, slots, headDim int) string {
 	if n == 1 {
 		task = attendOne
 	}
-	for _, v := range d.preferred(task) {
+	for i := range variants[task] {
+		v := d.choice(task, i)
 		columns, tile := headDim/4, prefillSlots(headDim)
 		step, turns := 1, 0 // slots of a turn of the outer loop, and the turns of the loops in it, their last tests too
 		switch v.kernel {

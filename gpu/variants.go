@@ -1,10 +1,6 @@
 package gpu
 
-import (
-	"slices"
-
-	"keyfold/gpu/ref"
-)
+import "keyfold/gpu/ref"
 
 // Several kernels compute the same thing, each in another way. GPUs want many
 // threads that work together; adapters that emulate a GPU want threads that
@@ -103,11 +99,23 @@ type matrixKey struct {
 	weights ref.WeightType
 }
 
+// choice returns the kernel of a task that this adapter's class puts at place i.
+// Those at both ends run everywhere.
+func (d *Device) choice(task Task, i int) variant {
+	list := variants[task]
+	if d.Software {
+		return list[len(list)-1-i]
+	}
+	return list[i]
+}
+
 // preferred returns the kernels of a task that run here, in the order of this adapter's class.
 func (d *Device) preferred(task Task) []variant {
-	order := slices.DeleteFunc(slices.Clone(variants[task]), func(v variant) bool { return v.subgroups && !d.subgroups })
-	if d.Software {
-		slices.Reverse(order)
+	var order []variant
+	for i := range variants[task] {
+		if v := d.choice(task, i); !v.subgroups || d.subgroups {
+			order = append(order, v)
+		}
 	}
 	return order
 }
@@ -117,7 +125,7 @@ func (d *Device) matrixVariant(task Task, t ref.WeightType) variant {
 	if v, ok := d.chosen[matrixKey{task, t}]; ok {
 		return v
 	}
-	return d.preferred(task)[0]
+	return d.choice(task, 0)
 }
 
 // Kernel returns the kernel that is used for a task with matrices of type t:
@@ -141,7 +149,7 @@ func (d *Device) Use(task Task, t ref.WeightType, kernel string) bool {
 func (d *Device) UseDefaults() bool {
 	others := false
 	for key, v := range d.chosen {
-		others = others || v != d.preferred(key.task)[0]
+		others = others || v != d.choice(key.task, 0)
 	}
 	clear(d.chosen)
 	return others

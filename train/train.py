@@ -26,8 +26,12 @@ from model import SIZES, Config, Llama
 CHECK_FROM = 255 << 24
 VOCABULARY_DOCS = 20_000
 
-# Kinds of facts whose subjects take several tokens, which they share with each other, and may follow their values: "a coat into drawer 28".
-COMPOUND = ("drawer", "captain", "find", "morning hour", "row", "age", "price", "pet", "house number", "animal name", "books", "class", "keeping", "meal", "event")
+# Kinds of facts whose subjects take several tokens, which they share with each other, and may follow their values:
+# "a coat into drawer 28".
+COMPOUND = (
+    "drawer", "captain", "find", "morning hour", "row", "age", "price", "pet", "house number", "animal name", "books", "class",
+    "keeping", "meal", "event",
+)  # fmt: skip
 
 
 @dataclass
@@ -194,7 +198,10 @@ class Run:
         table = Table(self.out / "exact.csv", "step tokens task length asks exact guess")
         exact = {}
         drawn = np.random.default_rng(CHECK_FROM)
-        drills = {"recall": data.recall(drawn, 32, length, self.words[: stage.alphabet], hard=stage.alphabet is None), "sums": data.sums(drawn, 8, length, self.sums)}
+        drills = {
+            "recall": data.recall(drawn, 32, length, self.words[: stage.alphabet], hard=stage.alphabet is None),
+            "sums": data.sums(drawn, 8, length, self.sums),
+        }
         for name, (ids, weights) in drills.items():
             asked = weights[:, 1:] > 0
             exact[name] = float(self.likeliest(ids)[asked].mean())  # of tokens

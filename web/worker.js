@@ -20,18 +20,20 @@ let waiting = [];
 self_.keyfoldEmit = (/** @type {string} */ json) => postMessage(JSON.parse(json));
 
 // Which kernels were measured to be fastest on this machine's GPU: Go's engine.Choice,
-// in a list. Where the browser keeps nothing they are measured at every start.
+// in a list. Where the browser keeps nothing Go is told so, and measures for nothing.
 self_.keyfoldKernels = "[]";
-self_.keyfoldRemember = async (/** @type {string} */ json) => {
+/** @type {Cache | null} */
+let kernelCache = null;
+self_.keyfoldRemember = (/** @type {string} */ json) => {
+    if (!kernelCache) throw new Error("this browser keeps nothing");
     self_.keyfoldKernels = json;
-    try {
-        await (await caches.open("keyfold")).put("kernels.json", new Response(json));
-    } catch {}
+    kernelCache.put("kernels.json", new Response(json)).catch(() => {});
 };
 
 async function recallKernels() {
     try {
-        const kept = await (await caches.open("keyfold")).match("kernels.json");
+        kernelCache = await caches.open("keyfold");
+        const kept = await kernelCache.match("kernels.json");
         if (kept) self_.keyfoldKernels = await kept.text();
     } catch {}
 }

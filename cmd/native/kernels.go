@@ -4,7 +4,6 @@ package main
 
 import (
 	"encoding/json"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -36,11 +35,7 @@ func memoryIn(path string) *engine.Memory {
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				return err
 			}
-			return writeFile(path, func(w io.Writer) error {
-				e := json.NewEncoder(w)
-				e.SetIndent("", "  ")
-				return e.Encode(choices)
-			})
+			return writeJSON(terminal{}, path, choices)
 		},
 	}
 }

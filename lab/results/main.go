@@ -39,7 +39,7 @@ func run(keyfold, raw, docs, only string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for _, m := range measurements { // minutes, so before the hours of sweeps
+	for _, m := range measurements { // a few minutes, so before the sweeps
 		if only == "" || only == m.name {
 			if err := m.run(dir, only != ""); err != nil {
 				return err
