@@ -19,7 +19,7 @@ import (
 
 	"keyfold/engine"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 var loaded *engine.Engine
@@ -51,7 +51,7 @@ func measure(args []js.Value) (any, error) {
 		tokens[i] = args[0].Index(i).Int()
 	}
 	start := time.Now()
-	p, err := loaded.Prefill(context.Background(), tokens, engine.Reading{KV: ref.CacheF16})
+	p, err := loaded.Prefill(context.Background(), tokens, engine.Reading{KV: layout.CacheF16})
 	if err != nil {
 		return nil, err
 	}

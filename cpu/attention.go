@@ -3,14 +3,14 @@ package cpu
 import (
 	"math"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // Attention computes what [ref.Attention] specifies. Keys and values are unpacked
 // a panel at a time, for several queries: no head is in memory as float32.
-func Attention(k, v ref.Rows, slots []ref.Slot, heads []ref.Head, q, out, lse []float32, n, stride, nHeads, nBefore int, scale float32) {
+func Attention(k, v layout.Rows, slots []layout.Slot, heads []layout.Head, q, out, lse []float32, n, stride, nHeads, nBefore int, scale float32) {
 	headDim := k.HeadDim
-	eachHead(heads, nHeads*headDim, n, nBefore, func(kvHead int, head ref.Head, b *buffers) {
+	eachHead(heads, nHeads*headDim, n, nBefore, func(kvHead int, head layout.Head, b *buffers) {
 		b.eachTile(kvHead, head, k, slots, q, 0, n, stride, nHeads, nHeads/len(heads), nBefore, scale, func(tile []query) {
 			b.lanes = room(b.lanes, len(tile)*8*headDim)
 			clear(b.lanes)
@@ -31,11 +31,11 @@ func Attention(k, v ref.Rows, slots []ref.Slot, heads []ref.Head, q, out, lse []
 }
 
 // AttnMass computes what [ref.AttnMass] specifies.
-func AttnMass(k ref.Rows, slots []ref.Slot, heads []ref.Head, q, lse, mass []float32, n, qStride, nHeads, nBefore int, scale float32, tFirst, stride int) {
+func AttnMass(k layout.Rows, slots []layout.Slot, heads []layout.Head, q, lse, mass []float32, n, qStride, nHeads, nBefore int, scale float32, tFirst, stride int) {
 	if tFirst >= n {
 		return
 	}
-	eachHead(heads, nHeads*k.HeadDim, n-tFirst, nBefore+tFirst, func(kvHead int, head ref.Head, b *buffers) {
+	eachHead(heads, nHeads*k.HeadDim, n-tFirst, nBefore+tFirst, func(kvHead int, head layout.Head, b *buffers) {
 		sums := make([]float64, head.Len+nBefore+n)
 		b.paid(kvHead, head, k, slots, q, lse, tFirst, n, qStride, nHeads, nHeads/len(heads), nBefore, scale, func(paid []float32) {
 			for j, p := range paid {
@@ -49,8 +49,8 @@ func AttnMass(k ref.Rows, slots []ref.Slot, heads []ref.Head, q, lse, mass []flo
 }
 
 // AttnMax computes what [ref.AttnMax] specifies.
-func AttnMax(k ref.Rows, slots []ref.Slot, heads []ref.Head, q, lse, most []float32, n, qStride, nHeads, nBefore int, scale float32, stride int) {
-	eachHead(heads, nHeads*k.HeadDim, n, nBefore, func(kvHead int, head ref.Head, b *buffers) {
+func AttnMax(k layout.Rows, slots []layout.Slot, heads []layout.Head, q, lse, most []float32, n, qStride, nHeads, nBefore int, scale float32, stride int) {
+	eachHead(heads, nHeads*k.HeadDim, n, nBefore, func(kvHead int, head layout.Head, b *buffers) {
 		b.paid(kvHead, head, k, slots, q, lse, 0, n, qStride, nHeads, nHeads/len(heads), nBefore, scale, func(paid []float32) {
 			row := most[kvHead*stride : kvHead*stride+len(paid)]
 			for j, p := range paid {
@@ -80,7 +80,7 @@ func (x *query) seen(from, n int) []float32 {
 }
 
 // eachHead calls f for every KV head, on several threads.
-func eachHead(heads []ref.Head, qDim, n, nBefore int, f func(kvHead int, head ref.Head, b *buffers)) {
+func eachHead(heads []layout.Head, qDim, n, nBefore int, f func(kvHead int, head layout.Head, b *buffers)) {
 	slots := 0
 	for _, head := range heads {
 		slots += head.Len + nBefore + n
@@ -95,7 +95,7 @@ func eachHead(heads []ref.Head, qDim, n, nBefore int, f func(kvHead int, head re
 
 // paid calls f with the attention that every query of a KV head pays to the
 // slots that it sees, for the tokens tFirst .. n-1.
-func (b *buffers) paid(kvHead int, head ref.Head, k ref.Rows, slots []ref.Slot, q, lse []float32,
+func (b *buffers) paid(kvHead int, head layout.Head, k layout.Rows, slots []layout.Slot, q, lse []float32,
 	tFirst, n, qStride, nHeads, groupSize, nBefore int, scale float32, f func(paid []float32)) {
 	b.eachTile(kvHead, head, k, slots, q, tFirst, n, qStride, nHeads, groupSize, nBefore, scale, func(tile []query) {
 		for _, x := range tile {
@@ -111,7 +111,7 @@ const tileQueries = 32
 
 // eachTile calls f with the queries of a KV head and their scores, some tokens of
 // tFirst .. n-1 at a time. The last query of a tile sees the most slots.
-func (b *buffers) eachTile(kvHead int, head ref.Head, k ref.Rows, slots []ref.Slot, q []float32,
+func (b *buffers) eachTile(kvHead int, head layout.Head, k layout.Rows, slots []layout.Slot, q []float32,
 	tFirst, n, qStride, nHeads, groupSize, nBefore int, scale float32, f func(tile []query)) {
 	tokens := max(1, tileQueries/groupSize)
 	for ; tFirst < n; tFirst += tokens {
@@ -141,7 +141,7 @@ func (b *buffers) eachTile(kvHead int, head ref.Head, k ref.Rows, slots []ref.Sl
 
 // eachPanel calls f with slots from .. from+n-1 of n of a head, as float32
 // (n, head_dim). All but the last panel have a multiple of 8 slots.
-func (b *buffers) eachPanel(r ref.Rows, first, n int, f func(from, n int, rows []float32)) {
+func (b *buffers) eachPanel(r layout.Rows, first, n int, f func(from, n int, rows []float32)) {
 	atOnce := min(n, max(8, panel/r.HeadDim&^7))
 	b.panel = room(b.panel, atOnce*r.HeadDim)
 	for from := 0; from < n; from += atOnce {
@@ -159,7 +159,7 @@ func room(buffer []float32, n int) []float32 {
 }
 
 // addBias makes products q·k_j scores, scale q·k_j + bias_j, and returns the largest.
-func addBias(scores []float32, slots []ref.Slot, scale float32) float32 {
+func addBias(scores []float32, slots []layout.Slot, scale float32) float32 {
 	top := float32(math.Inf(-1))
 	slots = slots[:len(scores)]
 	for j, s := range scores {

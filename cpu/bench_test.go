@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // BenchmarkAttention attends with one token, in 6 heads of 64, to a cache of one
@@ -16,7 +16,7 @@ import (
 func BenchmarkAttention(b *testing.B) {
 	const headDim, nHeads = 64, 6
 	r := rand.New(rand.NewPCG(1, 0))
-	for _, ct := range ref.CacheTypes {
+	for _, ct := range layout.CacheTypes {
 		for _, kvHeads := range []int{6, 2} {
 			for _, slots := range []int{16, 1024, 4096} {
 				lens := make([]int, kvHeads)

@@ -8,11 +8,12 @@ import (
 	"slices"
 	"testing"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
+	"keyfold/ref"
 )
 
 var (
-	weightTypes = []ref.WeightType{ref.F32, ref.F16, ref.Q8_0, ref.Q4_0, ref.Q8M}
+	weightTypes = []layout.WeightType{layout.F32, layout.F16, layout.Q8_0, layout.Q4_0, layout.Q8M}
 	nan         = float32(math.NaN())
 )
 
@@ -29,8 +30,8 @@ func poisoned(n int) []float32 { return slices.Repeat([]float32{nan}, n) }
 
 // matrix returns random weights: quants of all bits, and scales of which some
 // are subnormal halves.
-func matrix(r *rand.Rand, t ref.WeightType, rows, cols int) *ref.Weights {
-	w := &ref.Weights{Type: t, Rows: rows, Cols: cols}
+func matrix(r *rand.Rand, t layout.WeightType, rows, cols int) *layout.Weights {
+	w := &layout.Weights{Type: t, Rows: rows, Cols: cols}
 	quants := t.QuantWords(rows, cols)
 	w.Words = make([]uint32, quants+t.ScaleWords(rows, cols))
 	half := func(i int) uint32 {
@@ -38,13 +39,13 @@ func matrix(r *rand.Rand, t ref.WeightType, rows, cols int) *ref.Weights {
 		if i%3 == 0 {
 			scale = 1e-5
 		}
-		return ref.ToHalf(float32(scale * r.NormFloat64()))
+		return layout.ToHalf(float32(scale * r.NormFloat64()))
 	}
 	for i := range w.Words {
 		switch {
-		case t == ref.F32:
+		case t == layout.F32:
 			w.Words[i] = math.Float32bits(float32(r.NormFloat64()))
-		case t == ref.F16 || i >= quants:
+		case t == layout.F16 || i >= quants:
 			w.Words[i] = half(i) | half(i+1)<<16
 		default:
 			w.Words[i] = r.Uint32()
@@ -140,13 +141,13 @@ func TestUnpack(t *testing.T) {
 		checkBits(t, wt.String(), unpackRows(poisoned(7*96), w, 0, 7), want)
 		wide := Widen(w)
 		checkBits(t, wt.String()+" widened", floats(wide.Words), want)
-		if wide.Type != ref.F32 || wide.Rows != 7 || wide.Cols != 96 {
+		if wide.Type != layout.F32 || wide.Rows != 7 || wide.Cols != 96 {
 			t.Errorf("%v widened is (%d, %d) of %v", wt, wide.Rows, wide.Cols, wide.Type)
 		}
 		checkBits(t, wt.String()+" from row 3", unpackRows(poisoned(3*96), w, 3, 3), want[3*96:6*96])
 	}
-	for _, ct := range ref.CacheTypes {
-		rows := ref.NewRows(ct, 96, 4)
+	for _, ct := range layout.CacheTypes {
+		rows := layout.NewRows(ct, 96, 4)
 		rows.Put(1, normals(r, 96, 1))
 		rows.Put(2, normals(r, 96, 1))
 		want := make([]float32, 2*96)
@@ -163,7 +164,7 @@ func TestUnpackHalves(t *testing.T) {
 	for h := range uint32(1<<16 + 1) {
 		h &= 0xffff
 		words = append(words, h|(h^0x5555)<<16)
-		want = append(want, ref.Half(h), ref.Half(h^0x5555))
+		want = append(want, layout.Half(h), layout.Half(h^0x5555))
 	}
 	got := poisoned(len(want))
 	unpackHalves(got, words)
@@ -187,7 +188,7 @@ func TestUnpackBlocks(t *testing.T) {
 						words[i] = r.Uint32() // some scales are infinities and NaN
 					}
 					scales := words[blocks*f.quantWords:]
-					got, want := poisoned(rows*blocks*ref.Block), poisoned(rows*blocks*ref.Block)
+					got, want := poisoned(rows*blocks*layout.Block), poisoned(rows*blocks*layout.Block)
 					f.fast(got, words, scales, block, blocks, stride)
 					f.plain(want, words, scales, block, blocks, stride)
 					checkBits(t, fmt.Sprintf("%s: %d rows of %d blocks from %d on", name, rows, blocks, block), got, want)
@@ -218,7 +219,7 @@ func TestUnpackScales(t *testing.T) {
 				func(dst []float32) { unpackQ8MGo(dst, quants[:], []uint32{h | (h^0x5555)<<16}) },
 			},
 		} {
-			got, want := poisoned(ref.Block), poisoned(ref.Block)
+			got, want := poisoned(layout.Block), poisoned(layout.Block)
 			f[0](got)
 			f[1](want)
 			checkBits(t, fmt.Sprintf("%s with scale %#x", name, h), got, want)
@@ -381,8 +382,8 @@ func TestMatMul(t *testing.T) {
 // on one thread or on three.
 func TestResultsDoNotDependOnTheCut(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 0))
-	w, x := matrix(r, ref.Q8_0, 302, 256), normals(r, 9*256, 1)
-	c := randomCache(r, ref.CacheF16, 48, []int{70, 90, 40, 65, 80}, 9)
+	w, x := matrix(r, layout.Q8_0, 302, 256), normals(r, 9*256, 1)
+	c := randomCache(r, layout.CacheF16, 48, []int{70, 90, 40, 65, 80}, 9)
 	q := normals(r, 9*5*2*48, 1)
 	run := func(threads, atOnce int) (y, out []float32) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
@@ -406,22 +407,22 @@ func TestResultsDoNotDependOnTheCut(t *testing.T) {
 // cache is one layer's, whose heads have different lengths, gaps between them
 // and biases.
 type cache struct {
-	k, v  ref.Rows
-	slots []ref.Slot
-	heads []ref.Head
+	k, v  layout.Rows
+	slots []layout.Slot
+	heads []layout.Head
 }
 
 // randomCache holds more rows than lens says behind each head: those of new tokens.
-func randomCache(r *rand.Rand, t ref.CacheType, headDim int, lens []int, more int) cache {
+func randomCache(r *rand.Rand, t layout.CacheType, headDim int, lens []int, more int) cache {
 	var c cache
 	total := 0
 	for _, n := range lens {
-		c.heads = append(c.heads, ref.Head{Offset: total + 2, Len: n})
+		c.heads = append(c.heads, layout.Head{Offset: total + 2, Len: n})
 		total += 2 + n + more
 	}
-	c.k, c.v = ref.NewRows(t, headDim, total), ref.NewRows(t, headDim, total)
+	c.k, c.v = layout.NewRows(t, headDim, total), layout.NewRows(t, headDim, total)
 	for range total {
-		c.slots = append(c.slots, ref.Slot{N: 1, Bias: float32(r.Float64())})
+		c.slots = append(c.slots, layout.Slot{N: 1, Bias: float32(r.Float64())})
 	}
 	for i := range total {
 		c.k.Put(i, normals(r, headDim, 1))
@@ -432,7 +433,7 @@ func randomCache(r *rand.Rand, t ref.CacheType, headDim int, lens []int, more in
 
 func TestAttention(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 0))
-	for _, ct := range ref.CacheTypes {
+	for _, ct := range layout.CacheTypes {
 		for _, tc := range []struct {
 			headDim       int
 			lens          []int
@@ -491,7 +492,7 @@ func TestAttention(t *testing.T) {
 // A key that is no number makes the outputs of all that see it no numbers.
 func TestAttentionShowsNaN(t *testing.T) {
 	r := rand.New(rand.NewPCG(6, 0))
-	c := randomCache(r, ref.CacheF32, 8, []int{20}, 2)
+	c := randomCache(r, layout.CacheF32, 8, []int{20}, 2)
 	c.k.Put(c.heads[0].Offset+20, poisoned(8)) // of the first of two new tokens
 	out, lse := make([]float32, 2*8), make([]float32, 2)
 	Attention(c.k, c.v, c.slots, c.heads, normals(r, 16, 1), out, lse, 2, 8, 1, 0, 0.3)

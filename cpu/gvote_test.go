@@ -6,7 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
+	"keyfold/ref"
 )
 
 // Votes are the twin's, and so are budgets. Keys, queries and biases are so
@@ -34,7 +35,7 @@ func TestGVoteVote(t *testing.T) {
 		{32, 1, 0, []int{400}, 8, "most weights are 0 in float32"},
 		{16, 1, 0, []int{3000, 2000}, 0.125, "work for several threads"},
 	} {
-		c := randomCache(r, ref.CacheF16, tc.headDim, tc.lens, tc.after)
+		c := randomCache(r, layout.CacheF16, tc.headDim, tc.lens, tc.after)
 		for i := range c.slots {
 			c.k.Put(i, short(tc.headDim))
 			c.slots[i].Bias = float32(r.IntN(3)) / 2
@@ -43,7 +44,7 @@ func TestGVoteVote(t *testing.T) {
 		stride, qStride := slices.Max(tc.lens)+tc.after+1, nHeads*tc.headDim+gap
 		last, sampled := short(nHeads*tc.headDim), short(samples*qStride)
 		for i, pNuc := range []float32{1e-6, 0.3, 0.95, 0.9999, 1} {
-			vote := func(f func(k ref.Rows, slots []ref.Slot, heads []ref.Head, qLast, qSamples []float32, votes, bStep []uint32,
+			vote := func(f func(k layout.Rows, slots []layout.Slot, heads []layout.Head, qLast, qSamples []float32, votes, bStep []uint32,
 				samples, qStride, nHeads, stride, nAfter int, scale, pNuc float32, includeC0 bool)) (votes, bStep []uint32) {
 				votes, bStep = slices.Repeat([]uint32{9999}, len(tc.lens)*stride), slices.Repeat([]uint32{9999}, nHeads)
 				f(c.k, c.slots, c.heads, last, sampled, votes, bStep, samples, qStride, nHeads, stride, tc.after, tc.scale, pNuc, i%2 == 0)
@@ -78,7 +79,7 @@ func TestFirst(t *testing.T) {
 				scores[i], weights[i] = score(i), float32(r.IntN(5))
 				wide[i] = float64(scores[i])
 			}
-			sorted := ref.Descending(wide)
+			sorted := layout.Descending(wide)
 			check := func(weights []float32, need float64) {
 				t.Helper()
 				want, sum := 0, 0.0

@@ -3,15 +3,15 @@ package cpu
 import (
 	"math"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // GVoteVote computes what [ref.GVoteVote] specifies. Nothing is sorted: of a
 // voter's slots it matters which are the first, and not in which order.
-func GVoteVote(k ref.Rows, slots []ref.Slot, heads []ref.Head, qLast, qSamples []float32, votes, bStep []uint32,
+func GVoteVote(k layout.Rows, slots []layout.Slot, heads []layout.Head, qLast, qSamples []float32, votes, bStep []uint32,
 	samples, qStride, nHeads, stride, nAfter int, scale, pNuc float32, includeC0 bool) {
 	clear(votes)
-	eachHead(heads, nHeads*k.HeadDim, 1+samples, nAfter, func(kvHead int, head ref.Head, b *buffers) {
+	eachHead(heads, nHeads*k.HeadDim, 1+samples, nAfter, func(kvHead int, head layout.Head, b *buffers) {
 		headDim, groupSize, n := k.HeadDim, nHeads/len(heads), head.Len+nAfter
 		b.panel, b.scores = room(b.panel, n*headDim), room(b.scores, n)
 		keys, order := unpackSlots(b.panel, &k, head.Offset, n), make([]uint64, n)

@@ -1,17 +1,17 @@
 package cpu
 
-import "keyfold/gpu/ref"
+import "keyfold/layout"
 
 // panel is the number of weights that are unpacked at a time, and then multiplied
 // with all tokens: they stay in the nearest 16 KB of cache meanwhile.
 const panel = 4096
 
 // MatMul computes what [ref.MatMul] specifies.
-func MatMul(w *ref.Weights, x, y []float32, n, xRow0, yCols, col0 int, add bool) {
+func MatMul(w *layout.Weights, x, y []float32, n, xRow0, yCols, col0 int, add bool) {
 	parallel(w.Rows, 4, n*w.Rows*w.Cols, func(from, to int) {
 		atOnce := min(max(4, panel/w.Cols&^3), to-from)
 		var buffer []float32
-		if w.Type != ref.F32 {
+		if w.Type != layout.F32 {
 			buffer = make([]float32, atOnce*w.Cols)
 		}
 		sums := make([]float32, atOnce)

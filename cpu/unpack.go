@@ -3,7 +3,7 @@ package cpu
 import (
 	"unsafe"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // The functions below call none of their own in their loops: the page's wasm is
@@ -11,34 +11,34 @@ import (
 
 // Widen returns a matrix with the same elements as float32: exactly w's, so that
 // products with either are the same bits. It shares w's memory if w is float32.
-func Widen(w *ref.Weights) *ref.Weights {
-	if w.Type == ref.F32 {
+func Widen(w *layout.Weights) *layout.Weights {
+	if w.Type == layout.F32 {
 		return w
 	}
-	wide := &ref.Weights{Type: ref.F32, Rows: w.Rows, Cols: w.Cols, Words: make([]uint32, w.Rows*w.Cols)}
+	wide := &layout.Weights{Type: layout.F32, Rows: w.Rows, Cols: w.Cols, Words: make([]uint32, w.Rows*w.Cols)}
 	unpackRows(floats(wide.Words), w, 0, w.Rows)
 	return wide
 }
 
 // unpackRows returns rows first .. first+n-1 of a matrix, (n, w.Cols): exactly
-// what [ref.Weights.Row] writes. They are w's own if these are float32 already,
+// what [layout.Weights.Row] writes. They are w's own if these are float32 already,
 // and else in dst.
-func unpackRows(dst []float32, w *ref.Weights, first, n int) []float32 {
+func unpackRows(dst []float32, w *layout.Weights, first, n int) []float32 {
 	cols := w.Cols
 	elements := w.Words[w.Type.QuantWords(first, cols):w.Type.QuantWords(first+n, cols)]
-	if w.Type == ref.F32 {
+	if w.Type == layout.F32 {
 		return floats(elements)
 	}
-	scales, block := w.Words[w.Type.QuantWords(w.Rows, cols):], first*(cols/ref.Block)
+	scales, block := w.Words[w.Type.QuantWords(w.Rows, cols):], first*(cols/layout.Block)
 	dst = dst[:n*cols]
-	switch blocks := len(dst) / ref.Block; w.Type {
-	case ref.F16:
+	switch blocks := len(dst) / layout.Block; w.Type {
+	case layout.F16:
 		unpackHalves(dst, elements)
-	case ref.Q8_0: // all of them as one row
+	case layout.Q8_0: // all of them as one row
 		unpackQ8(dst, elements, scales, block, blocks, 0)
-	case ref.Q4_0:
+	case layout.Q4_0:
 		unpackQ4(dst, elements, scales, block, blocks, 0)
-	case ref.Q8M:
+	case layout.Q8M:
 		unpackQ8M(dst, elements, scales[block:])
 	default:
 		panic("BUG: cpu: weight type " + w.Type.String())
@@ -47,20 +47,20 @@ func unpackRows(dst []float32, w *ref.Weights, first, n int) []float32 {
 }
 
 // unpackSlots returns the keys or values of slots first .. first+n-1, (n, head_dim),
-// each as [ref.Rows.Get]. They are r's own if these are float32 already, and else
+// each as [layout.Rows.Get]. They are r's own if these are float32 already, and else
 // in dst.
-func unpackSlots(dst []float32, r *ref.Rows, first, n int) []float32 {
+func unpackSlots(dst []float32, r *layout.Rows, first, n int) []float32 {
 	size := r.Type.RowWords(r.HeadDim)
 	words := r.Words[first*size : (first+n)*size]
 	dst = dst[:n*r.HeadDim]
-	switch blocks := r.HeadDim / ref.Block; r.Type {
-	case ref.CacheF32:
+	switch blocks := r.HeadDim / layout.Block; r.Type {
+	case layout.CacheF32:
 		return floats(words)
-	case ref.CacheF16:
+	case layout.CacheF16:
 		unpackHalves(dst, words)
-	case ref.CacheQ8_0:
+	case layout.CacheQ8_0:
 		unpackQ8(dst, words, words[8*blocks:], 0, blocks, size)
-	case ref.CacheQ4_0:
+	case layout.CacheQ4_0:
 		unpackQ4(dst, words, words[4*blocks:], 0, blocks, size)
 	default:
 		panic("BUG: cpu: cache type " + r.Type.String())
@@ -68,7 +68,7 @@ func unpackSlots(dst []float32, r *ref.Rows, first, n int) []float32 {
 	return dst
 }
 
-// unpackQ8Go widens rows of blocks of [ref.Q8_0].
+// unpackQ8Go widens rows of blocks of [layout.Q8_0].
 //
 //	dst     (rows, 32*blocks)  overwritten; says how many rows
 //	quants  (rows, 8*blocks)   row r from r*stride on
@@ -76,7 +76,7 @@ func unpackSlots(dst []float32, r *ref.Rows, first, n int) []float32 {
 func unpackQ8Go(dst []float32, quants, scales []uint32, block, blocks, stride int) {
 	for row := 0; len(dst) > 0; row += stride {
 		for b := range blocks {
-			d := ref.Half(scales[row+(block+b)/2] >> (16 * ((block + b) % 2)))
+			d := layout.Half(scales[row+(block+b)/2] >> (16 * ((block + b) % 2)))
 			for i, q := range quants[row+8*b:][:8] {
 				four := (*[4]float32)(dst[4*i:])
 				four[0] = d * float32(int8(q))
@@ -84,7 +84,7 @@ func unpackQ8Go(dst []float32, quants, scales []uint32, block, blocks, stride in
 				four[2] = d * float32(int8(q>>16))
 				four[3] = d * float32(int32(q)>>24)
 			}
-			dst = dst[ref.Block:]
+			dst = dst[layout.Block:]
 		}
 	}
 }
@@ -92,37 +92,37 @@ func unpackQ8Go(dst []float32, quants, scales []uint32, block, blocks, stride in
 // rowsOf returns the rows that dst has room for, having looked at the last words
 // that [unpackQ8Go] or [unpackQ4Go] would read: vector instructions check nothing.
 func rowsOf(dst []float32, quants, scales []uint32, block, blocks, stride, quantWords int) int {
-	rows := len(dst) / (blocks * ref.Block)
+	rows := len(dst) / (blocks * layout.Block)
 	_, _ = quants[(rows-1)*stride+blocks*quantWords-1], scales[(rows-1)*stride+(block+blocks-1)/2]
 	return rows
 }
 
-// unpackQ4Go does what [unpackQ8Go] does for [ref.Q4_0]. quants are (rows, 4*blocks).
+// unpackQ4Go does what [unpackQ8Go] does for [layout.Q4_0]. quants are (rows, 4*blocks).
 func unpackQ4Go(dst []float32, quants, scales []uint32, block, blocks, stride int) {
 	for row := 0; len(dst) > 0; row += stride {
 		for b := range blocks {
-			d := ref.Half(scales[row+(block+b)/2] >> (16 * ((block + b) % 2)))
+			d := layout.Half(scales[row+(block+b)/2] >> (16 * ((block + b) % 2)))
 			for i, q := range quants[row+4*b:][:4] {
 				eight := (*[8]float32)(dst[8*i:])
 				for j := range eight {
 					eight[j] = d * float32(int32(q>>(4*j)&15)-8)
 				}
 			}
-			dst = dst[ref.Block:]
+			dst = dst[layout.Block:]
 		}
 	}
 }
 
-// unpackQ8MGo widens blocks of [ref.Q8M].
+// unpackQ8MGo widens blocks of [layout.Q8M].
 //
 //	dst     (32*blocks)  overwritten
 //	quants  (8*blocks)
 //	scales  (blocks)     d and m
 func unpackQ8MGo(dst []float32, quants, scales []uint32) {
-	for b := range len(dst) / ref.Block {
-		d, m := ref.Half(scales[b]), ref.Half(scales[b]>>16)
+	for b := range len(dst) / layout.Block {
+		d, m := layout.Half(scales[b]), layout.Half(scales[b]>>16)
 		for i, q := range quants[8*b:][:8] {
-			four := (*[4]float32)(dst[ref.Block*b+4*i:])
+			four := (*[4]float32)(dst[layout.Block*b+4*i:])
 			four[0] = d*float32(int32(q&255)) + m
 			four[1] = d*float32(int32(q>>8&255)) + m
 			four[2] = d*float32(int32(q>>16&255)) + m
@@ -142,7 +142,7 @@ func unpackHalvesGo(dst []float32, words []uint32) {
 		two[0] = (w&0x8000)<<16 | (low<<13 + bias)
 		two[1] = w&0x80000000 | (high<<13 + bias)
 		if low-smallest > largest-smallest || high-smallest > largest-smallest {
-			dst[2*i], dst[2*i+1] = ref.Half(w), ref.Half(w>>16)
+			dst[2*i], dst[2*i+1] = layout.Half(w), layout.Half(w>>16)
 		}
 	}
 }

@@ -3,7 +3,7 @@ package cpu
 import (
 	"golang.org/x/sys/cpu"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // The functions of vector_amd64.s. Each computes what the Go function of its name
@@ -106,7 +106,7 @@ func unpackQ4(dst []float32, quants, scales []uint32, block, blocks, stride int)
 
 // unpackQ8M is [unpackQ8MGo], with vector instructions where the machine has them.
 func unpackQ8M(dst []float32, quants, scales []uint32) {
-	blocks := len(dst) / ref.Block
+	blocks := len(dst) / layout.Block
 	if !vectors || blocks == 0 {
 		unpackQ8MGo(dst, quants, scales)
 		return

@@ -1,6 +1,6 @@
 package cpu
 
-import "keyfold/gpu/ref"
+import "keyfold/layout"
 
 // The functions of vector.wat, called through web/vector.js. Where the browser
 // has no vector instructions they do nothing and return false.
@@ -100,7 +100,7 @@ func unpackQ4(dst []float32, quants, scales []uint32, block, blocks, stride int)
 
 // unpackQ8M is [unpackQ8MGo], with vector instructions where the browser has them.
 func unpackQ8M(dst []float32, quants, scales []uint32) {
-	blocks := len(dst) / ref.Block
+	blocks := len(dst) / layout.Block
 	if blocks == 0 {
 		return
 	}

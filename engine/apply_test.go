@@ -9,7 +9,7 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // applied checks every row of a cache that a plan was applied to, against the
@@ -96,7 +96,7 @@ func TestApplyTwice(t *testing.T) {
 			newMethod(t, "randomsets", 0, "eps", "0.2"),
 			newMethod(t, "votefold", 0, "eps", "0", "p_nuc", "0.5"),
 		} {
-			p := prefill(t, e, someTokens(100), ref.CacheF32, method.Needs())
+			p := prefill(t, e, someTokens(100), layout.CacheF32, method.Needs())
 			before := fork(t, p.Cache)
 			for round := range 2 {
 				plan, err := method.Plan(signalsOf(t, p, before, method))
@@ -159,7 +159,7 @@ func TestDerotateIsExactForEqualContent(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
 		e := openFixture(t, kind, checkpoint.F16)
 		hd := e.Config.HeadDim
-		p := prefill(t, e, slices.Repeat([]int{7}, 60), ref.CacheF32, compress.Needs{Mass: true, Cosine: true})
+		p := prefill(t, e, slices.Repeat([]int{7}, 60), layout.CacheF32, compress.Needs{Mass: true, Cosine: true})
 		k, _ := rowsOf(t, p.Cache)
 		for _, tc := range []struct{ derotate, sigma string }{
 			{"true", "headdist"}, // finds no distance

@@ -11,7 +11,7 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 	"keyfold/models"
 )
 
@@ -27,7 +27,7 @@ func TestWindowIsTheMassOfTheLastQueries(t *testing.T) {
 					continue
 				}
 				needs := compress.Needs{Mass: true, MassLast: w, LastQueries: 64}
-				p := prefill(t, e, someTokens(tokens), ref.CacheF16, needs)
+				p := prefill(t, e, someTokens(tokens), layout.CacheF16, needs)
 				for _, what := range []string{"the cache of the prefill", "a copy"} {
 					signals, _, err := p.Signals(needs)
 					if err != nil {
@@ -56,7 +56,7 @@ func TestExpectedAttention(t *testing.T) {
 	const tokens, skip, horizon = 150, 4, 512
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
 		e, needs := openFixture(t, kind, checkpoint.F16), newMethod(t, "expected", 0.5).Needs()
-		p := prefill(t, e, someTokens(tokens), ref.CacheF32, needs)
+		p := prefill(t, e, someTokens(tokens), layout.CacheF32, needs)
 		signals, _, err := p.Signals(needs)
 		if err != nil {
 			t.Fatal(err)
@@ -65,7 +65,7 @@ func TestExpectedAttention(t *testing.T) {
 
 		// The queries of all tokens, as they were before RoPE.
 		cpu := openFixture(t, CPU, checkpoint.F16)
-		all := prefill(t, cpu, someTokens(tokens), ref.CacheF32, compress.Needs{LastQueries: tokens})
+		all := prefill(t, cpu, someTokens(tokens), layout.CacheF32, compress.Needs{LastQueries: tokens})
 		cfg, hd := e.Config, e.Config.HeadDim
 		row := cfg.QDim() + 2*cfg.KVDim()
 		turn := func(pos, i int) (cos, sin float64) {
@@ -145,12 +145,12 @@ func TestFuture(t *testing.T) {
 	const tokens, behind = 130, 20
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
 		e, text := openFixture(t, kind, checkpoint.F16), someTokens(tokens+behind)
-		whole := prefill(t, e, text, ref.CacheF32, compress.Needs{Mass: true, MassLast: behind})
+		whole := prefill(t, e, text, layout.CacheF32, compress.Needs{Mass: true, MassLast: behind})
 		want, _, err := whole.Signals(compress.Needs{Mass: true, MassLast: behind})
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := prefill(t, e, text[:tokens], ref.CacheF32, compress.Needs{})
+		p := prefill(t, e, text[:tokens], layout.CacheF32, compress.Needs{})
 		for times := 1; times <= 2; times++ {
 			if err := p.Future(context.Background(), text[tokens:]); err != nil {
 				t.Fatal(err)
@@ -181,7 +181,7 @@ func TestFuture(t *testing.T) {
 func TestLogitsOfAMethodThatKnowsTheFuture(t *testing.T) {
 	const tokens, behind = 80, 6
 	e, text, m := openFixture(t, CPU, checkpoint.F16), someTokens(tokens+behind), newMethod(t, "oracle", 0.3)
-	p := prefill(t, e, text[:tokens], ref.CacheF32, compress.Needs{})
+	p := prefill(t, e, text[:tokens], layout.CacheF32, compress.Needs{})
 	if err := p.Future(context.Background(), text[tokens:]); err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestReread(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
 		e, text := openFile(t, openBytes(t, data), kind), someTokens(tokens)
 		e.Tokenizer = nil // no lead-in
-		p := prefill(t, e, text, ref.CacheF32, compress.Needs{Reread: true})
+		p := prefill(t, e, text, layout.CacheF32, compress.Needs{Reread: true})
 		got, _, err := p.Signals(compress.Needs{Reread: true})
 		if err != nil {
 			t.Fatal(err)
@@ -260,7 +260,7 @@ func TestRereadInPieces(t *testing.T) {
 	e := openFile(t, openBytes(t, data), CPU)
 	e.Tokenizer = nil
 	text := someTokens(180)
-	p := prefill(t, e, text, ref.CacheF32, compress.Needs{Reread: true})
+	p := prefill(t, e, text, layout.CacheF32, compress.Needs{Reread: true})
 	want, err := p.attention(context.Background(), slices.Collect(slices.Chunk(text, 20)), true)
 	if err != nil {
 		t.Fatal(err)
@@ -285,7 +285,7 @@ func TestRereadInPieces(t *testing.T) {
 	if a <= rereadOverlap || a+200-100-len(rest)-rereadOverlap < 100 {
 		t.Fatalf("lead-ins of %d and %d tokens: choose another context", len(first), len(rest))
 	}
-	p = prefill(t, e, text, ref.CacheF32, compress.Needs{Reread: true})
+	p = prefill(t, e, text, layout.CacheF32, compress.Needs{Reread: true})
 	want, err = p.attention(context.Background(),
 		[][]int{slices.Concat(first, text[:a]), slices.Concat(rest, text[a-rereadOverlap:])}, true)
 	if err != nil {
@@ -306,7 +306,7 @@ func TestRereadInPieces(t *testing.T) {
 // What was not collected is refused, and not answered with zeros.
 func TestSignalsThatWereNotCollected(t *testing.T) {
 	e := openFixture(t, CPU, checkpoint.F16)
-	p := prefill(t, e, someTokens(20), ref.CacheF16, compress.Needs{})
+	p := prefill(t, e, someTokens(20), layout.CacheF16, compress.Needs{})
 	const noMass = "engine: the prompt was read without counting the attention that its slots receive"
 	for method, want := range map[string]string{
 		"h2o":      noMass,
@@ -324,7 +324,7 @@ func TestSignalsThatWereNotCollected(t *testing.T) {
 	if err := p.Future(context.Background(), nil); err == nil {
 		t.Error("a future without tokens was accepted")
 	}
-	p = prefill(t, e, someTokens(20), ref.CacheF16, compress.Needs{Expected: &compress.ExpectedOptions{NSkip: 3, Horizon: 512}})
+	p = prefill(t, e, someTokens(20), layout.CacheF16, compress.Needs{Expected: &compress.ExpectedOptions{NSkip: 3, Horizon: 512}})
 	if _, _, _, err := p.Decide(newMethod(t, "expected", 0.5)); err == nil || !strings.Contains(err.Error(), "behind the first 4 tokens") {
 		t.Errorf("statistics behind the first 3 tokens instead of 4: error %v", err)
 	}
@@ -342,12 +342,12 @@ func TestSignalsThatWereNotCollected(t *testing.T) {
 		{newMethod(t, "gvote", 0).Needs(), newMethod(t, "gvote", 0, "n_s", "0"),
 			"engine: the prompt was read without the statistics of its hidden states behind the first 0 tokens"},
 	} {
-		p = prefill(t, e, someTokens(40), ref.CacheF16, tc.collected)
+		p = prefill(t, e, someTokens(40), layout.CacheF16, tc.collected)
 		if _, _, _, err := p.Decide(tc.m); err == nil || err.Error() != tc.want {
 			t.Errorf("%s: error %v\nwant  %s", tc.m.Name(), err, tc.want)
 		}
 	}
-	p = prefill(t, e, someTokens(20), ref.CacheF16, compress.Needs{LastQueries: 64})
+	p = prefill(t, e, someTokens(20), layout.CacheF16, compress.Needs{LastQueries: 64})
 	signals, _, err := p.Signals(compress.Needs{LastQueries: 64})
 	if err != nil {
 		t.Fatal(err)
@@ -365,7 +365,7 @@ func TestSignalsOfAnotherText(t *testing.T) {
 	e, text := openFixture(t, CPU, checkpoint.F16), someTokens(60)
 	for _, m := range []compress.Method{newMethod(t, "h2o", 0.5), newMethod(t, "snapkv", 0.5),
 		newMethod(t, "gvote", 0), newMethod(t, "expected", 0.5)} {
-		p := prefill(t, e, text[:40], ref.CacheF16, m.Needs())
+		p := prefill(t, e, text[:40], layout.CacheF16, m.Needs())
 		if _, err := e.Feed(context.Background(), p.Cache, text[40:]); err != nil {
 			t.Fatal(err)
 		}
@@ -374,7 +374,7 @@ func TestSignalsOfAnotherText(t *testing.T) {
 			t.Errorf("%s after tokens that nobody listened to: error %v\nwant  %s", m.Name(), err, want)
 		}
 	}
-	p := prefill(t, e, text, ref.CacheF16, compress.Needs{Mass: true})
+	p := prefill(t, e, text, layout.CacheF16, compress.Needs{Mass: true})
 	c := compressorOf(t, p, newMethod(t, "h2o", 0.5), 0)
 	want := "engine: the prompt has no signals, or they were given back after its only compression"
 	if _, _, err := c.Compress(); err == nil || err.Error() != want {

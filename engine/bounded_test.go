@@ -11,13 +11,13 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // bounded reads a text with at most maxSlots slots in a head.
 func bounded(t testing.TB, e *Engine, tokens []int, m compress.Method, maxSlots, chunk int) *Prompt {
 	t.Helper()
-	o := Reading{KV: ref.CacheF32, Chunk: chunk, Needs: m.Needs(), MaxSlots: maxSlots, Method: m, Pins: [][2]int{{10, 12}}}
+	o := Reading{KV: layout.CacheF32, Chunk: chunk, Needs: m.Needs(), MaxSlots: maxSlots, Method: m, Pins: [][2]int{{10, 12}}}
 	p, err := e.Prefill(context.Background(), tokens, o)
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func TestBoundedReading(t *testing.T) {
 func TestBoundAndChunks(t *testing.T) {
 	e := openFixture(t, CPU, checkpoint.F16)
 	m := newMethod(t, "h2o", 0.5)
-	full := prefill(t, e, someTokens(90), ref.CacheF32, m.Needs())
+	full := prefill(t, e, someTokens(90), layout.CacheF32, m.Needs())
 	fits := bounded(t, e, someTokens(90), m, 90, 0)
 	if d, _ := worst(fits.Logits, full.Logits); d > 1e-4 || fits.Cache.Slots() != full.Cache.Slots() {
 		t.Errorf("a text that fits: logits differ by %g, %d slots", d, fits.Cache.Slots())
@@ -135,7 +135,7 @@ func TestBoundedReadingKeepsLastQueries(t *testing.T) {
 	}
 
 	// 151 tokens are read in two pieces, 87 and the last 64. The first is compressed as if it were all.
-	p, first := bounded(t, e, someTokens(151), m, 150, 0), prefill(t, e, someTokens(87), ref.CacheF32, m.Needs())
+	p, first := bounded(t, e, someTokens(151), m, 150, 0), prefill(t, e, someTokens(87), layout.CacheF32, m.Needs())
 	if err := first.Pin(10, 12); err != nil {
 		t.Fatal(err)
 	}

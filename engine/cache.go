@@ -6,7 +6,7 @@ import (
 
 	"keyfold/compress"
 	"keyfold/gpu"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // Cache is the KV cache of one text: for every layer and KV head a list of
@@ -23,7 +23,7 @@ import (
 // are rotated by stays within the slots in use, however long the text.
 type Cache struct {
 	r       runner
-	Type    ref.CacheType
+	Type    layout.CacheType
 	InCache bool // keys are rotated by positions in the cache; set before a plan is applied
 	layers  []*cacheLayer
 
@@ -38,10 +38,10 @@ type Cache struct {
 // cacheLayer is one layer: a K and a V buffer in which each head has a
 // contiguous region. Exactly one of gpu and cpu is in use.
 type cacheLayer struct {
-	heads []ref.Head   // (n_kv_heads) offset and length, without the appended tokens
-	room  []int        // (n_kv_heads) slots of each head's region
-	slots [][]ref.Slot // (n_kv_heads)(len) what the slots were when the tables were written; Pos is in the text
-	first []int        // (n_kv_heads) what slot 0's key is rotated by, the others' following on; nil: by Pos
+	heads []layout.Head   // (n_kv_heads) offset and length, without the appended tokens
+	room  []int           // (n_kv_heads) slots of each head's region
+	slots [][]layout.Slot // (n_kv_heads)(len) what the slots were when the tables were written; Pos is in the text
+	first []int           // (n_kv_heads) what slot 0's key is rotated by, the others' following on; nil: by Pos
 
 	gpu gpu.Cache
 	cpu cpuRows
@@ -49,8 +49,8 @@ type cacheLayer struct {
 
 // cpuRows are a layer's buffers on the CPU, in the layout of [gpu.Cache].
 type cpuRows struct {
-	k, v  ref.Rows
-	slots []ref.Slot
+	k, v  layout.Rows
+	slots []layout.Slot
 }
 
 const (
@@ -64,11 +64,11 @@ const slotBytes = 12
 // newLayer returns the tables of a layer with the given room per head and
 // slots, whose keys are rotated by positions before at where the cache is
 // InCache; its memory is still to be allocated.
-func (c *Cache) newLayer(room []int, slots [][]ref.Slot, at int) *cacheLayer {
+func (c *Cache) newLayer(room []int, slots [][]layout.Slot, at int) *cacheLayer {
 	l := &cacheLayer{room: room, slots: slots}
 	offset := 0
 	for h, n := range room {
-		l.heads = append(l.heads, ref.Head{Offset: offset, Len: len(slots[h])})
+		l.heads = append(l.heads, layout.Head{Offset: offset, Len: len(slots[h])})
 		offset += n
 		if c.InCache {
 			l.first = append(l.first, at-len(slots[h]))
@@ -79,11 +79,11 @@ func (c *Cache) newLayer(room []int, slots [][]ref.Slot, at int) *cacheLayer {
 
 // deviceSlots returns a head's slots as kernels see them: Pos is what the key is
 // rotated by.
-func (l *cacheLayer) deviceSlots(h int) []ref.Slot {
+func (l *cacheLayer) deviceSlots(h int) []layout.Slot {
 	if l.first == nil {
 		return l.slots[h]
 	}
-	var slots []ref.Slot
+	var slots []layout.Slot
 	for i, s := range l.slots[h] {
 		s.Pos = uint32(l.first[h] + i)
 		slots = append(slots, s)
@@ -102,7 +102,7 @@ func (l *cacheLayer) total() int {
 
 // usable returns an error if the model's heads cannot have a type of cache, or
 // if the device does not compute with it what it should.
-func usable(r runner, t ref.CacheType) error {
+func usable(r runner, t layout.CacheType) error {
 	if err := t.Check(r.config().HeadDim); err != nil {
 		return fmt.Errorf("engine: %w", err)
 	}
@@ -110,7 +110,7 @@ func usable(r runner, t ref.CacheType) error {
 }
 
 // newCache returns an empty cache of a [usable] type.
-func newCache(r runner, t ref.CacheType) (*Cache, error) {
+func newCache(r runner, t layout.CacheType) (*Cache, error) {
 	if err := usable(r, t); err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func newCache(r runner, t ref.CacheType) (*Cache, error) {
 		for h := range room {
 			room[h] = slotAlign
 		}
-		layer := c.newLayer(room, make([][]ref.Slot, cfg.NKVHeads), 0)
+		layer := c.newLayer(room, make([][]layout.Slot, cfg.NKVHeads), 0)
 		if err := r.allocate(layer, t); err != nil {
 			c.Free()
 			return nil, err
@@ -185,7 +185,7 @@ func (c *Cache) Slots() int {
 
 // RowBytes returns what one slot takes: a key, a value (with their scales, where
 // they are quantised), position, n and bias.
-func RowBytes(t ref.CacheType, headDim int) int { return 2*4*t.RowWords(headDim) + slotBytes }
+func RowBytes(t layout.CacheType, headDim int) int { return 2*4*t.RowWords(headDim) + slotBytes }
 
 // RowBytes returns what one slot takes.
 func (c *Cache) RowBytes() int { return RowBytes(c.Type, c.r.config().HeadDim) }
@@ -212,17 +212,17 @@ func (c *Cache) notePeak(extra int) { c.peak = max(c.peak, c.Allocated()+extra) 
 
 // Slot returns what slot i of a head is besides its key and value. Its position
 // is that in the text.
-func (c *Cache) Slot(layer, head, i int) ref.Slot {
+func (c *Cache) Slot(layer, head, i int) layout.Slot {
 	slots := c.layers[layer].slots[head]
 	if i < len(slots) {
 		return slots[i]
 	}
-	return ref.Slot{Pos: c.appended[i-len(slots)], N: 1}
+	return layout.Slot{Pos: c.appended[i-len(slots)], N: 1}
 }
 
 // headSlots returns all slots of a head.
-func (c *Cache) headSlots(layer, head int) []ref.Slot {
-	slots := make([]ref.Slot, c.Len(layer, head))
+func (c *Cache) headSlots(layer, head int) []layout.Slot {
+	slots := make([]layout.Slot, c.Len(layer, head))
 	for i := range slots {
 		slots[i] = c.Slot(layer, head, i)
 	}
@@ -273,7 +273,7 @@ func (c *Cache) replace(free int) error {
 // more slots behind each head.
 func (c *Cache) copyLayer(l, free int) (*cacheLayer, error) {
 	old := c.layers[l]
-	room, slots := make([]int, len(old.heads)), make([][]ref.Slot, len(old.heads))
+	room, slots := make([]int, len(old.heads)), make([][]layout.Slot, len(old.heads))
 	for h := range old.heads {
 		slots[h] = c.headSlots(l, h)
 		room[h] = align(max(1, len(slots[h])+free))
@@ -358,11 +358,11 @@ func (c *Cache) apply(plan *compress.Plan, wantWeights bool) (weights [][][]floa
 	}
 	err = c.rebuild(func(l int, old *cacheLayer) (*cacheLayer, error) {
 		rows := plan.Heads[l*kvHeads : (l+1)*kvHeads]
-		room, slots := make([]int, kvHeads), make([][]ref.Slot, kvHeads)
+		room, slots := make([]int, kvHeads), make([][]layout.Slot, kvHeads)
 		for h := range rows {
-			slots[h] = make([]ref.Slot, 0, len(rows[h]))
+			slots[h] = make([]layout.Slot, 0, len(rows[h]))
 			for _, row := range rows[h] {
-				slots[h] = append(slots[h], ref.Slot{Pos: c.Slot(l, h, row.Pivot).Pos, N: uint32(row.N), Bias: row.Bias})
+				slots[h] = append(slots[h], layout.Slot{Pos: c.Slot(l, h, row.Pivot).Pos, N: uint32(row.N), Bias: row.Bias})
 			}
 			room[h] = align(len(slots[h]))
 		}
@@ -433,7 +433,7 @@ func (c *Cache) Rows() (k, v [][]float32, err error) {
 }
 
 // layerRows reads a layer back as it is stored: (n_kv_heads) keys and values.
-func (c *Cache) layerRows(l int) (k, v []ref.Rows, err error) {
+func (c *Cache) layerRows(l int) (k, v []layout.Rows, err error) {
 	slots := make([]int, len(c.layers[l].heads))
 	for h := range slots {
 		slots[h] = c.Len(l, h)
@@ -442,7 +442,7 @@ func (c *Cache) layerRows(l int) (k, v []ref.Rows, err error) {
 }
 
 // floats returns rows as float32, (slots, head_dim).
-func floats(rows ref.Rows) []float32 {
+func floats(rows layout.Rows) []float32 {
 	hd, slots := rows.HeadDim, len(rows.Words)/rows.Type.RowWords(rows.HeadDim)
 	values := make([]float32, slots*hd)
 	for i := range slots {

@@ -13,13 +13,13 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // Right after Apply the buffers are as small as promised: at most 16 slots more than are occupied, per head.
 func TestApplyFreesMemory(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
-		for _, kv := range ref.CacheTypes {
+		for _, kv := range layout.CacheTypes {
 			e := openFixtureFor(t, kind, checkpoint.F16, kv)
 			for name, m := range compressing(t) {
 				p := prefill(t, e, someTokens(200), kv, m.Needs())
@@ -70,7 +70,7 @@ func TestNothingLeaks(t *testing.T) {
 	e := openFixture(t, GPU, checkpoint.F16)
 	m := newMethod(t, "kvmerger", 0.5)
 	cycle := func() {
-		p, err := e.Prefill(context.Background(), someTokens(150), Reading{KV: ref.CacheF16, Chunk: 64, Needs: m.Needs()})
+		p, err := e.Prefill(context.Background(), someTokens(150), Reading{KV: layout.CacheF16, Chunk: 64, Needs: m.Needs()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,7 +101,7 @@ func TestLongTextsTakeNoMoreScratch(t *testing.T) {
 	e := openFixture(t, GPU, checkpoint.F16)
 	r, c := e.r.(*gpuRunner), e.Config
 	rest := func(tokens int) int {
-		p, err := e.Prefill(context.Background(), someTokens(tokens), Reading{KV: ref.CacheF16, Chunk: 32})
+		p, err := e.Prefill(context.Background(), someTokens(tokens), Reading{KV: layout.CacheF16, Chunk: 32})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func TestLongTextsTakeNoMoreScratch(t *testing.T) {
 func TestGrowthIsRare(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
 		e := openFixture(t, kind, checkpoint.F16)
-		p := prefill(t, e, someTokens(100), ref.CacheF16, compress.Needs{})
+		p := prefill(t, e, someTokens(100), layout.CacheF16, compress.Needs{})
 		plan, _, _ := decide(t, p, newMethod(t, "window", 0.4))
 		apply(t, p.Cache, plan)
 		last, changes := p.Cache.Allocated(), 0
@@ -145,7 +145,7 @@ func TestGrowthIsRare(t *testing.T) {
 // Method full, and a plan that keeps everything, change nothing at all.
 func TestKeepingEverythingIsExact(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
-		for _, kv := range ref.CacheTypes {
+		for _, kv := range layout.CacheTypes {
 			e := openFixtureFor(t, kind, checkpoint.Q8_0, kv)
 			tokens := someTokens(120)
 			p := prefill(t, e, tokens, kv, newMethod(t, "kvmerger", 0).Needs())
@@ -196,14 +196,14 @@ func TestForksEqualSeparateRuns(t *testing.T) {
 		}
 		needs := methods[0].Needs()
 		needs.Votes = methods[1].Needs().Votes
-		shared := prefill(t, e, tokens, ref.CacheF16, needs)
+		shared := prefill(t, e, tokens, layout.CacheF16, needs)
 		kFull, _ := rowsOf(t, shared.Cache)
 		for i, m := range methods {
 			plan, _, _ := decide(t, shared, m)
 			c := fork(t, shared.Cache)
 			apply(t, c, plan)
 
-			alone := prefill(t, e, tokens, ref.CacheF16, m.Needs())
+			alone := prefill(t, e, tokens, layout.CacheF16, m.Needs())
 			planAlone, _, _ := decide(t, alone, m)
 			apply(t, alone.Cache, planAlone)
 
@@ -231,7 +231,7 @@ func TestForksEqualSeparateRuns(t *testing.T) {
 // Positions go on where the text was, and a merged slot has its pivot's.
 func TestSlotIsNotPosition(t *testing.T) {
 	e := openFixture(t, CPU, checkpoint.F16)
-	p := prefill(t, e, someTokens(90), ref.CacheF32, newMethod(t, "kvmerger", 0).Needs())
+	p := prefill(t, e, someTokens(90), layout.CacheF32, newMethod(t, "kvmerger", 0).Needs())
 	plan, _, _ := decide(t, p, newMethod(t, "kvmerger", 0, "eps", "0"))
 	apply(t, p.Cache, plan)
 	if p.Cache.Next() != 90 {
@@ -256,7 +256,7 @@ func TestSlotIsNotPosition(t *testing.T) {
 				t.Errorf("layer %d head %d stands for %d tokens, want 90", l, h, n)
 			}
 			for i := range 2 {
-				if slot := p.Cache.Slot(l, h, len(rows)+i); slot != (ref.Slot{Pos: uint32(90 + i), N: 1}) {
+				if slot := p.Cache.Slot(l, h, len(rows)+i); slot != (layout.Slot{Pos: uint32(90 + i), N: 1}) {
 					t.Errorf("layer %d head %d: decoded token %d has slot %+v", l, h, i, slot)
 				}
 			}
@@ -268,16 +268,16 @@ func TestLimitsOfTheContext(t *testing.T) {
 	e := openFixture(t, CPU, checkpoint.F16)
 	ctx := context.Background()
 	long := make([]int, e.Config.SeqLen+1)
-	if _, err := e.Prefill(ctx, long, Reading{KV: ref.CacheF16, Chunk: 256, Needs: compress.Needs{}}); err == nil {
+	if _, err := e.Prefill(ctx, long, Reading{KV: layout.CacheF16, Chunk: 256, Needs: compress.Needs{}}); err == nil {
 		t.Error("a prompt longer than the context was read")
 	}
-	if _, err := e.Prefill(ctx, []int{1, 320}, Reading{KV: ref.CacheF16, Chunk: 256, Needs: compress.Needs{}}); err == nil {
+	if _, err := e.Prefill(ctx, []int{1, 320}, Reading{KV: layout.CacheF16, Chunk: 256, Needs: compress.Needs{}}); err == nil {
 		t.Error("a token that the model does not have was read")
 	}
-	if _, err := e.Prefill(ctx, nil, Reading{KV: ref.CacheF16, Chunk: 256, Needs: compress.Needs{}}); err == nil {
+	if _, err := e.Prefill(ctx, nil, Reading{KV: layout.CacheF16, Chunk: 256, Needs: compress.Needs{}}); err == nil {
 		t.Error("an empty prompt was read")
 	}
-	p := prefill(t, e, someTokens(50), ref.CacheF16, compress.Needs{})
+	p := prefill(t, e, someTokens(50), layout.CacheF16, compress.Needs{})
 	greedy := Sampler{RepeatPenalty: 1, TopP: 1}
 	// The last token is not fed, so it needs no room.
 	if err := e.Generate(ctx, fork(t, p.Cache), p.Logits, nil, e.Config.SeqLen-50+2, greedy, nil, nil, nil); err == nil {
@@ -294,7 +294,7 @@ func TestLimitsOfTheContext(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || n != 5 {
 		t.Errorf("cancelled after %d tokens with %v, want 5 and context.Canceled", n, err)
 	}
-	if _, err := e.Prefill(stopped, someTokens(50), Reading{KV: ref.CacheF16, Chunk: 256, Needs: compress.Needs{}}); !errors.Is(err, context.Canceled) {
+	if _, err := e.Prefill(stopped, someTokens(50), Reading{KV: layout.CacheF16, Chunk: 256, Needs: compress.Needs{}}); !errors.Is(err, context.Canceled) {
 		t.Errorf("prefill with a cancelled context: %v", err)
 	}
 }
@@ -303,8 +303,8 @@ func TestLimitsOfTheContext(t *testing.T) {
 // cache has only those that were noted.
 func TestFeedAhead(t *testing.T) {
 	e := openFixture(t, GPU, checkpoint.Q8_0)
-	for _, draw := range []ref.Draw{{}, {Seed: 3, Temperature: 1.2, TopP: 0.8}} {
-		p := prefill(t, e, someTokens(70), ref.CacheF16, compress.Needs{})
+	for _, draw := range []layout.Draw{{}, {Seed: 3, Temperature: 1.2, TopP: 0.8}} {
+		p := prefill(t, e, someTokens(70), layout.CacheF16, compress.Needs{})
 		plan, _, _ := decide(t, p, newMethod(t, "window", 0.5))
 		apply(t, p.Cache, plan)
 		ahead, single := fork(t, p.Cache), fork(t, p.Cache)

@@ -15,7 +15,7 @@ import (
 	"math"
 	"slices"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // A cache's file holds what is needed to go on with a text: its slots as they
@@ -33,7 +33,7 @@ import (
 //	         and then keys and values, each (slots, words of a row) u32
 //	sha256 of all bytes before it (32 bytes)
 //
-// The words of a row are those of [ref.CacheType], the same on every device.
+// The words of a row are those of [layout.CacheType], the same on every device.
 const (
 	cacheMagic   = "keyfold cache\n"
 	cacheVersion = 2
@@ -166,7 +166,7 @@ func (w cacheWriter) text(s string) {
 type CacheFile struct {
 	Saved
 	Next                       int // position of the next token in the text
-	Type                       ref.CacheType
+	Type                       layout.CacheType
 	InCache                    bool // as [Cache].InCache
 	NLayers, NKVHeads, HeadDim int
 	RopeBase, NormEps          float32
@@ -280,8 +280,8 @@ func (f *CacheFile) describe(d *cacheReader) {
 		d.fail("%w", err)
 	}
 	var ok bool
-	if f.Type, ok = ref.CacheTypeOf(kind); !ok {
-		d.fail("keys and values of type %.20q, want %s", kind, ref.CacheTypeNames)
+	if f.Type, ok = layout.CacheTypeOf(kind); !ok {
+		d.fail("keys and values of type %.20q, want %s", kind, layout.CacheTypeNames)
 		return
 	}
 	if err := f.Type.Check(f.HeadDim); err != nil {
@@ -307,7 +307,7 @@ func (f *CacheFile) describe(d *cacheReader) {
 }
 
 // layer reads the rows of a layer: (n_kv_heads) slots, keys and values.
-func (f *CacheFile) layer(l int) (slots [][]ref.Slot, k, v []ref.Rows, err error) {
+func (f *CacheFile) layer(l int) (slots [][]layout.Slot, k, v []layout.Rows, err error) {
 	at := f.rows
 	for _, heads := range f.Slots[:l] {
 		for _, n := range heads {
@@ -322,9 +322,9 @@ func (f *CacheFile) layer(l int) (slots [][]ref.Slot, k, v []ref.Rows, err error
 		if d.err != nil {
 			return nil, nil, nil, d.err
 		}
-		head := make([]ref.Slot, n)
+		head := make([]layout.Slot, n)
 		for i := range head {
-			s := ref.Slot{Pos: table[3*i], N: table[3*i+1], Bias: math.Float32frombits(table[3*i+2])}
+			s := layout.Slot{Pos: table[3*i], N: table[3*i+1], Bias: math.Float32frombits(table[3*i+2])}
 			if s.Pos >= uint32(f.Next) || s.N < 1 || s.N > uint32(f.Next) || !finite(s.Bias) {
 				return nil, nil, nil, f.errorf("layer %d, head %d: slot %d has position %d of %d, n %d and bias %g",
 					l, h, i, s.Pos, f.Next, s.N, s.Bias)
@@ -332,8 +332,8 @@ func (f *CacheFile) layer(l int) (slots [][]ref.Slot, k, v []ref.Rows, err error
 			head[i] = s
 		}
 		slots = append(slots, head)
-		k = append(k, ref.Rows{Type: f.Type, HeadDim: f.HeadDim, Words: kWords})
-		v = append(v, ref.Rows{Type: f.Type, HeadDim: f.HeadDim, Words: vWords})
+		k = append(k, layout.Rows{Type: f.Type, HeadDim: f.HeadDim, Words: kWords})
+		v = append(v, layout.Rows{Type: f.Type, HeadDim: f.HeadDim, Words: vWords})
 	}
 	return slots, k, v, nil
 }

@@ -14,7 +14,7 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 	"keyfold/models"
 )
 
@@ -57,7 +57,7 @@ func seal(b []byte) []byte {
 }
 
 // smallFile returns the file of a small cache with merged slots, and its engine.
-func smallFile(t testing.TB, kv ref.CacheType) (*Engine, []byte) {
+func smallFile(t testing.TB, kv layout.CacheType) (*Engine, []byte) {
 	t.Helper()
 	e := openFixtureFor(t, CPU, checkpoint.F16, kv)
 	m := newMethod(t, "kvmerger", 0, "eps", "-1", "recent", "0.2", "top", "0.2")
@@ -86,7 +86,7 @@ func drawn(t testing.TB, e *Engine, c *Cache, logits []float32, text []int, s Sa
 // one device saved opens on the other.
 func TestSavedCachesGoOn(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
-		types := ref.CacheTypes
+		types := layout.CacheTypes
 		if kind == GPU {
 			types = types[:1] // f16; the others' rows are words like its own, and lavapipe is slow
 		}
@@ -164,7 +164,7 @@ func checkRagged(t testing.TB, c *Cache, cfg checkpoint.Config) {
 }
 
 func TestSavedCacheOfAnotherModel(t *testing.T) {
-	e, data := smallFile(t, ref.CacheF16)
+	e, data := smallFile(t, layout.CacheF16)
 	f, err := openSaved(data)
 	if err != nil {
 		t.Fatal(err)
@@ -202,8 +202,8 @@ func TestSavedCacheOfAnotherModel(t *testing.T) {
 func TestSaveRefusesWhatCannotBeOpened(t *testing.T) {
 	e := openFixture(t, CPU, checkpoint.F16)
 	tokens := someTokens(12)
-	p := prefill(t, e, tokens, ref.CacheF16, compress.Needs{})
-	empty, err := e.NewCache(ref.CacheF16)
+	p := prefill(t, e, tokens, layout.CacheF16, compress.Needs{})
+	empty, err := e.NewCache(layout.CacheF16)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func TestSaveRefusesWhatCannotBeOpened(t *testing.T) {
 // A file that ends anywhere else is refused, and so is one with a wrong bit
 // anywhere. Behind the sum every length is checked for itself.
 func TestDamagedCacheFiles(t *testing.T) {
-	_, data := smallFile(t, ref.CacheF16)
+	_, data := smallFile(t, layout.CacheF16)
 	body := data[:len(data)-sha256.Size]
 	for n := range data {
 		if _, err := openSaved(data[:n]); err == nil {
@@ -263,7 +263,7 @@ func TestDamagedCacheFiles(t *testing.T) {
 
 // Every field is checked, and the sentence names it.
 func TestHostileCacheFiles(t *testing.T) {
-	_, data := smallFile(t, ref.CacheF16)
+	_, data := smallFile(t, layout.CacheF16)
 	body := data[:len(data)-sha256.Size]
 	f, err := openSaved(data)
 	if err != nil {
@@ -345,8 +345,8 @@ func readAll(b []byte) error {
 // either loads or is refused. The target puts the sum behind, which no fuzzer
 // would find.
 func FuzzOpenCacheFile(f *testing.F) {
-	e, data := smallFile(f, ref.CacheF16)
-	for _, kv := range ref.CacheTypes {
+	e, data := smallFile(f, layout.CacheF16)
+	for _, kv := range layout.CacheTypes {
 		_, data := smallFile(f, kv)
 		f.Add(data[:len(data)-sha256.Size])
 	}

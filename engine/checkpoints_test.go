@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 	"keyfold/models"
 )
 
@@ -119,10 +119,10 @@ func TestStackedTensorsOfDifferentTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := asStored.w.layers[0].qkv.Type; got != ref.F32 {
+	if got := asStored.w.layers[0].qkv.Type; got != layout.F32 {
 		t.Errorf("stacked Q8_0 and F16 are resident as %v, want f32", got)
 	}
-	if got := asStored.w.layers[2].qkv.Type; got != ref.Q8_0 {
+	if got := asStored.w.layers[2].qkv.Type; got != layout.Q8_0 {
 		t.Errorf("stacked Q8_0 is resident as %v, want q8_0", got)
 	}
 }
@@ -190,8 +190,8 @@ func TestLoadingStreams(t *testing.T) {
 	var most uint64
 	words := 0
 	_, err := loadWeights(f, builder[int, int]{
-		matrix: func(string, ref.WeightType, int, int) (int, func(int, *ref.Weights) error, error) {
-			return 0, func(_ int, piece *ref.Weights) error {
+		matrix: func(string, layout.WeightType, int, int) (int, func(int, *layout.Weights) error, error) {
+			return 0, func(_ int, piece *layout.Weights) error {
 				words += len(piece.Words)
 				runtime.ReadMemStats(&now)
 				most = max(most, now.HeapInuse)

@@ -10,14 +10,15 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
+	"keyfold/ref"
 )
 
 // The signals of the GPU are those of the CPU, and so are the plans, except
 // where a decision stands closer to its threshold than f32 can tell.
 func TestDevicesDecideAlike(t *testing.T) {
 	check := func(t *testing.T, cpu, gpu *Engine, tokens []int, m compress.Method) {
-		a, b := prefill(t, cpu, tokens, ref.CacheF32, m.Needs()), prefill(t, gpu, tokens, ref.CacheF32, m.Needs())
+		a, b := prefill(t, cpu, tokens, layout.CacheF32, m.Needs()), prefill(t, gpu, tokens, layout.CacheF32, m.Needs())
 		planA, signalsA, ballotsA := decide(t, a, m)
 		planB, signalsB, ballotsB := decide(t, b, m)
 		for i := range signalsA.Heads {
@@ -114,8 +115,8 @@ func putRows(c *Cache, k, v [][]float32, headDim int) {
 			}
 			continue
 		}
-		copy(l.cpu.k.Words[offset*headDim:], ref.FloatWords(k[i]))
-		copy(l.cpu.v.Words[offset*headDim:], ref.FloatWords(v[i]))
+		copy(l.cpu.k.Words[offset*headDim:], layout.FloatWords(k[i]))
+		copy(l.cpu.v.Words[offset*headDim:], layout.FloatWords(v[i]))
 	}
 }
 
@@ -171,10 +172,10 @@ func TestValueModesOnIdenticalRuns(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
 		e := openFixture(t, kind, checkpoint.F16)
 		cfg := e.Config
-		p := prefill(t, e, someTokens(60), ref.CacheF32, newMethod(t, "kvmerger", 0).Needs())
+		p := prefill(t, e, someTokens(60), layout.CacheF32, newMethod(t, "kvmerger", 0).Needs())
 		k, v := rowsOf(t, p.Cache)
 		equalRuns(p.Cache, k, v, cfg.HeadDim)
-		_, _, ballots := decide(t, prefill(t, e, someTokens(60), ref.CacheF32, newMethod(t, "gvote", 0).Needs()), newMethod(t, "gvote", 0))
+		_, _, ballots := decide(t, prefill(t, e, someTokens(60), layout.CacheF32, newMethod(t, "gvote", 0).Needs()), newMethod(t, "gvote", 0))
 		q := ballots.LastQueries[:cfg.QDim()] // of layer 0
 		full := attendAll(t, e, p.Cache, q)
 
@@ -241,7 +242,7 @@ func TestMergedRows(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
 		e := openFixture(t, kind, checkpoint.F16)
 		hd := e.Config.HeadDim
-		p := prefill(t, e, someTokens(120), ref.CacheF32, newMethod(t, "kvmerger", 0).Needs())
+		p := prefill(t, e, someTokens(120), layout.CacheF32, newMethod(t, "kvmerger", 0).Needs())
 		k, v := rowsOf(t, p.Cache)
 		for _, values := range []string{"count", "paper"} {
 			plan, _, _ := decide(t, p, newMethod(t, "kvmerger", 0, "eps", "0", "values", values))
@@ -294,7 +295,7 @@ func TestMergedRows(t *testing.T) {
 func TestGVoteKeepSets(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
 		e := openFixture(t, kind, checkpoint.F16)
-		p := prefill(t, e, someTokens(200), ref.CacheF32, newMethod(t, "gvote", 0).Needs())
+		p := prefill(t, e, someTokens(200), layout.CacheF32, newMethod(t, "gvote", 0).Needs())
 		kept := func(options ...string) ([]map[int]bool, *compress.Signals) {
 			plan, signals, _ := decide(t, p, newMethod(t, "gvote", 0, options...))
 			var sets []map[int]bool
@@ -378,25 +379,25 @@ func TestGVoteKeepSets(t *testing.T) {
 // A quantised element that falls on the other side of a tie is a whole step off,
 // up to 1/127 and 1/8 of its block's largest, but only one in thousands does.
 func TestDevicesAgreeWithRoundedCaches(t *testing.T) {
-	check := func(t *testing.T, cpu, gpu *Engine, tokens []int, kv ref.CacheType) {
+	check := func(t *testing.T, cpu, gpu *Engine, tokens []int, kv layout.CacheType) {
 		want, got := logitsWith(t, cpu, tokens, kv), logitsWith(t, gpu, tokens, kv)
 		d, at := worst(got, want)
 		kl := meanKL(cpu, want, got)
 		t.Logf("logits differ by %g, mean KL %g", d, kl)
-		if bound := map[ref.CacheType]float64{ref.CacheF16: 0.1, ref.CacheQ8_0: 0.1, ref.CacheQ4_0: 1}[kv]; d > bound {
+		if bound := map[layout.CacheType]float64{layout.CacheF16: 0.1, layout.CacheQ8_0: 0.1, layout.CacheQ4_0: 1}[kv]; d > bound {
 			t.Errorf("logits differ by %g at %d, want at most %g", d, at, bound)
 		}
 		if kl > 1e-4 {
 			t.Errorf("mean KL is %g nats, want at most 1e-4", kl)
 		}
 	}
-	for _, kv := range []ref.CacheType{ref.CacheF16, ref.CacheQ8_0, ref.CacheQ4_0} {
+	for _, kv := range []layout.CacheType{layout.CacheF16, layout.CacheQ8_0, layout.CacheQ4_0} {
 		t.Run("fixture "+kv.String(), func(t *testing.T) {
 			check(t, openFixtureFor(t, CPU, checkpoint.F16, kv), openFixtureFor(t, GPU, checkpoint.F16, kv), someTokens(150), kv)
 		})
 	}
 	t.Run("stories260K", func(t *testing.T) {
 		path := sharedData(t, "stories260K/stories260K.gguf")
-		check(t, open(t, path, CPU), open(t, path, GPU), loadReference(t, "s260k_prompt64").Input, ref.CacheF16)
+		check(t, open(t, path, CPU), open(t, path, GPU), loadReference(t, "s260k_prompt64").Input, layout.CacheF16)
 	})
 }

@@ -11,7 +11,7 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 func compressorOf(t testing.TB, p *Prompt, m compress.Method, every int) *Compressor {
@@ -57,12 +57,12 @@ func TestSignalsGoOnWhileDecoding(t *testing.T) {
 			"expected":     newMethod(t, "expected", 1),
 		} {
 			t.Run(name, func(t *testing.T) {
-				p := prefill(t, e, text[:prompt], ref.CacheF32, m.Needs())
+				p := prefill(t, e, text[:prompt], layout.CacheF32, m.Needs())
 				c := compressorOf(t, p, m, every)
 				rounds := 0
 				decodeGiven(t, c, text[prompt:], func() {
 					rounds++
-					whole := prefill(t, e, text[:prompt+rounds*every], ref.CacheF32, m.Needs())
+					whole := prefill(t, e, text[:prompt+rounds*every], layout.CacheF32, m.Needs())
 					want, wantBallots, err := whole.Signals(m.Needs())
 					if err != nil {
 						t.Fatal(err)
@@ -113,11 +113,11 @@ func TestWindowWhileDecoding(t *testing.T) {
 	text := someTokens(prompt + 2*every)
 	e := openFixture(t, CPU, checkpoint.F16)
 	m := newMethod(t, "snapkv", 1)
-	p := prefill(t, e, text[:prompt], ref.CacheF32, m.Needs())
+	p := prefill(t, e, text[:prompt], layout.CacheF32, m.Needs())
 	rounds := 0
 	decodeGiven(t, compressorOf(t, p, m, every), text[prompt:], func() {
 		rounds++
-		whole := prefill(t, e, text[:prompt+rounds*every], ref.CacheF32, m.Needs())
+		whole := prefill(t, e, text[:prompt+rounds*every], layout.CacheF32, m.Needs())
 		for _, w := range []int{1, 64} {
 			var rows [2][][]float32
 			for i, q := range []*Prompt{p, whole} {
@@ -147,7 +147,7 @@ func TestFoldingKeepsCount(t *testing.T) {
 		const every, prompt = 15, 80
 		text := someTokens(prompt + 3*every)
 		m := newMethod(t, "kvmerger", 0.6)
-		p := prefill(t, e, text[:prompt], ref.CacheF16, m.Needs())
+		p := prefill(t, e, text[:prompt], layout.CacheF16, m.Needs())
 		merged := 0
 		c := compressorOf(t, p, m, every)
 		decodeGiven(t, c, text[prompt:], func() {
@@ -197,7 +197,7 @@ func TestGenerateCompressingAgain(t *testing.T) {
 		const n, every = 35, 10
 		tokens := someTokens(100)
 		m := newMethod(t, "window", 0.5)
-		p := prefill(t, e, tokens, ref.CacheF32, m.Needs())
+		p := prefill(t, e, tokens, layout.CacheF32, m.Needs())
 		if err := p.Pin(20, 23); err != nil {
 			t.Fatal(err)
 		}

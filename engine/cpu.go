@@ -7,15 +7,16 @@ import (
 	"keyfold/compress"
 	"keyfold/cpu"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
+	"keyfold/ref"
 )
 
 // cpuRunner runs the model where there is no WebGPU: with the plain loops of
-// gpu/ref, which are the specification of the GPU's forward pass, and where
+// ref, which are the specification of the GPU's forward pass, and where
 // nearly all the time goes, products and attention, with those of package cpu.
 type cpuRunner struct {
 	cfg   checkpoint.Config
-	w     weights[*ref.Weights, []float32]
+	w     weights[*layout.Weights, []float32]
 	table []float32 // RoPE, grown to the positions in use
 }
 
@@ -35,14 +36,14 @@ func newCPURunner(f *checkpoint.File) (*cpuRunner, error) {
 func loadCPURunner(f *checkpoint.File, wide bool) (*cpuRunner, error) {
 	r := &cpuRunner{cfg: f.Config}
 	var err error
-	r.w, err = loadWeights(f, builder[*ref.Weights, []float32]{
-		matrix: func(_ string, t ref.WeightType, rows, cols int) (*ref.Weights, func(int, *ref.Weights) error, error) {
+	r.w, err = loadWeights(f, builder[*layout.Weights, []float32]{
+		matrix: func(_ string, t layout.WeightType, rows, cols int) (*layout.Weights, func(int, *layout.Weights) error, error) {
 			if wide {
-				t = ref.F32
+				t = layout.F32
 			}
-			m := &ref.Weights{Type: t, Rows: rows, Cols: cols}
+			m := &layout.Weights{Type: t, Rows: rows, Cols: cols}
 			m.Words = make([]uint32, t.QuantWords(rows, cols)+t.ScaleWords(rows, cols))
-			put := func(row0 int, piece *ref.Weights) error {
+			put := func(row0 int, piece *layout.Weights) error {
 				if wide {
 					piece = cpu.Widen(piece)
 				}
@@ -72,18 +73,18 @@ func (e *Engine) Sibling() *Engine {
 	return &sibling
 }
 
-func (r *cpuRunner) device() Device            { return Device{Kind: "cpu", Backend: "Go"} }
-func (r *cpuRunner) config() checkpoint.Config { return r.cfg }
-func (r *cpuRunner) tokensAtOnce(int) int      { return math.MaxInt }
-func (r *cpuRunner) lost() error               { return nil }
-func (r *cpuRunner) trust(ref.CacheType) error { return nil }
-func (r *cpuRunner) close()                    {}
+func (r *cpuRunner) device() Device               { return Device{Kind: "cpu", Backend: "Go"} }
+func (r *cpuRunner) config() checkpoint.Config    { return r.cfg }
+func (r *cpuRunner) tokensAtOnce(int) int         { return math.MaxInt }
+func (r *cpuRunner) lost() error                  { return nil }
+func (r *cpuRunner) trust(layout.CacheType) error { return nil }
+func (r *cpuRunner) close()                       {}
 
-func (r *cpuRunner) allocate(l *cacheLayer, t ref.CacheType) error {
+func (r *cpuRunner) allocate(l *cacheLayer, t layout.CacheType) error {
 	l.cpu = cpuRows{
-		k:     ref.NewRows(t, r.cfg.HeadDim, l.total()),
-		v:     ref.NewRows(t, r.cfg.HeadDim, l.total()),
-		slots: make([]ref.Slot, l.total()),
+		k:     layout.NewRows(t, r.cfg.HeadDim, l.total()),
+		v:     layout.NewRows(t, r.cfg.HeadDim, l.total()),
+		slots: make([]layout.Slot, l.total()),
 	}
 	for h, head := range l.heads {
 		copy(l.cpu.slots[head.Offset:], l.deviceSlots(h))
@@ -108,7 +109,7 @@ func (r *cpuRunner) copyRows(dst, src *cacheLayer) error {
 	return nil
 }
 
-func (r *cpuRunner) readRows(l *cacheLayer, slots []int) (k, v []ref.Rows, err error) {
+func (r *cpuRunner) readRows(l *cacheLayer, slots []int) (k, v []layout.Rows, err error) {
 	row := l.cpu.k.Type.RowWords(r.cfg.HeadDim)
 	for h, head := range l.heads {
 		from, to := row*head.Offset, row*(head.Offset+slots[h])
@@ -119,7 +120,7 @@ func (r *cpuRunner) readRows(l *cacheLayer, slots []int) (k, v []ref.Rows, err e
 	return k, v, nil
 }
 
-func (r *cpuRunner) writeRows(l *cacheLayer, k, v []ref.Rows) error {
+func (r *cpuRunner) writeRows(l *cacheLayer, k, v []layout.Rows) error {
 	row := l.cpu.k.Type.RowWords(r.cfg.HeadDim)
 	for h, head := range l.heads {
 		copy(l.cpu.k.Words[row*head.Offset:], k[h].Words)

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 	"keyfold/models"
 )
 
@@ -26,7 +26,7 @@ func TestWideWeightsChangeNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := ref.F32
+			want := layout.F32
 			if !wide {
 				want = residentTypes[wt]
 			}

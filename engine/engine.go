@@ -14,7 +14,7 @@ import (
 	"keyfold/engine/checkpoint"
 	"keyfold/engine/tokenizer"
 	"keyfold/gpu"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // Engine is a loaded model on a device. It is not safe for concurrent use.
@@ -126,7 +126,7 @@ func openAuto(ctx Context, f *checkpoint.File, memory *Memory, openDevice func()
 // race returns the tokens per second of decoding a few tokens.
 func race(ctx Context, r runner) (float64, error) {
 	const warmup, tokens = 2, 6
-	cache, err := newCache(r, ref.CacheF16)
+	cache, err := newCache(r, layout.CacheF16)
 	if err != nil {
 		return 0, err
 	}
@@ -140,7 +140,7 @@ func race(ctx Context, r runner) (float64, error) {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		if _, err := feed(cache, &step{tokens: []uint32{0}, choose: &ref.Draw{}}); err != nil {
+		if _, err := feed(cache, &step{tokens: []uint32{0}, choose: &layout.Draw{}}); err != nil {
 			return 0, err
 		}
 	}
@@ -158,7 +158,7 @@ func (e *Engine) Close() { e.r.close() }
 // types need a head_dim that is a multiple of 32, and their first cache on a GPU
 // waits for a self-test of their kernels. If these are wrong that is an error with
 // [Auto] too: the engine is on the GPU by then, and other types still work there.
-func (e *Engine) NewCache(t ref.CacheType) (*Cache, error) { return newCache(e.r, t) }
+func (e *Engine) NewCache(t layout.CacheType) (*Cache, error) { return newCache(e.r, t) }
 
 // feed appends the tokens of a step to the cache. What it feeds ahead lies behind
 // the cache's end, where room is left without growing it, and belongs to the

@@ -4,14 +4,15 @@ import (
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
 	"keyfold/gpu"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
+	"keyfold/ref"
 )
 
 // turnAhead returns the mean of the rotations of the positions next ..
 // next+horizon-1: (head_dim) pairs of cos and sin.
 func turnAhead(cfg checkpoint.Config, next, horizon int) []float64 {
 	turn := make([]float64, cfg.HeadDim)
-	for i, x := range ref.RoPETable(next, next+horizon, cfg.HeadDim, cfg.RopeBase) {
+	for i, x := range layout.RoPETable(next, next+horizon, cfg.HeadDim, cfg.RopeBase) {
 		turn[i%cfg.HeadDim] += float64(x) / float64(horizon)
 	}
 	return turn

@@ -10,7 +10,7 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 	"keyfold/models"
 )
 
@@ -22,7 +22,7 @@ func openFixture(t testing.TB, kind DeviceKind, wt checkpoint.Type) *Engine {
 
 // openFixtureFor loads the fixture in a shape whose heads can have caches of
 // type kv: quantised ones need a head_dim of 32 at least.
-func openFixtureFor(t testing.TB, kind DeviceKind, wt checkpoint.Type, kv ref.CacheType) *Engine {
+func openFixtureFor(t testing.TB, kind DeviceKind, wt checkpoint.Type, kv layout.CacheType) *Engine {
 	t.Helper()
 	if !kv.Quantised() {
 		return openFixture(t, kind, wt)
@@ -83,7 +83,7 @@ func newMethod(t testing.TB, name string, budget float64, options ...string) com
 	return m
 }
 
-func prefill(t testing.TB, e *Engine, tokens []int, kv ref.CacheType, needs compress.Needs) *Prompt {
+func prefill(t testing.TB, e *Engine, tokens []int, kv layout.CacheType, needs compress.Needs) *Prompt {
 	t.Helper()
 	p, err := e.Prefill(context.Background(), tokens, Reading{KV: kv, Chunk: 100, Needs: needs})
 	if err != nil {

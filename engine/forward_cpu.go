@@ -4,7 +4,8 @@ import (
 	"slices"
 
 	"keyfold/cpu"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
+	"keyfold/ref"
 )
 
 // forward feeds the tokens of s through the model, all layers at once for all
@@ -119,6 +120,6 @@ const tablePiece = 512
 func (r *cpuRunner) growTable(positions int) {
 	have := len(r.table) / r.cfg.HeadDim
 	if have < positions {
-		r.table = slices.Concat(r.table, ref.RoPETable(have, positions+tablePiece, r.cfg.HeadDim, r.cfg.RopeBase))
+		r.table = slices.Concat(r.table, layout.RoPETable(have, positions+tablePiece, r.cfg.HeadDim, r.cfg.RopeBase))
 	}
 }

@@ -1,8 +1,6 @@
 package engine
 
-import (
-	"keyfold/gpu"
-)
+import "keyfold/gpu"
 
 // logitBytes bounds the buffer of logits: more rows go in several submits.
 const logitBytes = 32 << 20

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"keyfold/compress"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // Token is one generated token with what is known about its making.
@@ -204,7 +204,7 @@ func logSumExp(logits []float32) float64 {
 	for i, v := range logits {
 		wide[i] = float64(v)
 	}
-	return ref.LogSumExp(wide)
+	return layout.LogSumExp(wide)
 }
 
 // Logits gives o.Logits the teacher-forced logits (n, vocab) of a text, a few

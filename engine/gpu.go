@@ -6,7 +6,7 @@ import (
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
 	"keyfold/gpu"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // gpuRunner runs the model through keyfold's compute shaders.
@@ -23,8 +23,8 @@ type gpuRunner struct {
 	attAgainst     *gpu.Buffer // (q_dim) those over the second, of one layer
 	dispatches     int         // of the last forward pass
 
-	tested  []ref.CacheType // whose kernels passed the self-test
-	kernels []KernelChoice  // that multiply the matrices
+	tested  []layout.CacheType // whose kernels passed the self-test
+	kernels []KernelChoice     // that multiply the matrices
 }
 
 // scratch are the activations of one forward pass, for up to n tokens.
@@ -60,7 +60,7 @@ func newGPURunner(f *checkpoint.File, d *gpu.Device) (*gpuRunner, error) {
 	r := &gpuRunner{cfg: f.Config, d: d}
 	var err error
 	r.w, err = loadWeights(f, builder[*gpu.Weights, *gpu.Buffer]{
-		matrix: func(label string, t ref.WeightType, rows, cols int) (*gpu.Weights, func(int, *ref.Weights) error, error) {
+		matrix: func(label string, t layout.WeightType, rows, cols int) (*gpu.Weights, func(int, *layout.Weights) error, error) {
 			m, err := d.NewWeights(label, t, rows, cols)
 			if err != nil {
 				return nil, nil, err
@@ -125,7 +125,7 @@ func (r *gpuRunner) close() {
 	r.d.Close()
 }
 
-func (r *gpuRunner) allocate(l *cacheLayer, t ref.CacheType) error {
+func (r *gpuRunner) allocate(l *cacheLayer, t layout.CacheType) error {
 	l.gpu = gpu.Cache{Type: t, HeadDim: r.cfg.HeadDim, NKVHeads: r.cfg.NKVHeads}
 	rowBytes := 4 * t.RowWords(r.cfg.HeadDim) * l.total()
 	for _, b := range []struct {
@@ -183,7 +183,7 @@ func (r *gpuRunner) copyRows(dst, src *cacheLayer) error {
 	return p.Submit()
 }
 
-func (r *gpuRunner) readRows(l *cacheLayer, slots []int) (k, v []ref.Rows, err error) {
+func (r *gpuRunner) readRows(l *cacheLayer, slots []int) (k, v []layout.Rows, err error) {
 	row := 4 * l.gpu.Type.RowWords(r.cfg.HeadDim)
 	p := r.d.Begin()
 	var kReads, vReads []*gpu.Read
@@ -195,13 +195,13 @@ func (r *gpuRunner) readRows(l *cacheLayer, slots []int) (k, v []ref.Rows, err e
 		return nil, nil, err
 	}
 	for h := range l.heads {
-		k = append(k, ref.Rows{Type: l.gpu.Type, HeadDim: r.cfg.HeadDim, Words: kReads[h].Words()})
-		v = append(v, ref.Rows{Type: l.gpu.Type, HeadDim: r.cfg.HeadDim, Words: vReads[h].Words()})
+		k = append(k, layout.Rows{Type: l.gpu.Type, HeadDim: r.cfg.HeadDim, Words: kReads[h].Words()})
+		v = append(v, layout.Rows{Type: l.gpu.Type, HeadDim: r.cfg.HeadDim, Words: vReads[h].Words()})
 	}
 	return k, v, nil
 }
 
-func (r *gpuRunner) writeRows(l *cacheLayer, k, v []ref.Rows) error {
+func (r *gpuRunner) writeRows(l *cacheLayer, k, v []layout.Rows) error {
 	row := 4 * l.gpu.Type.RowWords(r.cfg.HeadDim)
 	for h, head := range l.heads {
 		if err := l.gpu.K.UploadWords(row*head.Offset, k[h].Words); err != nil {
@@ -340,7 +340,7 @@ func (r *gpuRunner) growTable(positions int) error {
 	if r.table != nil {
 		p.Copy(table, 0, r.table, 0, r.table.Size())
 	}
-	piece := ref.RoPETable(r.tablePositions, positions, r.cfg.HeadDim, r.cfg.RopeBase)
+	piece := layout.RoPETable(r.tablePositions, positions, r.cfg.HeadDim, r.cfg.RopeBase)
 	if err := table.UploadFloats(4*r.tablePositions*r.cfg.HeadDim, piece); err != nil {
 		return err
 	}

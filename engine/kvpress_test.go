@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"keyfold/compress"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // On stories260K the signals are what NVIDIA's kvpress computes from the same
@@ -45,7 +45,7 @@ func TestSignalsAndPlansAgreeWithKvpress(t *testing.T) {
 			}
 		}
 		needs := compress.Needs{Mass: true, LastQueries: 64, Expected: &compress.ExpectedOptions{NSkip: 4, Horizon: 512}}
-		p, err := e.Prefill(context.Background(), g.Tokens, Reading{KV: ref.CacheF32, Needs: needs})
+		p, err := e.Prefill(context.Background(), g.Tokens, Reading{KV: layout.CacheF32, Needs: needs})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,7 +15,7 @@ import (
 
 	"keyfold/cpu"
 	"keyfold/gpu"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // This file is for measuring how fast the engine is; see cmd/native/bench.go.
@@ -25,7 +25,7 @@ import (
 // measure the speed of long contexts where reading one takes minutes. There are
 // no signals, so only methods that need none can decide on it, and its logits
 // are zeros.
-func (e *Engine) Fill(n int, t ref.CacheType) (*Prompt, error) {
+func (e *Engine) Fill(n int, t layout.CacheType) (*Prompt, error) {
 	if n < 1 || n > e.Config.SeqLen {
 		return nil, fmt.Errorf("engine: fill %d slots, want 1 to %d, the context", n, e.Config.SeqLen)
 	}
@@ -36,18 +36,18 @@ func (e *Engine) Fill(n int, t ref.CacheType) (*Prompt, error) {
 	}
 	random := rand.New(rand.NewPCG(1, 0))
 	err = c.rebuild(func(int, *cacheLayer) (*cacheLayer, error) {
-		room, slots := make([]int, cfg.NKVHeads), make([][]ref.Slot, cfg.NKVHeads)
+		room, slots := make([]int, cfg.NKVHeads), make([][]layout.Slot, cfg.NKVHeads)
 		for h := range slots {
 			room[h] = align(n)
 			for i := range n {
-				slots[h] = append(slots[h], ref.Slot{Pos: uint32(i), N: 1})
+				slots[h] = append(slots[h], layout.Slot{Pos: uint32(i), N: 1})
 			}
 		}
 		layer := c.newLayer(room, slots, n)
 		if err := e.r.allocate(layer, t); err != nil {
 			return nil, err
 		}
-		var k, v []ref.Rows
+		var k, v []layout.Rows
 		for range cfg.NKVHeads {
 			k, v = append(k, randomRows(random, t, cfg.HeadDim, n)), append(v, randomRows(random, t, cfg.HeadDim, n))
 		}
@@ -66,8 +66,8 @@ func (e *Engine) Fill(n int, t ref.CacheType) (*Prompt, error) {
 
 // randomRows returns n rows. They begin to repeat after 256, which saves time
 // here and changes none in what is measured.
-func randomRows(r *rand.Rand, t ref.CacheType, headDim, n int) ref.Rows {
-	rows, row := ref.NewRows(t, headDim, n), make([]float32, headDim)
+func randomRows(r *rand.Rand, t layout.CacheType, headDim, n int) layout.Rows {
+	rows, row := layout.NewRows(t, headDim, n), make([]float32, headDim)
 	for i := range min(256, n) {
 		for d := range row {
 			row[d] = float32(r.NormFloat64())
@@ -110,7 +110,7 @@ func (e *Engine) DecodeWork(c *Cache) Work {
 	case *gpuRunner:
 		decodeWeights(&work, &r.w, func(m *gpu.Weights) (rows, cols, bytes int) { return m.Rows, m.Cols, m.Bytes() })
 	case *cpuRunner:
-		decodeWeights(&work, &r.w, func(m *ref.Weights) (rows, cols, bytes int) { return m.Rows, m.Cols, 4 * len(m.Words) })
+		decodeWeights(&work, &r.w, func(m *layout.Weights) (rows, cols, bytes int) { return m.Rows, m.Cols, 4 * len(m.Words) })
 	}
 	return work
 }
@@ -246,7 +246,7 @@ func (r *gpuRunner) limits() (Limits, error) {
 		return Limits{}, err
 	}
 
-	w, err := r.d.NewWeights("multiplied", ref.F32, n, n)
+	w, err := r.d.NewWeights("multiplied", layout.F32, n, n)
 	if err != nil {
 		return Limits{}, err
 	}
@@ -275,7 +275,7 @@ func cpuLimits() Limits {
 		wait.Wait()
 		return nil
 	})
-	w := &ref.Weights{Type: ref.F32, Rows: n, Cols: n, Words: make([]uint32, n*n)}
+	w := &layout.Weights{Type: layout.F32, Rows: n, Cols: n, Words: make([]uint32, n*n)}
 	x, y := make([]float32, n*n), make([]float32, n*n)
 	multiplying, _ := best(func() error {
 		cpu.MatMul(w, x, y, n, 0, n, 0, false)

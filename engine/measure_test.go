@@ -8,7 +8,7 @@ import (
 
 	"keyfold/engine/checkpoint"
 	"keyfold/gpu"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 	"keyfold/models"
 )
 
@@ -31,7 +31,7 @@ func TestDecodeWorkIsWhatTheDeviceHolds(t *testing.T) {
 			}
 			return bytes + r.w.embed.Bytes()/e.Config.VocabSize, operations
 		case *cpuRunner:
-			matrices, vectors := []*ref.Weights{r.w.logits}, [][]float32{r.w.norm}
+			matrices, vectors := []*layout.Weights{r.w.logits}, [][]float32{r.w.norm}
 			for _, l := range r.w.layers {
 				matrices = append(matrices, l.qkv, l.attnOut, l.gateUp, l.down)
 				vectors = append(vectors, l.attnNorm, l.ffnNorm)
@@ -47,7 +47,7 @@ func TestDecodeWorkIsWhatTheDeviceHolds(t *testing.T) {
 		panic("BUG: no such runner")
 	}
 	check := func(what string, e *Engine) (bytes int) {
-		c, err := e.NewCache(ref.CacheF32)
+		c, err := e.NewCache(layout.CacheF32)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +80,7 @@ func TestDecodeWorkIsWhatTheDeviceHolds(t *testing.T) {
 // decoded behind and compressed.
 func TestFill(t *testing.T) {
 	const n = 600 // more than the rows that are made
-	for _, kv := range []ref.CacheType{ref.CacheF32, ref.CacheF16} {
+	for _, kv := range []layout.CacheType{layout.CacheF32, layout.CacheF16} {
 		var keys, values [][]float32
 		for _, kind := range []DeviceKind{CPU, GPU} {
 			e := openFixture(t, kind, checkpoint.F16)
@@ -90,7 +90,7 @@ func TestFill(t *testing.T) {
 			}
 			defer p.Free()
 			c := p.Cache
-			if c.Next() != n || c.Len(0, 0) != n || c.Slot(1, 1, n-1) != (ref.Slot{Pos: n - 1, N: 1}) {
+			if c.Next() != n || c.Len(0, 0) != n || c.Slot(1, 1, n-1) != (layout.Slot{Pos: n - 1, N: 1}) {
 				t.Fatalf("%s: next %d, %d slots, the last %+v", kind, c.Next(), c.Len(0, 0), c.Slot(1, 1, n-1))
 			}
 			k, v := rowsOf(t, c)
@@ -112,7 +112,7 @@ func TestFill(t *testing.T) {
 		}
 	}
 	e := openFixture(t, CPU, checkpoint.F16)
-	if _, err := e.Fill(models.FixtureConfig.SeqLen+1, ref.CacheF16); err == nil {
+	if _, err := e.Fill(models.FixtureConfig.SeqLen+1, layout.CacheF16); err == nil {
 		t.Error("filled more than the context")
 	}
 }
@@ -134,13 +134,13 @@ func checkRows(t *testing.T, got, want []float32) {
 // Times are joined over layers, and none are found on the CPU.
 func TestProfileJoinsLayers(t *testing.T) {
 	e := openFixture(t, GPU, checkpoint.F16)
-	c, err := e.NewCache(ref.CacheF16)
+	c, err := e.NewCache(layout.CacheF16)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Free()
 	once := func() error {
-		_, err := feed(c, &step{tokens: []uint32{1}, choose: &ref.Draw{}})
+		_, err := feed(c, &step{tokens: []uint32{1}, choose: &layout.Draw{}})
 		return err
 	}
 	if err := once(); err != nil {

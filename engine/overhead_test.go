@@ -9,7 +9,7 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 	"keyfold/models"
 )
 
@@ -60,7 +60,7 @@ func overhead(b *testing.B, e *Engine, tokens []int, m compress.Method) {
 	var p *Prompt
 	read := func(needs compress.Needs) time.Duration {
 		return took(func() (err error) {
-			p, err = e.Prefill(context.Background(), tokens, Reading{KV: ref.CacheF16, Needs: needs})
+			p, err = e.Prefill(context.Background(), tokens, Reading{KV: layout.CacheF16, Needs: needs})
 			return err
 		})
 	}

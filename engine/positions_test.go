@@ -11,7 +11,7 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 	"keyfold/models"
 )
 
@@ -32,10 +32,10 @@ func rotated64(keys []float32, headDim int, base float64, by func(slot int) int)
 // it is behind tokens that were appended, and when it is compressed again.
 func TestKeysTurnToPositionsInTheCache(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
-		for _, kv := range []ref.CacheType{ref.CacheF32, ref.CacheF16} {
+		for _, kv := range []layout.CacheType{layout.CacheF32, layout.CacheF16} {
 			e := openFixture(t, kind, checkpoint.F16)
 			cfg := e.Config
-			bound := map[ref.CacheType]float64{ref.CacheF32: 1e-5, ref.CacheF16: 4e-3}[kv] // keys are up to 4
+			bound := map[layout.CacheType]float64{layout.CacheF32: 1e-5, layout.CacheF16: 4e-3}[kv] // keys are up to 4
 			for name, m := range map[string]compress.Method{
 				"window":   newMethod(t, "window", 0.5),
 				"ada:h2o":  newMethod(t, "ada:h2o", 0.4),
@@ -116,7 +116,7 @@ func TestTextBeyondTheContext(t *testing.T) {
 		for _, kind := range []DeviceKind{CPU, GPU} {
 			e := openFile(t, openBytes(t, data), kind)
 			run := func(inCache bool) (*Prompt, []float32, error) {
-				p, err := e.Prefill(context.Background(), tokens[:40], Reading{KV: ref.CacheF32, InCache: inCache, Needs: m.Needs()})
+				p, err := e.Prefill(context.Background(), tokens[:40], Reading{KV: layout.CacheF32, InCache: inCache, Needs: m.Needs()})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -166,7 +166,7 @@ func TestReadingAndDrawingBeyondTheContext(t *testing.T) {
 		e.Tokenizer = nil // so that no token ends the text
 		m := newMethod(t, "window", 0.5)
 		tokens := someTokens(150)
-		o := Reading{KV: ref.CacheF32, Needs: m.Needs(), InCache: true, MaxSlots: 64, Method: m}
+		o := Reading{KV: layout.CacheF32, Needs: m.Needs(), InCache: true, MaxSlots: 64, Method: m}
 		p, err := e.Prefill(context.Background(), tokens, o)
 		if err != nil {
 			t.Fatal(err)
@@ -222,7 +222,7 @@ func TestQueriesAheadStandBehindTheCache(t *testing.T) {
 		var expected [2][][][]float32
 		var used [2]int
 		for i, inCache := range []bool{false, true} {
-			p := prefill(t, e, someTokens(100), ref.CacheF32, needs)
+			p := prefill(t, e, someTokens(100), layout.CacheF32, needs)
 			p.Cache.InCache = inCache
 			plan, _, _ := decide(t, p, newMethod(t, "window", 0.4))
 			apply(t, p.Cache, plan)

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"keyfold/compress"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // DefaultChunk is the number of tokens that prefill feeds per submit.
@@ -51,7 +51,7 @@ func (p *Prompt) Unpin() { p.pinned = nil }
 
 // Reading says how a prompt is read.
 type Reading struct {
-	KV     ref.CacheType
+	KV     layout.CacheType
 	Chunk  int                        // tokens at a time at most; 0: DefaultChunk
 	Needs  compress.Needs             // signals to collect on the way
 	Logits func(rows []float32) error // if not nil, is given the logits of every token: (n, vocab) a chunk

@@ -10,7 +10,7 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 func TestCompareLogits(t *testing.T) {
@@ -36,7 +36,7 @@ func TestCompareLogits(t *testing.T) {
 func shadowed(t *testing.T, e *Engine, m compress.Method, n int, s Sampler) ([]Token, *Shadow) {
 	t.Helper()
 	tokens := someTokens(150)
-	p := prefill(t, e, tokens, ref.CacheF32, m.Needs())
+	p := prefill(t, e, tokens, layout.CacheF32, m.Needs())
 	plan, _, _ := decide(t, p, m)
 	c := fork(t, p.Cache)
 	apply(t, c, plan)
@@ -114,7 +114,7 @@ func TestShadowOfACompressedCache(t *testing.T) {
 			t.Errorf("mean KL is %g: this test needs a cache that is hurt", kl/n)
 		}
 
-		p := prefill(t, e, prompt, ref.CacheF32, compress.Needs{})
+		p := prefill(t, e, prompt, layout.CacheF32, compress.Needs{})
 		if want := continuation(t, e, p.Cache, p.Logits, n); !slices.Equal(shadow.Text(), want) {
 			t.Errorf("the full run wrote %v, alone it writes %v", shadow.Text(), want)
 		}

@@ -11,20 +11,20 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 	"keyfold/models"
 )
 
-var quantisedTypes = []ref.CacheType{ref.CacheQ8_0, ref.CacheQ4_0}
+var quantisedTypes = []layout.CacheType{layout.CacheQ8_0, layout.CacheQ4_0}
 
 // A row that goes into a quantised cache comes back as the checkpoint's
 // quantiser, which shares no code with it and is held to ggml's blocks, has it.
 func TestQuantisedRowsAreGGMLs(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 0))
-	for kv, ct := range map[ref.CacheType]checkpoint.Type{ref.CacheQ8_0: checkpoint.Q8_0, ref.CacheQ4_0: checkpoint.Q4_0} {
+	for kv, ct := range map[layout.CacheType]checkpoint.Type{layout.CacheQ8_0: checkpoint.Q8_0, layout.CacheQ4_0: checkpoint.Q4_0} {
 		for _, headDim := range []int{32, 64, 96, 128} {
 			const slots = 200
-			rows := ref.NewRows(kv, headDim, slots)
+			rows := layout.NewRows(kv, headDim, slots)
 			for slot := range slots {
 				src, got, want := make([]float32, headDim), make([]float32, headDim), make([]float32, headDim)
 				for i := range src {
@@ -66,7 +66,7 @@ func TestWrongKernelsOfQuantisedCaches(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(e.Close)
-		for _, kv := range ref.CacheTypes {
+		for _, kv := range layout.CacheTypes {
 			cache, err := e.NewCache(kv)
 			if wrong := strings.HasSuffix(tc.file, kv.String()); !wrong {
 				if err != nil {
@@ -96,7 +96,7 @@ func TestQuantisedCachesNeedWholeBlocks(t *testing.T) {
 // words, 12 bytes beside them.
 func TestQuantisedCacheBytes(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
-		for kv, row := range map[ref.CacheType]int{ref.CacheQ8_0: 2*(34+2) + 12, ref.CacheQ4_0: 2*(18+2) + 12} {
+		for kv, row := range map[layout.CacheType]int{layout.CacheQ8_0: 2*(34+2) + 12, layout.CacheQ4_0: 2*(18+2) + 12} {
 			e := openFixtureFor(t, kind, checkpoint.F16, kv)
 			p := prefill(t, e, someTokens(100), kv, compress.Needs{})
 			before := liveBytes(e)
@@ -190,7 +190,7 @@ func TestMergingOnQuantisedCaches(t *testing.T) {
 					// The stored scale is within 2^-11 of the one that the steps were counted in.
 					bound := 1e-4 + math.Abs(x)/2048
 					switch {
-					case kv == ref.CacheQ8_0:
+					case kv == layout.CacheQ8_0:
 						bound += top / 127 / 2
 					case math.Abs(x) > 7.4/8*top:
 						bound += top / 8
@@ -241,11 +241,11 @@ func TestMergingOnQuantisedCaches(t *testing.T) {
 // an element of size 1 is about 1e-4 off as a half, 5e-3 as q8_0 and 8e-2 as q4_0.
 func TestQuantisedCachesAgainstF32(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
-		e := openFixtureFor(t, kind, checkpoint.F16, ref.CacheQ8_0)
+		e := openFixtureFor(t, kind, checkpoint.F16, layout.CacheQ8_0)
 		tokens := someTokens(150)
-		want := logitsWith(t, e, tokens, ref.CacheF32)
+		want := logitsWith(t, e, tokens, layout.CacheF32)
 		var kls []float64
-		for _, kv := range []ref.CacheType{ref.CacheF16, ref.CacheQ8_0, ref.CacheQ4_0} {
+		for _, kv := range []layout.CacheType{layout.CacheF16, layout.CacheQ8_0, layout.CacheQ4_0} {
 			kls = append(kls, meanKL(e, want, logitsWith(t, e, tokens, kv)))
 		}
 		t.Logf("mean KL of f16, q8_0, q4_0 against f32: %.2g nats", kls)
@@ -258,7 +258,7 @@ func TestQuantisedCachesAgainstF32(t *testing.T) {
 }
 
 // logitsWith returns the logits of every token, (n, vocab), read in chunks.
-func logitsWith(t testing.TB, e *Engine, tokens []int, kv ref.CacheType) (all []float32) {
+func logitsWith(t testing.TB, e *Engine, tokens []int, kv layout.CacheType) (all []float32) {
 	t.Helper()
 	err := e.Logits(context.Background(), tokens, nil, 0, 0, Reading{KV: kv, Chunk: 64, Logits: func(rows []float32) error {
 		all = append(all, rows...)

@@ -17,7 +17,7 @@ import (
 	"keyfold/engine/checkpoint"
 	"keyfold/engine/tokenizer"
 	"keyfold/gpu"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // sharedData returns the path of a file made by others. A test that needs it is
@@ -123,7 +123,7 @@ func worst(got, want []float32) (float64, int) {
 func (e *Engine) allLogits(t testing.TB, tokens []int, chunk int, m compress.Method, prefill int) []float32 {
 	t.Helper()
 	var logits []float32
-	err := e.Logits(context.Background(), tokens, m, prefill, 0, Reading{KV: ref.CacheF32, Chunk: chunk, Logits: func(rows []float32) error {
+	err := e.Logits(context.Background(), tokens, m, prefill, 0, Reading{KV: layout.CacheF32, Chunk: chunk, Logits: func(rows []float32) error {
 		logits = append(logits, rows...)
 		return nil
 	}})
@@ -166,7 +166,7 @@ func TestCacheOfStories260K(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
 		r := loadReference(t, "s260k_prompt64")
 		e := open(t, sharedData(t, "stories260K/stories260K.gguf"), kind)
-		p, err := e.Prefill(context.Background(), r.Input, Reading{KV: ref.CacheF32, Chunk: 16})
+		p, err := e.Prefill(context.Background(), r.Input, Reading{KV: layout.CacheF32, Chunk: 16})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -203,7 +203,7 @@ func TestGreedyTextOfStories260K(t *testing.T) {
 		}
 		e := open(t, sharedData(t, "stories260K/stories260K.gguf"), kind)
 		prompt := []int{e.Tokenizer.BOS()}
-		p, err := e.Prefill(context.Background(), prompt, Reading{KV: ref.CacheF32, Chunk: DefaultChunk, Needs: compress.Needs{}})
+		p, err := e.Prefill(context.Background(), prompt, Reading{KV: layout.CacheF32, Chunk: DefaultChunk, Needs: compress.Needs{}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"keyfold/compress"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // Report is what a run tells about itself: one shape for the terminal, -json
@@ -202,7 +202,7 @@ func (s *Shadow) Summarise(r *Report, fullText string) {
 	}
 	if n := float64(len(kls)); n > 0 {
 		q.KLMean, q.DeltaNLL, q.Top1 = q.KLMean/n, q.DeltaNLL/n, q.Top1/n
-		q.KLP95 = kls[ref.Descending(kls)[len(kls)-int(math.Ceil(0.95*n))]]
+		q.KLP95 = kls[layout.Descending(kls)[len(kls)-int(math.Ceil(0.95*n))]]
 	}
 	q.PPLRatio = math.Exp(q.DeltaNLL)
 	if errors := s.HeadErrors(); errors != nil {

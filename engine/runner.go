@@ -3,7 +3,7 @@ package engine
 import (
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // runner runs a model on one device. The CPU's and the GPU's forward pass have
@@ -23,8 +23,8 @@ type runner interface {
 	forward(c *Cache, s *step) (*result, error)
 
 	// Memory of a cache layer whose tables are set.
-	trust(t ref.CacheType) error                   // an error if caches of this type come out wrong
-	allocate(l *cacheLayer, t ref.CacheType) error // buffers, and the tables in them
+	trust(t layout.CacheType) error                   // an error if caches of this type come out wrong
+	allocate(l *cacheLayer, t layout.CacheType) error // buffers, and the tables in them
 	free(l *cacheLayer)
 	bytes(l *cacheLayer) int
 	copyRows(dst, src *cacheLayer) error // every slot of dst's heads from src, bit for bit
@@ -34,8 +34,8 @@ type runner interface {
 	// turnKeys makes dst's keys src's, turned by so many positions, where that is not 0:
 	// by (slots of all heads), from -farthest to farthest.
 	turnKeys(dst, src *cacheLayer, by []int32, farthest int) error
-	readRows(l *cacheLayer, slots []int) (k, v []ref.Rows, err error) // the first slots[h] rows of each head, bit for bit
-	writeRows(l *cacheLayer, k, v []ref.Rows) error                   // and back, to the start of each head
+	readRows(l *cacheLayer, slots []int) (k, v []layout.Rows, err error) // the first slots[h] rows of each head, bit for bit
+	writeRows(l *cacheLayer, k, v []layout.Rows) error                   // and back, to the start of each head
 
 	// Signals.
 	newTrace(needs compress.Needs, slots int) (*trace, error)
@@ -63,7 +63,7 @@ type step struct {
 	tokens []uint32
 	trace  *trace // collects signals; nil: none
 	logits rowsWanted
-	choose *ref.Draw // pick the token after the last row on the device; nil: no
+	choose *layout.Draw // pick the token after the last row on the device; nil: no
 
 	// ahead is how many of the chosen tokens to feed right away, each behind the
 	// one before, and to choose after. The cache has room for them. One token and

@@ -6,7 +6,8 @@ import (
 	"slices"
 
 	"keyfold/gpu"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
+	"keyfold/ref"
 )
 
 // Sampler says how the next token is drawn from the logits. Filters apply in
@@ -38,8 +39,8 @@ func (s Sampler) Validate() error {
 }
 
 // draw returns all but the repetition penalty.
-func (s Sampler) draw() ref.Draw {
-	return ref.Draw{Seed: s.Seed, Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, MinP: s.MinP}
+func (s Sampler) draw() layout.Draw {
+	return layout.Draw{Seed: s.Seed, Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, MinP: s.MinP}
 }
 
 // onDevice reports whether a GPU can draw without the logits being read back.

@@ -11,7 +11,7 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 func TestSamplerFilters(t *testing.T) {
@@ -121,7 +121,7 @@ func TestChoiceOnTheDevice(t *testing.T) {
 			{RepeatPenalty: 1, TopP: 0.6, Temperature: 1.5, MinP: 0.02, Seed: 2},
 			{RepeatPenalty: 1, TopP: 1, TopK: 7, Temperature: 1.5, Seed: 2},
 		} {
-			p := prefill(t, e, someTokens(30), ref.CacheF32, compress.Needs{})
+			p := prefill(t, e, someTokens(30), layout.CacheF32, compress.Needs{})
 			onHost := s
 			onHost.RepeatPenalty = math.Nextafter32(1, 2) // moves no logit by more than its last bit
 			run := func(s Sampler) (ids []int, logprobs []float64) {

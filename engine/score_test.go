@@ -10,7 +10,7 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // Scoring a text behind a compressed cache gives the logits that decoding it
@@ -22,7 +22,7 @@ func TestScoreIsTeacherForcing(t *testing.T) {
 	m := newMethod(t, "window", 0.3)
 	want := e.allLogits(t, text, DefaultChunk, m, prompt)
 
-	p := prefill(t, e, text[:prompt], ref.CacheF32, m.Needs())
+	p := prefill(t, e, text[:prompt], layout.CacheF32, m.Needs())
 	plan, _, _ := decide(t, p, m)
 	apply(t, p.Cache, plan)
 	rows, err := e.Score(context.Background(), p.Cache, p.Logits, text[prompt:])
@@ -47,11 +47,11 @@ func TestScoreIsTeacherForcing(t *testing.T) {
 func TestSiblingsRunSideBySide(t *testing.T) {
 	e := openFixture(t, CPU, checkpoint.F16)
 	text := someTokens(60)
-	want := prefill(t, e, text, ref.CacheF16, compress.Needs{}).Logits
+	want := prefill(t, e, text, layout.CacheF16, compress.Needs{}).Logits
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			p, err := e.Sibling().Prefill(context.Background(), text, Reading{KV: ref.CacheF16})
+			p, err := e.Sibling().Prefill(context.Background(), text, Reading{KV: layout.CacheF16})
 			if err != nil {
 				t.Error(err)
 				return

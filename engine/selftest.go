@@ -7,7 +7,7 @@ import (
 
 	"keyfold/engine/checkpoint"
 	"keyfold/gpu"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // kernelError says which kernels failed their self-test, where and how.
@@ -53,11 +53,11 @@ func (r *gpuRunner) selfTest() ([]gpu.Check, error) {
 	if !slices.Contains(types, r.w.embed.Type) {
 		types = append(types, r.w.embed.Type)
 	}
-	return r.test(types, ref.CacheF16, ref.CacheF32)
+	return r.test(types, layout.CacheF16, layout.CacheF32)
 }
 
 // trust tests the kernels of a cache type when it is first asked for.
-func (r *gpuRunner) trust(t ref.CacheType) error {
+func (r *gpuRunner) trust(t layout.CacheType) error {
 	if slices.Contains(r.tested, t) {
 		return nil
 	}
@@ -65,7 +65,7 @@ func (r *gpuRunner) trust(t ref.CacheType) error {
 	return err
 }
 
-func (r *gpuRunner) test(weights []ref.WeightType, caches ...ref.CacheType) ([]gpu.Check, error) {
+func (r *gpuRunner) test(weights []layout.WeightType, caches ...layout.CacheType) ([]gpu.Check, error) {
 	checks, err := r.d.SelfTest(weights, caches, r.cfg.HeadDim)
 	if err != nil {
 		return checks, &kernelError{fmt.Sprintf("the self-test of %s did not end: %v", r.d.Name, err)}

@@ -12,7 +12,7 @@ import (
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
 	"keyfold/gpu"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // sabotaged opens a device one of whose shaders is changed.
@@ -66,7 +66,7 @@ func TestWrongKernelsAreNotUsed(t *testing.T) {
 			}
 			alone := openFixture(t, CPU, checkpoint.F16)
 			tokens := someTokens(30)
-			got, want := prefill(t, e, tokens, ref.CacheF16, compress.Needs{}), prefill(t, alone, tokens, ref.CacheF16, compress.Needs{})
+			got, want := prefill(t, e, tokens, layout.CacheF16, compress.Needs{}), prefill(t, alone, tokens, layout.CacheF16, compress.Needs{})
 			for i := range want.Logits {
 				if got.Logits[i] != want.Logits[i] {
 					t.Fatalf("logit %d is %g, on the CPU alone %g", i, got.Logits[i], want.Logits[i])

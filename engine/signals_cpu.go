@@ -3,7 +3,7 @@ package engine
 import (
 	"keyfold/compress"
 	"keyfold/cpu"
-	"keyfold/gpu/ref"
+	"keyfold/ref"
 )
 
 // cpuTrace is what a prefill collects, per layer.

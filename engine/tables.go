@@ -6,16 +6,16 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // rowTables are the rows of a plan for one layer in the form in which the
 // kernels take them: slots count from the start of the layer's buffers.
 type rowTables struct {
-	moves    []ref.Move        // kept rows
-	merges   []ref.MergeRow    // Gaussian rows
-	members  []uint32          // of all Gaussian rows
-	explicit []ref.ExplicitRow // rows with weights of their own
+	moves    []layout.Move        // kept rows
+	merges   []layout.MergeRow    // Gaussian rows
+	members  []uint32             // of all Gaussian rows
+	explicit []layout.ExplicitRow // rows with weights of their own
 }
 
 // tabulate lays out the plan's rows, (n_kv_heads)(rows), from src to dst.
@@ -26,15 +26,15 @@ func tabulate(dst, src *cacheLayer, rows [][]compress.Row) rowTables {
 		for j, row := range rows[h] {
 			switch row.Rule {
 			case compress.Keep:
-				t.moves = append(t.moves, ref.Move{From: from + row.Pivot, To: to + j})
+				t.moves = append(t.moves, layout.Move{From: from + row.Pivot, To: to + j})
 				continue
 			case compress.Explicit:
-				t.explicit = append(t.explicit, ref.ExplicitRow{
+				t.explicit = append(t.explicit, layout.ExplicitRow{
 					To: to + j, Keys: shares(row.KeyWeights, from), Values: shares(row.ValueWeights, from),
 				})
 				continue
 			}
-			t.merges = append(t.merges, ref.MergeRow{
+			t.merges = append(t.merges, layout.MergeRow{
 				To: to + j, Pivot: from + row.Pivot,
 				First: len(t.members), Count: len(row.Slots),
 				Sigma: row.Sigma, ValueScale: row.ValueScale, Aligned: row.Aligned, PerToken: row.PerToken,
@@ -48,10 +48,10 @@ func tabulate(dst, src *cacheLayer, rows [][]compress.Row) rowTables {
 }
 
 // shares returns weights of a head's slots by slots of the layer's buffers.
-func shares(weights []compress.Weight, offset int) []ref.Share {
-	list := make([]ref.Share, len(weights))
+func shares(weights []compress.Weight, offset int) []layout.Share {
+	list := make([]layout.Share, len(weights))
 	for i, w := range weights {
-		list[i] = ref.Share{Slot: offset + w.Slot, Weight: w.Weight}
+		list[i] = layout.Share{Slot: offset + w.Slot, Weight: w.Weight}
 	}
 	return list
 }
@@ -92,7 +92,7 @@ func splitHeads[T any](values []T, stride int, lens []int) [][]T {
 func pivotWords(pivots [][]int, stride int) []uint32 {
 	words := make([]uint32, len(pivots)*stride)
 	for i := range words {
-		words[i] = ref.NoPivot
+		words[i] = layout.NoPivot
 	}
 	for h := range pivots {
 		for i, p := range pivots[h] {

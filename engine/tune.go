@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"keyfold/gpu"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // Memory keeps from one start to the next which kernels were found to be fastest.
@@ -82,7 +82,7 @@ func (r *gpuRunner) tune(memory *Memory) error {
 
 // choose makes a kernel the device's, notes how that came about, and returns the
 // choice if it is news.
-func (r *gpuRunner) choose(k *KernelChoice, task gpu.Task, t ref.WeightType, matrices []*gpu.Weights, known []Choice) ([]Choice, error) {
+func (r *gpuRunner) choose(k *KernelChoice, task gpu.Task, t layout.WeightType, matrices []*gpu.Weights, known []Choice) ([]Choice, error) {
 	sources, err := gpu.Sources(task, t)
 	if err != nil {
 		return nil, err
@@ -110,8 +110,8 @@ func (r *gpuRunner) choose(k *KernelChoice, task gpu.Task, t ref.WeightType, mat
 }
 
 // matrixTypes returns the types of the matrices that tokens are multiplied with.
-func (r *gpuRunner) matrixTypes() []ref.WeightType {
-	types := []ref.WeightType{r.w.logits.Type}
+func (r *gpuRunner) matrixTypes() []layout.WeightType {
+	types := []layout.WeightType{r.w.logits.Type}
 	for _, l := range r.w.layers {
 		for _, m := range []*gpu.Weights{l.qkv, l.attnOut, l.gateUp, l.down} {
 			if !slices.Contains(types, m.Type) {
@@ -124,7 +124,7 @@ func (r *gpuRunner) matrixTypes() []ref.WeightType {
 
 // matrices returns those of type t in the order of the forward pass, with the one
 // of the logits or without.
-func (r *gpuRunner) matrices(t ref.WeightType, logits bool) []*gpu.Weights {
+func (r *gpuRunner) matrices(t layout.WeightType, logits bool) []*gpu.Weights {
 	var all []*gpu.Weights
 	for _, l := range r.w.layers {
 		all = append(all, l.qkv, l.attnOut, l.gateUp, l.down)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // weights are a model's parameters on one device: M is a matrix there, V a
@@ -30,7 +30,7 @@ type layerWeights[M, V any] struct {
 // builder makes matrices and vectors on a device.
 type builder[M, V any] struct {
 	// matrix allocates a matrix; put writes rows of it from row0 on.
-	matrix func(label string, t ref.WeightType, rows, cols int) (m M, put func(row0 int, rows *ref.Weights) error, err error)
+	matrix func(label string, t layout.WeightType, rows, cols int) (m M, put func(row0 int, rows *layout.Weights) error, err error)
 	vector func(label string, v []float32) (V, error)
 }
 
@@ -73,15 +73,15 @@ func loadWeights[M, V any](f *checkpoint.File, b builder[M, V]) (w weights[M, V]
 
 // residentTypes maps each checkpoint type to the type it has on the device,
 // which loses nothing.
-var residentTypes = map[checkpoint.Type]ref.WeightType{
-	checkpoint.F32:  ref.F32,
-	checkpoint.BF16: ref.F32,
-	checkpoint.F16:  ref.F16,
-	checkpoint.Q8_0: ref.Q8_0,
-	checkpoint.Q5_0: ref.Q8_0, // its 5-bit quants are small signed bytes
-	checkpoint.Q4_0: ref.Q4_0,
-	checkpoint.Q4_1: ref.Q8M,
-	checkpoint.Q5_1: ref.Q8M,
+var residentTypes = map[checkpoint.Type]layout.WeightType{
+	checkpoint.F32:  layout.F32,
+	checkpoint.BF16: layout.F32,
+	checkpoint.F16:  layout.F16,
+	checkpoint.Q8_0: layout.Q8_0,
+	checkpoint.Q5_0: layout.Q8_0, // its 5-bit quants are small signed bytes
+	checkpoint.Q4_0: layout.Q4_0,
+	checkpoint.Q4_1: layout.Q8M,
+	checkpoint.Q5_1: layout.Q8M,
 }
 
 // pieceBytes bounds what is read from a checkpoint at once.
@@ -90,7 +90,7 @@ const pieceBytes = 4 << 20
 // stack returns tensors of equal width, the type that they have on the device
 // together, and their rows. Tensors of different resident types become F32,
 // which loses nothing either.
-func stack(f *checkpoint.File, names []string) (tensors []*checkpoint.Tensor, resident ref.WeightType, rows int, err error) {
+func stack(f *checkpoint.File, names []string) (tensors []*checkpoint.Tensor, resident layout.WeightType, rows int, err error) {
 	for i, name := range names {
 		t, ok := f.Tensor(name)
 		if !ok {
@@ -99,7 +99,7 @@ func stack(f *checkpoint.File, names []string) (tensors []*checkpoint.Tensor, re
 		if i == 0 {
 			resident = residentTypes[t.Type]
 		} else if residentTypes[t.Type] != resident {
-			resident = ref.F32
+			resident = layout.F32
 		}
 		tensors = append(tensors, t)
 		rows += t.Rows
@@ -153,40 +153,40 @@ func loadVector[M, V any](f *checkpoint.File, b builder[M, V], name string) (v V
 
 // pack converts n rows from a checkpoint's encoding to a resident one: blocks
 // are taken apart into aligned arrays of quants and of scales.
-func pack(resident ref.WeightType, t checkpoint.Type, n, cols int, data []byte) *ref.Weights {
-	w := &ref.Weights{Type: resident, Rows: n, Cols: cols}
+func pack(resident layout.WeightType, t checkpoint.Type, n, cols int, data []byte) *layout.Weights {
+	w := &layout.Weights{Type: resident, Rows: n, Cols: cols}
 	quants := resident.QuantWords(n, cols)
 	w.Words = make([]uint32, quants+resident.ScaleWords(n, cols))
-	if resident == ref.F32 {
+	if resident == layout.F32 {
 		values := make([]float32, n*cols)
 		t.Dequantize(values, data)
-		copy(w.Words, ref.FloatWords(values))
+		copy(w.Words, layout.FloatWords(values))
 		return w
 	}
-	if resident == ref.F16 {
+	if resident == layout.F16 {
 		for i := range w.Words {
 			w.Words[i] = binary.LittleEndian.Uint32(data[4*i:])
 		}
 		return w
 	}
 	scales := w.Words[quants:]
-	var q [ref.Block]uint8
-	for block := range n * cols / ref.Block {
+	var q [layout.Block]uint8
+	for block := range n * cols / layout.Block {
 		size := t.BlockBytes()
 		src := data[block*size : (block+1)*size]
 		unpackBlock(t, src, &q)
 		switch resident {
-		case ref.Q4_0:
+		case layout.Q4_0:
 			for i, v := range q {
 				w.Words[block*4+i/8] |= uint32(v) << (4 * (i % 8))
 			}
 			scales[block/2] |= uint32(binary.LittleEndian.Uint16(src)) << (16 * (block % 2))
-		case ref.Q8_0:
+		case layout.Q8_0:
 			for i, v := range q {
 				w.Words[block*8+i/4] |= uint32(v) << (8 * (i % 4))
 			}
 			scales[block/2] |= uint32(binary.LittleEndian.Uint16(src)) << (16 * (block % 2))
-		case ref.Q8M:
+		case layout.Q8M:
 			for i, v := range q {
 				w.Words[block*8+i/4] |= uint32(v) << (8 * (i % 4))
 			}
@@ -199,7 +199,7 @@ func pack(resident ref.WeightType, t checkpoint.Type, n, cols int, data []byte) 
 // unpackBlock writes the quants of one ggml block in the order of its columns:
 // the bits that the resident type of t stores. ggml keeps the low four bits of
 // columns i and i+16 in one byte, and a fifth bit of all columns in one word.
-func unpackBlock(t checkpoint.Type, src []byte, q *[ref.Block]uint8) {
+func unpackBlock(t checkpoint.Type, src []byte, q *[layout.Block]uint8) {
 	switch t {
 	case checkpoint.Q8_0:
 		copy(q[:], src[2:])

@@ -6,13 +6,14 @@ import (
 	"slices"
 	"testing"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
+	"keyfold/ref"
 )
 
 // lengthCases calls test for every cache type and width of heads, with heads of
 // 1, 2, 255 and 257 slots of which the last nAfter were appended.
 func lengthCases(t *testing.T, d *Device, nAfter int, test func(t *testing.T, c *testCache, group, stride int)) {
-	for _, ct := range ref.CacheTypes {
+	for _, ct := range layout.CacheTypes {
 		for i, headDim := range []int{8, 16, 64, 128} {
 			if ct.Check(headDim) != nil {
 				continue
@@ -60,7 +61,7 @@ func TestAttnMax(t *testing.T) {
 	}
 	perHead(t, d, 2+n, func(t *testing.T, c *testCache, group, stride int) { check(t, c, group, stride, 2) })
 	// The tokens are in the tables already: none was appended behind them.
-	for _, ct := range ref.CacheTypes[:2] {
+	for _, ct := range layout.CacheTypes[:2] {
 		for _, headDim := range []int{8, 64} {
 			c := newTestCache(t, d, "in the tables", ct, headDim, []int{n, 5, 255, 257}, 0)
 			check(t, c, 2, 260, -n)

@@ -6,7 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
+	"keyfold/ref"
 )
 
 // attentionCases are the shapes that attention is tested on, besides those of
@@ -32,7 +33,7 @@ type attentionInput struct {
 	scale                      float32
 }
 
-func newAttentionInput(t testing.TB, d *Device, ct ref.CacheType, tc cacheCase, n, nBefore int) *attentionInput {
+func newAttentionInput(t testing.TB, d *Device, ct layout.CacheType, tc cacheCase, n, nBefore int) *attentionInput {
 	t.Helper()
 	lens := slices.Clone(tc.lens)
 	for h := range lens {
@@ -43,7 +44,7 @@ func newAttentionInput(t testing.TB, d *Device, ct ref.CacheType, tc cacheCase, 
 	words := ct.RowWords(tc.headDim)
 	for h, head := range c.Heads {
 		end := head.Offset + head.Len
-		for _, rows := range []ref.Rows{c.K, c.V} {
+		for _, rows := range []layout.Rows{c.K, c.V} {
 			for i := range rows.Words[end*words : (end+room)*words] {
 				rows.Words[end*words+i] = math.MaxUint32
 			}
@@ -80,7 +81,7 @@ var outTol, lseTol = tol{abs: 1e-5, rel: 1e-5}, tol{abs: 1e-5, rel: 1e-6}
 
 func TestAttention(t *testing.T) {
 	bothClasses(t, func(t *testing.T, d *Device) {
-		for _, ct := range ref.CacheTypes {
+		for _, ct := range layout.CacheTypes {
 			for _, tc := range casesFor(ct, attentionCases...) {
 				parts := d.parts(t, len(tc.lens)*tc.group, len(tc.lens), tc.headDim)
 				for _, tokens := range [][2]int{{1, 0}, {1, 2}, {3, 0}, {33, 2}} {
@@ -118,7 +119,7 @@ func TestAttentionToLongHeads(t *testing.T) {
 		{2, 128, []int{17166}, "attention_prefill"},
 		{2, 128, []int{20000}, ""},
 	} {
-		in := newAttentionInput(t, d, ref.CacheF16, cacheCase{"long", tc.headDim, tc.lens, 1}, tc.n, 0)
+		in := newAttentionInput(t, d, layout.CacheF16, cacheCase{"long", tc.headDim, tc.lens, 1}, tc.n, 0)
 		if got := d.attentionKernel(tc.n, in.GPU.Longest+tc.n, tc.headDim); got != tc.kernel {
 			t.Errorf("%+v: %q takes it, want %q", tc, got, tc.kernel)
 		}
@@ -141,7 +142,7 @@ func TestAttentionToLongHeads(t *testing.T) {
 // Attention over parts of any length, and what is made of them.
 func TestAttentionParts(t *testing.T) {
 	d := openForTest(t)
-	for _, ct := range ref.CacheTypes {
+	for _, ct := range layout.CacheTypes {
 		for _, tc := range casesFor(ct, attentionCases...) {
 			if tc.headDim > maxDecodeHeadDim {
 				continue
@@ -202,7 +203,7 @@ func TestPartsOfLongCaches(t *testing.T) {
 //	go test -run '^$' -bench Attention ./gpu
 func BenchmarkAttention(b *testing.B) {
 	d := openForTest(b)
-	for _, ct := range ref.CacheTypes {
+	for _, ct := range layout.CacheTypes {
 		for _, n := range []int{1, 64} {
 			for _, software := range []bool{true, false} {
 				b.Run(fmt.Sprintf("%v/n=%d/software=%v", ct, n, software), func(b *testing.B) {

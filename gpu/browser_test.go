@@ -15,8 +15,9 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"keyfold/gpu/ref"
 	"keyfold/internal/chromium"
+	"keyfold/layout"
+	"keyfold/ref"
 )
 
 // shaderText is a shader as the page of this test takes it.
@@ -212,7 +213,7 @@ func TestSubgroupsInChromium(t *testing.T) {
 	}
 	var runs []pageRun
 	var results []expected
-	add := func(what string, w *ref.Weights, input string, params []uint32, groups int, want []float32, tl tol, buffers ...[]uint32) {
+	add := func(what string, w *layout.Weights, input string, params []uint32, groups int, want []float32, tl tol, buffers ...[]uint32) {
 		id := kernelID{name: "matvec_subgroups", parts: [2]string{"weights_" + w.Type.String(), input}}
 		src, err := id.source()
 		if err != nil {
@@ -238,7 +239,7 @@ func TestSubgroupsInChromium(t *testing.T) {
 			want := slices.Clone(y)
 			ref.MatMul(w, x, want, 1, tc.xRow0, len(y), tc.col0, tc.add)
 			add(tc.what, w, "input_plain", []uint32{uint32(tc.xRow0), uint32(tc.col0), boolWord(tc.add), 0, 0}, divUp(tc.rows, 4),
-				want, tol{abs: 5e-5, rel: 1e-5}, ref.FloatWords(x), ref.FloatWords(y))
+				want, tol{abs: 5e-5, rel: 1e-5}, layout.FloatWords(x), layout.FloatWords(y))
 		}
 		for _, tc := range []struct {
 			rows, cols int
@@ -250,11 +251,11 @@ func TestSubgroupsInChromium(t *testing.T) {
 			want, wantH := make([]float32, tc.rows), make([]float32, tc.rows/2)
 			ref.NormMatVec(w, x, norm, want, 0, eps)
 			ref.NormSwiGLU(w, x, norm, wantH, eps)
-			what, poison := fmt.Sprintf("norm, %d rows", tc.rows), ref.FloatWords(slices.Repeat([]float32{nan}, tc.rows))
+			what, poison := fmt.Sprintf("norm, %d rows", tc.rows), layout.FloatWords(slices.Repeat([]float32{nan}, tc.rows))
 			add(what, w, "input_norm", []uint32{0, 0, 0, 0, math.Float32bits(eps)}, divUp(tc.rows, 4),
-				want, tol{abs: 5e-5, rel: 1e-5}, ref.FloatWords(x), poison, ref.FloatWords(norm))
+				want, tol{abs: 5e-5, rel: 1e-5}, layout.FloatWords(x), poison, layout.FloatWords(norm))
 			add(what+", SwiGLU", w, "input_norm", []uint32{0, 0, 0, uint32(tc.rows / 2), math.Float32bits(eps)}, divUp(tc.rows, 4),
-				wantH, tol{abs: 1e-3, rel: 2e-5}, ref.FloatWords(x), poison[:tc.rows/2], ref.FloatWords(norm))
+				wantH, tol{abs: 1e-3, rel: 2e-5}, layout.FloatWords(x), poison[:tc.rows/2], layout.FloatWords(norm))
 		}
 	}
 	argument, err := json.Marshal(runs)

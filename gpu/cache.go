@@ -3,7 +3,7 @@ package gpu
 import (
 	"math"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // Cache names the buffers of one layer's cache for the kernels that touch it.
@@ -15,7 +15,7 @@ import (
 // Heads stays as it is while tokens are appended; kernels are told how many
 // were (nBefore), so that a decoded token uploads nothing per layer.
 type Cache struct {
-	Type     ref.CacheType
+	Type     layout.CacheType
 	HeadDim  int
 	NKVHeads int
 	Longest  int // slots of the longest head, as in Heads
@@ -25,7 +25,7 @@ type Cache struct {
 }
 
 // SlotWords returns slots as they lie in a cache's Slots.
-func SlotWords(slots []ref.Slot) []uint32 {
+func SlotWords(slots []layout.Slot) []uint32 {
 	words := make([]uint32, 0, 3*len(slots))
 	for _, s := range slots {
 		words = append(words, s.Pos, s.N, math.Float32bits(s.Bias))

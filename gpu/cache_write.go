@@ -4,7 +4,7 @@ package gpu
 // their positions, in place, and the appending of keys and values to every head
 // of the cache, behind the nBefore tokens appended since its Heads were written.
 //
-//	table      (positions, head_dim/2, 2)  see [ref.RoPETable]
+//	table      (positions, head_dim/2, 2)  see [layout.RoPETable]
 //	qkv        (n, stride): queries (nHeads, head_dim), keys (n_kv_heads, head_dim), values (n_kv_heads, head_dim)
 //	positions  (at least first+n) u32, those of the tokens from first on; the table must reach the largest
 //

@@ -3,7 +3,7 @@ package gpu
 import (
 	"math"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // ChosenWords is what the choice of a token takes: its id, its logit as f32 and
@@ -12,7 +12,7 @@ const ChosenWords = 3
 
 // CanChoose reports whether [Pass.Choose] knows a draw: top-p of the likeliest
 // K alone would need their sum before any of them can be judged.
-func CanChoose(d ref.Draw) bool { return d.Temperature == 0 || d.TopK == 0 || d.TopP >= 1 }
+func CanChoose(d layout.Draw) bool { return d.Temperature == 0 || d.TopK == 0 || d.TopP >= 1 }
 
 // Choose records the choice of a token from row `row` of logits.
 //
@@ -20,7 +20,7 @@ func CanChoose(d ref.Draw) bool { return d.Temperature == 0 || d.TopK == 0 || d.
 //	chosen  (at least at+1, ChosenWords) words: row at is overwritten
 //
 // The draw is one that [CanChoose] knows. CPU twin: [ref.Choose].
-func (p *Pass) Choose(logits, chosen *Buffer, vocab, row, at int, d ref.Draw, position uint32) {
+func (p *Pass) Choose(logits, chosen *Buffer, vocab, row, at int, d layout.Draw, position uint32) {
 	p.want("choose", "logits", logits, (row+1)*vocab, "(row+1)*vocab")
 	p.want("choose", "chosen", chosen, ChosenWords*(at+1), "3*(at+1)")
 	topK := uint32(d.TopK)

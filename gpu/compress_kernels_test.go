@@ -6,12 +6,13 @@ import (
 	"slices"
 	"testing"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
+	"keyfold/ref"
 )
 
 // appendedCache is newTestCache with nAfter tokens appended since Heads was
 // written: each head holds lens[h] + nAfter slots and Heads says lens[h].
-func appendedCache(t testing.TB, d *Device, name string, ct ref.CacheType, headDim int, lens []int, nAfter int) *testCache {
+func appendedCache(t testing.TB, d *Device, name string, ct layout.CacheType, headDim int, lens []int, nAfter int) *testCache {
 	t.Helper()
 	filled := slices.Clone(lens)
 	for h := range filled {
@@ -37,7 +38,7 @@ func (c *testCache) setKey(t testing.TB, slot int, key []float32) {
 // perHead calls test for every cache type and cache case, with nAfter tokens
 // appended and output arrays that are longer than the longest head.
 func perHead(t *testing.T, d *Device, nAfter int, test func(t *testing.T, c *testCache, group, stride int)) {
-	for _, ct := range ref.CacheTypes {
+	for _, ct := range layout.CacheTypes {
 		for _, tc := range casesFor(ct) {
 			t.Run(fmt.Sprintf("%v, %s", ct, tc.name), func(t *testing.T) {
 				c := appendedCache(t, d, tc.name, ct, tc.headDim, tc.lens, nAfter)
@@ -53,7 +54,7 @@ func turnsFor(c *testCache) []float32 {
 	for _, slot := range c.Slots {
 		last = max(last, slot.Pos)
 	}
-	return ref.RoPETable(0, int(last)+1, c.K.HeadDim, 10000)
+	return layout.RoPETable(0, int(last)+1, c.K.HeadDim, 10000)
 }
 
 // poison is what the tests put where a kernel may not write.
@@ -95,7 +96,7 @@ func TestPivotDistance(t *testing.T) {
 			for i := range stride {
 				pivots[h*stride+i] = uint32(r.IntN(head.Len + nAfter))
 				if i%3 == 2 {
-					pivots[h*stride+i] = ref.NoPivot
+					pivots[h*stride+i] = layout.NoPivot
 				}
 			}
 		}
@@ -157,7 +158,7 @@ func TestAttnMass(t *testing.T) {
 func TestAttnMassAccumulatesChunks(t *testing.T) {
 	d := openForTest(t)
 	const n, headDim, nHeads, stride = 20, 16, 4, 30
-	c := appendedCache(t, d, "chunks", ref.CacheF32, headDim, []int{3, 8}, n)
+	c := appendedCache(t, d, "chunks", layout.CacheF32, headDim, []int{3, 8}, n)
 	q := normals("q", n*nHeads*headDim, 1)
 	want, lse := make([]float32, 2*stride), make([]float32, n*nHeads)
 	ref.Attention(c.K, c.V, c.Slots, c.Heads, q, make([]float32, len(q)), lse, n, nHeads*headDim, nHeads, 0, 0.25)
@@ -175,7 +176,7 @@ func TestAttnMassAccumulatesChunks(t *testing.T) {
 
 // randomRows fills rows with random bits: among the halves and floats there are
 // NaNs with payloads, infinities and subnormals.
-func randomRows(name string, rows ref.Rows) {
+func randomRows(name string, rows layout.Rows) {
 	r := rng(name)
 	for i := range rows.Words {
 		rows.Words[i] = r.Uint32()
@@ -184,7 +185,7 @@ func randomRows(name string, rows ref.Rows) {
 
 func TestKVGather(t *testing.T) {
 	d := openForTest(t)
-	for _, ct := range ref.CacheTypes {
+	for _, ct := range layout.CacheTypes {
 		for _, tc := range []struct {
 			headDim, slots, slotsOut, moves int
 			groups                          int // limit on workgroups, 0: the device's
@@ -200,16 +201,16 @@ func TestKVGather(t *testing.T) {
 			if ct.Check(tc.headDim) != nil {
 				continue
 			}
-			k, v := ref.NewRows(ct, tc.headDim, tc.slots), ref.NewRows(ct, tc.headDim, tc.slots)
-			kOut, vOut := ref.NewRows(ct, tc.headDim, tc.slotsOut), ref.NewRows(ct, tc.headDim, tc.slotsOut)
-			for i, rows := range []ref.Rows{k, v, kOut, vOut} {
+			k, v := layout.NewRows(ct, tc.headDim, tc.slots), layout.NewRows(ct, tc.headDim, tc.slots)
+			kOut, vOut := layout.NewRows(ct, tc.headDim, tc.slotsOut), layout.NewRows(ct, tc.headDim, tc.slotsOut)
+			for i, rows := range []layout.Rows{k, v, kOut, vOut} {
 				randomRows(fmt.Sprint("rows", i), rows)
 			}
 			from := &Cache{Type: ct, HeadDim: tc.headDim, K: d.uploadWords(t, k.Words), V: d.uploadWords(t, v.Words)}
 			to := &Cache{Type: ct, HeadDim: tc.headDim, K: d.uploadWords(t, kOut.Words), V: d.uploadWords(t, vOut.Words)}
-			var moves []ref.Move
+			var moves []layout.Move
 			for i, slot := range rng("to").Perm(tc.slotsOut)[:tc.moves] {
-				moves = append(moves, ref.Move{From: (7 * i) % tc.slots, To: slot})
+				moves = append(moves, layout.Move{From: (7 * i) % tc.slots, To: slot})
 			}
 			limit := d.Limits.Groups
 			if tc.groups > 0 {
@@ -234,7 +235,7 @@ func TestZero(t *testing.T) {
 		for _, groups := range []int{d.Limits.Groups, 2} {
 			limit := d.Limits.Groups
 			d.Limits.Groups = groups
-			want := ref.FloatWords(poisonedSlice(n + 5))
+			want := layout.FloatWords(poisonedSlice(n + 5))
 			x := d.uploadWords(t, want)
 			got := d.run(t, x, n+5, func(p *Pass) { p.Zero(x, n) }).Words()
 			d.Limits.Groups = limit
@@ -248,7 +249,7 @@ func TestZero(t *testing.T) {
 
 func TestGaussianMerge(t *testing.T) {
 	d := openForTest(t)
-	for _, ct := range ref.CacheTypes {
+	for _, ct := range layout.CacheTypes {
 		for _, tc := range casesFor(ct) {
 			c := newTestCache(t, d, tc.name, ct, tc.headDim, tc.lens, 7)
 			for slot := range c.Slots { // slots behind a head's length take part too
@@ -260,11 +261,11 @@ func TestGaussianMerge(t *testing.T) {
 
 			// Sets of 1 to 9 slots with gaps between them; each slot in one set.
 			r := rng(tc.name + " sets")
-			var rows []ref.MergeRow
+			var rows []layout.MergeRow
 			var members []uint32
 			norm := float32(math.Sqrt(float64(tc.headDim)))
 			for slot := 0; slot < len(c.Slots); slot += r.IntN(3) {
-				row := ref.MergeRow{First: len(members), Count: min(1+r.IntN(9), len(c.Slots)-slot)}
+				row := layout.MergeRow{First: len(members), Count: min(1+r.IntN(9), len(c.Slots)-slot)}
 				row.Pivot = slot + r.IntN(row.Count)
 				row.Sigma = norm * (0.3 + r.Float32())
 				row.ValueScale = 1 + float32(r.IntN(3))
@@ -302,21 +303,21 @@ func TestGaussianMerge(t *testing.T) {
 func TestExplicitMerge(t *testing.T) {
 	const nRows, slotsOut = 75, 80 // three workgroups, the last with idle invocations
 	d := openForTest(t)
-	for _, ct := range ref.CacheTypes {
+	for _, ct := range layout.CacheTypes {
 		for _, tc := range casesFor(ct) {
 			c := newTestCache(t, d, tc.name, ct, tc.headDim, tc.lens, 7)
 			r := rng(tc.name + " shares")
-			list := func(n int) []ref.Share { // a slot may occur more than once, and in several rows
-				var shares []ref.Share
+			list := func(n int) []layout.Share { // a slot may occur more than once, and in several rows
+				var shares []layout.Share
 				for range n {
-					shares = append(shares, ref.Share{Slot: r.IntN(len(c.Slots)), Weight: r.Float32()/2 - 0.25})
+					shares = append(shares, layout.Share{Slot: r.IntN(len(c.Slots)), Weight: r.Float32()/2 - 0.25})
 				}
 				return shares
 			}
-			var rows []ref.ExplicitRow
+			var rows []layout.ExplicitRow
 			lengths := []int{1, 0, 3, 300, 2}
 			for i, to := range r.Perm(slotsOut)[:nRows] {
-				rows = append(rows, ref.ExplicitRow{To: to, Keys: list(lengths[i%5]), Values: list(lengths[i/5%5])})
+				rows = append(rows, layout.ExplicitRow{To: to, Keys: list(lengths[i%5]), Values: list(lengths[i/5%5])})
 			}
 			out := newMergedRows(t, d, ct, tc.headDim, slotsOut)
 			rowWords, shareWords := ExplicitWords(rows)
@@ -334,13 +335,13 @@ func TestExplicitMerge(t *testing.T) {
 // mergedRows are the rows that a merging kernel makes, on both sides. What it
 // does not write stays as it was.
 type mergedRows struct {
-	k, v ref.Rows
+	k, v layout.Rows
 	gpu  *Cache
 }
 
-func newMergedRows(t testing.TB, d *Device, ct ref.CacheType, headDim, slots int) *mergedRows {
+func newMergedRows(t testing.TB, d *Device, ct layout.CacheType, headDim, slots int) *mergedRows {
 	t.Helper()
-	m := &mergedRows{k: ref.NewRows(ct, headDim, slots), v: ref.NewRows(ct, headDim, slots)}
+	m := &mergedRows{k: layout.NewRows(ct, headDim, slots), v: layout.NewRows(ct, headDim, slots)}
 	for _, words := range [][]uint32{m.k.Words, m.v.Words} {
 		for i := range words {
 			words[i] = 0xc2a0c2a0 // some number in either type
@@ -357,7 +358,7 @@ func (m *mergedRows) check(t testing.TB, d *Device, what string, abs float64) {
 	t.Helper()
 	ct, headDim := m.k.Type, m.k.HeadDim
 	limit := tol{abs: abs, rel: 1e-5}
-	if ct != ref.CacheF32 {
+	if ct != layout.CacheF32 {
 		limit.rel = 1.1e-3
 	}
 	got, want := make([]float32, headDim), make([]float32, headDim)
@@ -365,10 +366,10 @@ func (m *mergedRows) check(t testing.TB, d *Device, what string, abs float64) {
 	for _, side := range []struct {
 		name string
 		got  *Buffer
-		want ref.Rows
+		want layout.Rows
 	}{{"keys", m.gpu.K, m.k}, {"values", m.gpu.V, m.v}} {
 		words := d.run(t, side.got, len(side.want.Words), func(*Pass) {}).Words()
-		rows := ref.Rows{Type: ct, HeadDim: headDim, Words: words}
+		rows := layout.Rows{Type: ct, HeadDim: headDim, Words: words}
 		for slot := range len(words) / ct.RowWords(headDim) {
 			rows.Get(got, slot)
 			side.want.Get(want, slot)
@@ -388,15 +389,15 @@ func (m *mergedRows) check(t testing.TB, d *Device, what string, abs float64) {
 // block off, and returns how often: before they are rounded to steps of up to
 // 1/8 the two sides differ by 1e-5, so that fewer than one in a thousand falls
 // on the other side of a tie.
-func forgiveSteps(ct ref.CacheType, got, want []float32, limit tol) int {
-	steps := map[ref.CacheType]float64{ref.CacheQ8_0: 127, ref.CacheQ4_0: 8}[ct]
+func forgiveSteps(ct layout.CacheType, got, want []float32, limit tol) int {
+	steps := map[layout.CacheType]float64{layout.CacheQ8_0: 127, layout.CacheQ4_0: 8}[ct]
 	off := 0
-	for b := 0; b < len(want); b += ref.Block {
+	for b := 0; b < len(want); b += layout.Block {
 		top := 0.0
-		for _, x := range want[b : b+ref.Block] {
+		for _, x := range want[b : b+layout.Block] {
 			top = max(top, math.Abs(float64(x)))
 		}
-		for i := b; i < b+ref.Block; i++ {
+		for i := b; i < b+layout.Block; i++ {
 			d := math.Abs(float64(got[i]) - float64(want[i]))
 			if d > limit.abs+limit.rel*math.Abs(float64(want[i])) && d < 1.01*top/steps {
 				got[i] = want[i]
@@ -409,17 +410,17 @@ func forgiveSteps(ct ref.CacheType, got, want []float32, limit tol) int {
 
 func TestKeyRotate(t *testing.T) {
 	d := openForTest(t)
-	for _, ct := range ref.CacheTypes {
+	for _, ct := range layout.CacheTypes {
 		for _, tc := range casesFor(ct) {
 			for _, groups := range []int{d.Limits.Groups, 2} { // with 2, a thread owns several spans
 				c := newTestCache(t, d, tc.name, ct, tc.headDim, tc.lens, 7)
-				r, table := rng(tc.name+" turns"), ref.RoPETable(0, 3001, tc.headDim, 10000)
+				r, table := rng(tc.name+" turns"), layout.RoPETable(0, 3001, tc.headDim, 10000)
 				by, words := make([]int32, len(c.Slots)), make([]uint32, len(c.Slots))
 				for slot := range by {
 					by[slot] = []int32{0, 1, -1, int32(r.IntN(6001)) - 3000}[r.IntN(4)]
 					words[slot] = uint32(by[slot])
 				}
-				kOut, vOut := ref.NewRows(ct, tc.headDim, len(by)), ref.NewRows(ct, tc.headDim, len(by))
+				kOut, vOut := layout.NewRows(ct, tc.headDim, len(by)), layout.NewRows(ct, tc.headDim, len(by))
 				for _, words := range [][]uint32{kOut.Words, vOut.Words} {
 					for i := range words {
 						words[i] = 0xc2a0c2a0 // some number in either type
@@ -428,7 +429,7 @@ func TestKeyRotate(t *testing.T) {
 				to := &Cache{Type: ct, HeadDim: tc.headDim, K: d.uploadWords(t, kOut.Words), V: d.uploadWords(t, vOut.Words)}
 				limit := d.Limits.Groups
 				d.Limits.Groups = groups
-				gotK := ref.Rows{Type: ct, HeadDim: tc.headDim, Words: d.run(t, to.K, len(kOut.Words), func(p *Pass) {
+				gotK := layout.Rows{Type: ct, HeadDim: tc.headDim, Words: d.run(t, to.K, len(kOut.Words), func(p *Pass) {
 					p.KeyRotate(c.GPU, to, d.uploadWords(t, words), d.upload(t, table), len(by))
 				}).Words()}
 				gotV := d.run(t, to.V, len(vOut.Words), func(*Pass) {}).Words()
@@ -441,7 +442,7 @@ func TestKeyRotate(t *testing.T) {
 				}
 				// Two products of numbers around 1; halves and steps as in TestGaussianMerge.
 				tl := tol{abs: 1e-6, rel: 1e-6}
-				if ct != ref.CacheF32 {
+				if ct != layout.CacheF32 {
 					tl.rel = 1.1e-3
 				}
 				got, want := make([]float32, tc.headDim), make([]float32, tc.headDim)
@@ -473,7 +474,7 @@ func TestAttnMassAndMaxOfLongLoops(t *testing.T) {
 	const n, headDim, nHeads, slots = 256, 128, 8, 300
 	d := openForTest(t)
 	d.Software = true
-	c := appendedCache(t, d, "long loops", ref.CacheF16, headDim, []int{slots - n}, n)
+	c := appendedCache(t, d, "long loops", layout.CacheF16, headDim, []int{slots - n}, n)
 	q, scale := normals("q", n*nHeads*headDim, 1), float32(1/math.Sqrt(headDim))
 	lse := make([]float32, n*nHeads)
 	ref.Attention(c.K, c.V, c.Slots, c.Heads, q, make([]float32, len(q)), lse, n, nHeads*headDim, nHeads, 0, scale)

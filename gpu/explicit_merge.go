@@ -3,7 +3,7 @@ package gpu
 import (
 	"math"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // ExplicitMerge records the summing of slots of from into nRows rows of to with
@@ -22,8 +22,8 @@ func (p *Pass) ExplicitMerge(from, to *Cache, rows, shares *Buffer, nRows, nShar
 }
 
 // ExplicitWords returns rows and shares as explicit_merge.wgsl reads them.
-func ExplicitWords(list []ref.ExplicitRow) (rows, shares []uint32) {
-	add := func(side []ref.Share) {
+func ExplicitWords(list []layout.ExplicitRow) (rows, shares []uint32) {
+	add := func(side []layout.Share) {
 		for _, s := range side {
 			shares = append(shares, uint32(s.Slot), math.Float32bits(s.Weight))
 		}

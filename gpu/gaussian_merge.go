@@ -3,7 +3,7 @@ package gpu
 import (
 	"math"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // GaussianMerge records the blending of slots of from into nRows rows of to.
@@ -11,7 +11,7 @@ import (
 // the plan's to say.
 //
 //	rows     (8*nRows + members of all rows) words; see [MergeWords]
-//	table    (positions, head_dim/2, 2); see [ref.RoPETable]
+//	table    (positions, head_dim/2, 2); see [layout.RoPETable]
 //	weights  (members of all rows)  overwritten: the share of each member in its row
 //
 // The caches have the same type and head_dim and no buffer in common.
@@ -25,7 +25,7 @@ func (p *Pass) GaussianMerge(from, to *Cache, rows, table, weights *Buffer, nRow
 }
 
 // MergeWords returns rows and members as gaussian_merge.wgsl reads them.
-func MergeWords(rows []ref.MergeRow, members []uint32) []uint32 {
+func MergeWords(rows []layout.MergeRow, members []uint32) []uint32 {
 	words := make([]uint32, 0, 8*len(rows)+len(members))
 	for _, r := range rows {
 		words = append(words, uint32(r.To), uint32(r.Pivot), uint32(r.First), uint32(r.Count),

@@ -6,7 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
+	"keyfold/ref"
 )
 
 func TestGVoteStats(t *testing.T) {
@@ -92,7 +93,7 @@ func closeCall(scores []float64, order []int, m int, pNuc float32) bool {
 	if pNuc <= 0 || pNuc >= 1 {
 		return false
 	}
-	lse, mass := ref.LogSumExp(scores), 0.0
+	lse, mass := layout.LogSumExp(scores), 0.0
 	for _, j := range order[:m-1] {
 		mass += math.Exp(scores[j] - lse)
 	}
@@ -136,8 +137,8 @@ func (b *ballot) closeCalls(pNuc float32) (heads map[int]bool, calls int) {
 		h := a / group
 		head := b.c.Heads[h]
 		check := func(q []float32, pNuc float32) {
-			scores := ref.Scores(b.c.K, b.c.Slots, head.Offset, head.Len+b.nAfter, q, b.scale)
-			if closeCall(scores, ref.Descending(scores), int(b.wantB[a]), pNuc) {
+			scores := layout.Scores(b.c.K, b.c.Slots, head.Offset, head.Len+b.nAfter, q, b.scale)
+			if closeCall(scores, layout.Descending(scores), int(b.wantB[a]), pNuc) {
 				heads[h] = true
 				calls++
 			}
@@ -206,7 +207,7 @@ func TestGVoteVoteTies(t *testing.T) {
 }
 
 func testVoteTies(t *testing.T, d *Device) {
-	for _, ct := range ref.CacheTypes {
+	for _, ct := range layout.CacheTypes {
 		const n, samples, nHeads = 150, 3, 2
 		headDim := 8
 		if ct.Quantised() {
@@ -251,7 +252,7 @@ func testVoteTies(t *testing.T, d *Device) {
 func TestGVoteVoteLongCache(t *testing.T) {
 	bothClasses(t, func(t *testing.T, d *Device) {
 		const headDim, n, samples, nHeads = 8, 3000, 4, 2
-		c := newTestCache(t, d, "long", ref.CacheF32, headDim, []int{n}, 0)
+		c := newTestCache(t, d, "long", layout.CacheF32, headDim, []int{n}, 0)
 		b := &ballot{
 			c: c, nHeads: nHeads, samples: samples, qStride: nHeads * headDim, stride: n, scale: 0.3,
 			qLast: normals("last", nHeads*headDim, 1), qSamples: normals("samples", samples*nHeads*headDim, 1),
@@ -287,7 +288,7 @@ func BenchmarkGVoteVote(b *testing.B) {
 	d := openForTest(b)
 	for _, tc := range []struct{ headDim, kvHeads, nHeads int }{{8, 4, 8}, {48, 6, 6}} {
 		b.Run(fmt.Sprintf("head_dim=%d,heads=%d", tc.headDim, tc.nHeads), func(b *testing.B) {
-			c := newTestCache(b, d, "ballot", ref.CacheF16, tc.headDim, slices.Repeat([]int{n}, tc.kvHeads), 0)
+			c := newTestCache(b, d, "ballot", layout.CacheF16, tc.headDim, slices.Repeat([]int{n}, tc.kvHeads), 0)
 			row := tc.nHeads * tc.headDim
 			last, sampled := d.upload(b, normals("last", row, 1)), d.upload(b, normals("samples", samples*row, 1))
 			scratch, votes, bStep := d.poisoned(b, samples*tc.nHeads*n), d.poisoned(b, tc.kvHeads*n), d.poisoned(b, tc.nHeads)

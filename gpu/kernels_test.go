@@ -6,22 +6,23 @@ import (
 	"slices"
 	"testing"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
+	"keyfold/ref"
 )
 
 // quantised returns a random matrix of the given type with some scales that
 // are subnormal halves, which a shader must not flush to zero.
-func quantised(name string, t ref.WeightType, rows, cols int) *ref.Weights {
+func quantised(name string, t layout.WeightType, rows, cols int) *layout.Weights {
 	r := rng(name)
-	w := &ref.Weights{Type: t, Rows: rows, Cols: cols}
+	w := &layout.Weights{Type: t, Rows: rows, Cols: cols}
 	quants := t.QuantWords(rows, cols)
 	w.Words = make([]uint32, quants+t.ScaleWords(rows, cols))
-	half := func(scale float64) uint32 { return ref.ToHalf(float32(scale * r.NormFloat64())) }
+	half := func(scale float64) uint32 { return layout.ToHalf(float32(scale * r.NormFloat64())) }
 	for i := range w.Words {
 		switch {
-		case t == ref.F32:
+		case t == layout.F32:
 			w.Words[i] = math.Float32bits(float32(r.NormFloat64()))
-		case t == ref.F16:
+		case t == layout.F16:
 			scale := 1.0
 			if i%5 == 0 {
 				scale = 1e-5
@@ -40,7 +41,7 @@ func quantised(name string, t ref.WeightType, rows, cols int) *ref.Weights {
 	return w
 }
 
-func (d *Device) uploadWeights(t testing.TB, w *ref.Weights) *Weights {
+func (d *Device) uploadWeights(t testing.TB, w *layout.Weights) *Weights {
 	t.Helper()
 	g, err := d.NewWeights("test", w.Type, w.Rows, w.Cols)
 	if err != nil {
@@ -53,7 +54,7 @@ func (d *Device) uploadWeights(t testing.TB, w *ref.Weights) *Weights {
 	return g
 }
 
-var weightTypes = []ref.WeightType{ref.F32, ref.F16, ref.Q8_0, ref.Q4_0, ref.Q8M}
+var weightTypes = []layout.WeightType{layout.F32, layout.F16, layout.Q8_0, layout.Q4_0, layout.Q8M}
 
 func TestEmbed(t *testing.T) {
 	d := openForTest(t)
@@ -119,7 +120,7 @@ func TestMatMul(t *testing.T) {
 				{70, 64, 66, 1, 70, 0, false, "several workgroups of tokens"},
 				{37, 36, 33, 0, 37, 0, true, "columns that do not fill a tile, in types without blocks"},
 			} {
-				if tc.cols%ref.Block != 0 && wt != ref.F32 && wt != ref.F16 {
+				if tc.cols%layout.Block != 0 && wt != layout.F32 && wt != layout.F16 {
 					continue
 				}
 				w := quantised("w", wt, tc.rows, tc.cols)
@@ -197,7 +198,7 @@ func TestMatMulSplitsLargeMatrices(t *testing.T) {
 		}
 		for row0 := 0; row0 < 38; row0 += 10 { // uploads cross the borders of parts
 			rows := min(10, 38-row0)
-			piece := &ref.Weights{Type: wt, Rows: rows, Cols: 64}
+			piece := &layout.Weights{Type: wt, Rows: rows, Cols: 64}
 			q, s := wt.QuantWords(38, 64), wt.ScaleWords(row0, 64)
 			piece.Words = slices.Concat(w.Words[wt.QuantWords(row0, 64):wt.QuantWords(row0+rows, 64)],
 				w.Words[q+s:q+s+wt.ScaleWords(rows, 64)])
@@ -236,7 +237,7 @@ func TestRoPE(t *testing.T) {
 		stride := (tc.nHeads + tc.extra) * tc.headDim
 		qkv := normals("qkv", tc.n*stride, 1)
 		positions := []uint32{900, 3, 511}[:tc.n]
-		table := ref.RoPETable(0, 901, tc.headDim, tc.base)
+		table := layout.RoPETable(0, 901, tc.headDim, tc.base)
 		want := slices.Clone(qkv)
 		ref.RoPE(table, positions, want, stride, tc.nHeads, tc.headDim)
 		buf := d.upload(t, qkv)
@@ -249,7 +250,7 @@ func TestRoPE(t *testing.T) {
 
 func TestCacheWrite(t *testing.T) {
 	d := openForTest(t)
-	for _, ct := range ref.CacheTypes {
+	for _, ct := range layout.CacheTypes {
 		for _, tc := range append(casesFor(ct), cacheCase{"more than one workgroup", 96, slices.Repeat([]int{2}, 20), 1}) {
 			const first, n, nBefore, room = 2, 3, 2, 8
 			c := newTestCache(t, d, tc.name, ct, tc.headDim, tc.lens, room)
@@ -285,7 +286,7 @@ func TestCacheWrite(t *testing.T) {
 			}
 
 			// A real one turns queries and keys, and the keys are stored as they are then.
-			table := ref.RoPETable(0, 5, tc.headDim, 10000)
+			table := layout.RoPETable(0, 5, tc.headDim, 10000)
 			keys, turned := write(table)
 			want := slices.Clone(qkv)
 			ref.RoPE(table, positions[first:], want, stride, nHeads+kvHeads, tc.headDim)
@@ -321,7 +322,7 @@ func TestChoose(t *testing.T) {
 			row[2*v] = float32(math.Round(float64(row[2*v]))) // some ties
 		}
 		buf, chosen := d.upload(t, logits), d.poisoned(t, 3*ChosenWords)
-		for _, draw := range []ref.Draw{
+		for _, draw := range []layout.Draw{
 			{TopP: 1}, {TopP: 0.5, TopK: 3, MinP: 0.1}, // greedy
 			{TopP: 1, Temperature: 0.8},
 			{TopP: 0.9, Temperature: 0.8},
@@ -348,7 +349,7 @@ func TestChoose(t *testing.T) {
 	// Ties go to the lower id, among the likeliest and in what top-k keeps.
 	tied := d.upload(t, []float32{1, 5, 2, 5, 5})
 	chosen := d.poisoned(t, ChosenWords)
-	for _, draw := range []ref.Draw{{TopP: 1}, {Temperature: 1, TopK: 1, TopP: 1}, {Temperature: 1, TopP: 0.1}} {
+	for _, draw := range []layout.Draw{{TopP: 1}, {Temperature: 1, TopK: 1, TopP: 1}, {Temperature: 1, TopP: 0.1}} {
 		for position := range uint32(9) {
 			got := d.run(t, chosen, ChosenWords, func(p *Pass) { p.Choose(tied, chosen, 5, 0, 0, draw, position) })
 			if got.Words()[0] != 1 {
@@ -364,7 +365,7 @@ func TestChoose(t *testing.T) {
 func TestLongPasses(t *testing.T) {
 	d := openForTest(t)
 	const n, rows, cols = 64, 256, 512
-	w := quantised("w", ref.F32, rows, cols)
+	w := quantised("w", layout.F32, rows, cols)
 	x := normals("x", n*cols, 1)
 	want := make([]float32, n*rows)
 	ref.MatMul(w, x, want, n, 0, rows, 0, false)

@@ -5,7 +5,7 @@ package gpu
 // alone.
 //
 //	by     (nSlots) i32 as words
-//	table  (positions, head_dim/2, 2); see [ref.RoPETable], up to the largest |by|
+//	table  (positions, head_dim/2, 2); see [layout.RoPETable], up to the largest |by|
 //
 // The caches have the same type, head_dim and slots, and no buffer in common.
 // CPU twin: [ref.KeyRotate].

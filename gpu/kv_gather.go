@@ -1,6 +1,6 @@
 package gpu
 
-import "keyfold/gpu/ref"
+import "keyfold/layout"
 
 // KVGather records the copy of nMoves rows of keys and values of from to rows
 // of to, bit for bit. Slots, the third buffer of a cache, is not copied.
@@ -19,7 +19,7 @@ func (p *Pass) KVGather(from, to *Cache, moves *Buffer, nMoves int) {
 }
 
 // MoveWords returns moves as kv_gather.wgsl reads them.
-func MoveWords(moves []ref.Move) []uint32 {
+func MoveWords(moves []layout.Move) []uint32 {
 	words := make([]uint32, 0, 2*len(moves))
 	for _, m := range moves {
 		words = append(words, uint32(m.From), uint32(m.To))

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"testing"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 var nan = float32(math.NaN())
@@ -95,7 +95,7 @@ func (d *Device) uploadWords(t testing.TB, words []uint32) *Buffer {
 
 func (d *Device) upload(t testing.TB, v []float32) *Buffer {
 	t.Helper()
-	return d.uploadWords(t, ref.FloatWords(v))
+	return d.uploadWords(t, layout.FloatWords(v))
 }
 
 // poisoned returns a buffer of n NaNs, so that an element never written fails.
@@ -176,24 +176,24 @@ func TestDiffCatchesErrors(t *testing.T) {
 // testCache is one layer's cache on both sides: the twin's buffers and the
 // device's, with the same contents.
 type testCache struct {
-	K, V  ref.Rows
-	Slots []ref.Slot
-	Heads []ref.Head
+	K, V  layout.Rows
+	Slots []layout.Slot
+	Heads []layout.Head
 	GPU   *Cache
 }
 
 // newTestCache fills a ragged cache: lens[h] slots of head h, with room for
 // `room` more behind them. Positions differ from slots, some biases are not 0.
-func newTestCache(t testing.TB, d *Device, name string, ct ref.CacheType, headDim int, lens []int, room int) *testCache {
+func newTestCache(t testing.TB, d *Device, name string, ct layout.CacheType, headDim int, lens []int, room int) *testCache {
 	t.Helper()
 	c := &testCache{}
 	total := 0
 	for _, n := range lens {
-		c.Heads = append(c.Heads, ref.Head{Offset: total, Len: n})
+		c.Heads = append(c.Heads, layout.Head{Offset: total, Len: n})
 		total += n + room
 	}
-	c.K, c.V = ref.NewRows(ct, headDim, total), ref.NewRows(ct, headDim, total)
-	c.Slots = make([]ref.Slot, total)
+	c.K, c.V = layout.NewRows(ct, headDim, total), layout.NewRows(ct, headDim, total)
+	c.Slots = make([]layout.Slot, total)
 	keys, values := normals(name+" keys", total*headDim, 1), normals(name+" values", total*headDim, 1)
 	r := rng(name + " slots")
 	for _, head := range c.Heads {
@@ -203,7 +203,7 @@ func newTestCache(t testing.TB, d *Device, name string, ct ref.CacheType, headDi
 			c.V.Put(slot, values[slot*headDim:(slot+1)*headDim])
 			n := uint32(1 + r.IntN(3))
 			pos += n
-			c.Slots[slot] = ref.Slot{Pos: pos, N: n, Bias: float32(math.Log(float64(n)))}
+			c.Slots[slot] = layout.Slot{Pos: pos, N: n, Bias: float32(math.Log(float64(n)))}
 		}
 	}
 	c.GPU = &Cache{
@@ -214,7 +214,7 @@ func newTestCache(t testing.TB, d *Device, name string, ct ref.CacheType, headDi
 	return c
 }
 
-func headWords(heads []ref.Head) []uint32 {
+func headWords(heads []layout.Head) []uint32 {
 	var words []uint32
 	for _, h := range heads {
 		words = append(words, uint32(h.Offset), uint32(h.Len))
@@ -241,6 +241,6 @@ var cacheCases = []cacheCase{
 }
 
 // casesFor are the shapes that caches of type ct can have, and of more.
-func casesFor(ct ref.CacheType, more ...cacheCase) []cacheCase {
+func casesFor(ct layout.CacheType, more ...cacheCase) []cacheCase {
 	return slices.DeleteFunc(slices.Concat(cacheCases, more), func(c cacheCase) bool { return ct.Check(c.headDim) != nil })
 }

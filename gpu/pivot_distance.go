@@ -4,8 +4,8 @@ package gpu
 // each KV head; with aligned, k_i is rotated to its pivot's position first.
 //
 //	pivots    (n_kv_heads, stride) u32: the pivot of each slot, counted from the
-//	          head's first slot, or [ref.NoPivot], which gives 0
-//	table     (positions, head_dim/2, 2); see [ref.RoPETable]
+//	          head's first slot, or [layout.NoPivot], which gives 0
+//	table     (positions, head_dim/2, 2); see [layout.RoPETable]
 //	distance  (n_kv_heads, stride)  overwritten up to each head's length, the rest left alone
 //
 // CPU twin: [ref.PivotDistance].

@@ -5,7 +5,7 @@ package gpu
 import (
 	"testing"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // Every dispatch is counted under its kernel and matrix: with timestamps, and by
@@ -13,7 +13,7 @@ import (
 func TestProfile(t *testing.T) {
 	d := openForTest(t)
 	matrix := func(label string, n int) *Weights {
-		w, err := d.NewWeights(label, ref.F32, n, n)
+		w, err := d.NewWeights(label, layout.F32, n, n)
 		if err != nil {
 			t.Fatal(err)
 		}

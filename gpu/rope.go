@@ -3,7 +3,7 @@ package gpu
 // RoPE records the rotation of the first nHeads heads of n rows by their
 // positions, in place. The pairs (2i, 2i+1) of a head rotate.
 //
-//	table      (positions, head_dim/2, 2)  see [ref.RoPETable]
+//	table      (positions, head_dim/2, 2)  see [layout.RoPETable]
 //	positions  (n) u32; the table must reach the largest
 //	qkv        (n, stride)
 //

@@ -5,7 +5,8 @@ import (
 	"math"
 	"slices"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
+	"keyfold/ref"
 )
 
 // Check is the verdict of [Device.SelfTest] on one kernel.
@@ -24,7 +25,7 @@ type Check struct {
 //
 // An element may be abs + rel*|want| off, ten times what rounding explains or more:
 // this is about drivers that compute something else.
-func (d *Device) SelfTest(weights []ref.WeightType, caches []ref.CacheType, headDim int) ([]Check, error) {
+func (d *Device) SelfTest(weights []layout.WeightType, caches []layout.CacheType, headDim int) ([]Check, error) {
 	s := &selfTest{d: d}
 	for _, t := range weights {
 		s.samples = 0 // each group has the same numbers whatever was tested before
@@ -44,7 +45,7 @@ func (d *Device) SelfTest(weights []ref.WeightType, caches []ref.CacheType, head
 
 // weightKernels tests what reads a matrix of type t. The shapes are such that
 // no kernel gets by with one workgroup, one turn of a loop or full tiles.
-func (s *selfTest) weightKernels(t ref.WeightType) {
+func (s *selfTest) weightKernels(t layout.WeightType) {
 	const rows, cols, row0, yCols, col0 = 37, 288, 2, 41, 3
 	w := sampleWeights(t, rows, cols)
 	g := &Weights{Type: t, Rows: rows, Cols: cols}
@@ -91,7 +92,7 @@ func (s *selfTest) plainKernels(headDim int) {
 		y.near("y", 1e-6, 1e-5)) // a sum of 70 squares, a root
 
 	positions, qkv := []uint32{9, 2, 5}, s.numbers(3*3*headDim)
-	at, table := s.upload(positions), s.floats(ref.RoPETable(0, 10, headDim, 10000))
+	at, table := s.upload(positions), s.floats(layout.RoPETable(0, 10, headDim, 10000))
 	ref.RoPE(table.twin, positions, qkv.twin, 3*headDim, 2, headDim)
 	s.check("rope", func(p *Pass) { p.RoPE(table.buf, at, qkv.buf, 3, 3*headDim, 2, headDim) },
 		qkv.near("qkv", 2e-6, 1e-6)) // two products of size 1
@@ -141,7 +142,7 @@ func (s *selfTest) plainKernels(headDim int) {
 // cacheKernels tests what touches a cache of type t: two heads of very different
 // length with four query heads, positions that differ from slots, biases. Behind
 // the slots that Heads tells of, each head has appended ones.
-func (s *selfTest) cacheKernels(t ref.CacheType, headDim int) {
+func (s *selfTest) cacheKernels(t layout.CacheType, headDim int) {
 	const nHeads, appended, stride = 4, 6, 75
 	qDim := nHeads * headDim
 	qStride, scale := qDim+4*headDim, float32(1/math.Sqrt(float64(headDim)))
@@ -149,13 +150,13 @@ func (s *selfTest) cacheKernels(t ref.CacheType, headDim int) {
 	name := func(kernel string) string { return kernel + " " + t.String() }
 	tiny, half := 0.0, 0.0
 	switch {
-	case t == ref.CacheF16:
+	case t == layout.CacheF16:
 		tiny, half = 6.2e-5, 1.0/1024 // a device may round a half up or down, and a subnormal one to 0
 	case t.Quantised():
 		half = 1.0 / 1024 // likewise, but no scale here is subnormal
 	}
 
-	table := s.floats(ref.RoPETable(0, 120, headDim, 10000))
+	table := s.floats(layout.RoPETable(0, 120, headDim, 10000))
 	values, positions := s.sample(2*qStride), []uint32{7, 100, 101} // those from the second on
 	values[qDim] = 1e6                                              // beyond the largest half, however it is turned
 	qkv, at, to := s.floats(values), s.upload(positions), s.cache(t, headDim, false)
@@ -200,7 +201,7 @@ func (s *selfTest) cacheKernels(t ref.CacheType, headDim int) {
 
 	pivots, distance := make([]uint32, 2*stride), s.unwritten(2*stride)
 	for i := range pivots {
-		pivots[i] = []uint32{uint32(i * i % 7), ref.NoPivot}[i%3/2]
+		pivots[i] = []uint32{uint32(i * i % 7), layout.NoPivot}[i%3/2]
 	}
 	pivotOf := s.upload(pivots)
 	aligned := s.unwritten(2 * stride)
@@ -240,14 +241,14 @@ func (s *selfTest) attendedKernels(c *sampleCache, q, lse mirror, name func(stri
 
 // applyKernels tests what moves and blends rows of c into another cache.
 func (s *selfTest) applyKernels(c *sampleCache, turns mirror, name func(string) string, tiny, half float64) {
-	to, moves := s.cache(c.k.Type, c.k.HeadDim, false), []ref.Move{{From: 3, To: 60}, {From: 79, To: 0}, {From: 0, To: 7}}
+	to, moves := s.cache(c.k.Type, c.k.HeadDim, false), []layout.Move{{From: 3, To: 60}, {From: 79, To: 0}, {From: 0, To: 7}}
 	table := s.upload(MoveWords(moves))
 	ref.KVGather(c.k, c.v, to.k, to.v, moves)
 	s.check(name("kv_gather"), func(p *Pass) { p.KVGather(c.gpu, to.gpu, table, len(moves)) },
 		output{name: "k", buf: to.gpu.K, want: to.k.Words}, output{name: "v", buf: to.gpu.V, want: to.v.Words})
 
 	into, sigma := s.cache(c.k.Type, c.k.HeadDim, false), float32(math.Sqrt(float64(c.k.HeadDim)))
-	rows := []ref.MergeRow{
+	rows := []layout.MergeRow{
 		{To: 9, Pivot: 4, First: 0, Count: 3, Sigma: sigma, ValueScale: 2},
 		{To: 2, Pivot: 75, First: 3, Count: 2, Sigma: 1.5 * sigma, ValueScale: 1},
 		{To: 5, Pivot: 21, First: 5, Count: 3, Sigma: sigma, ValueScale: 1, Aligned: true},
@@ -262,9 +263,9 @@ func (s *selfTest) applyKernels(c *sampleCache, turns mirror, name func(string) 
 		into.keys(1e-5+tiny, 1e-5+half), into.values(1e-5+tiny, 1e-5+half))
 
 	summed := s.cache(c.k.Type, c.k.HeadDim, false)
-	list := []ref.ExplicitRow{
-		{To: 11, Keys: []ref.Share{{Slot: 7, Weight: 1}}, Values: []ref.Share{{Slot: 2, Weight: 0.25}, {Slot: 7, Weight: 1}, {Slot: 9, Weight: -0.5}}},
-		{To: 70, Keys: []ref.Share{{Slot: 30, Weight: 0.4}, {Slot: 31, Weight: 0.6}}, Values: []ref.Share{{Slot: 31, Weight: 2}}},
+	list := []layout.ExplicitRow{
+		{To: 11, Keys: []layout.Share{{Slot: 7, Weight: 1}}, Values: []layout.Share{{Slot: 2, Weight: 0.25}, {Slot: 7, Weight: 1}, {Slot: 9, Weight: -0.5}}},
+		{To: 70, Keys: []layout.Share{{Slot: 30, Weight: 0.4}, {Slot: 31, Weight: 0.6}}, Values: []layout.Share{{Slot: 31, Weight: 2}}},
 	}
 	rowWords, shareWords := ExplicitWords(list)
 	sumBuf, shareBuf := s.upload(rowWords), s.upload(shareWords)

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // selfTest collects the checks, and the buffers to free in the end.
@@ -125,11 +125,11 @@ type mirror struct {
 func (m mirror) part(from, to int) mirror { return mirror{m.twin[from:to], m.buf, from} }
 
 func (m mirror) same(name string) output {
-	return output{name: name, buf: m.buf, at: m.at, want: ref.FloatWords(m.twin)}
+	return output{name: name, buf: m.buf, at: m.at, want: layout.FloatWords(m.twin)}
 }
 
 func (m mirror) near(name string, abs, rel float64) output {
-	return output{name, m.buf, m.at, ref.FloatWords(m.twin), oneFloat, abs, rel, 0}
+	return output{name, m.buf, m.at, layout.FloatWords(m.twin), oneFloat, abs, rel, 0}
 }
 
 // upload returns words on the device.
@@ -146,7 +146,7 @@ func (s *selfTest) upload(words []uint32) *Buffer {
 	return b
 }
 
-func (s *selfTest) floats(v []float32) mirror { return mirror{v, s.upload(ref.FloatWords(v)), 0} }
+func (s *selfTest) floats(v []float32) mirror { return mirror{v, s.upload(layout.FloatWords(v)), 0} }
 func (s *selfTest) numbers(n int) mirror      { return s.floats(s.sample(n)) }
 func (s *selfTest) unwritten(n int) mirror    { return s.floats(unwritten(n)) }
 
@@ -162,7 +162,7 @@ func (s *selfTest) sample(n int) []float32 {
 	s.samples++
 	v := make([]float32, n)
 	for i := range v {
-		v[i] = 4*ref.Uniform(ref.Hash(selfTestSeed, s.samples, uint32(i))) - 2
+		v[i] = 4*layout.Uniform(layout.Hash(selfTestSeed, s.samples, uint32(i))) - 2
 	}
 	return v
 }
@@ -179,13 +179,13 @@ func (s *selfTest) logits(vocab int) []float32 {
 // drops what would have been drawn without.
 var sampleDraws = []struct {
 	name string
-	draw ref.Draw
+	draw layout.Draw
 }{
-	{"temperature 0", ref.Draw{TopP: 1}},
-	{"temperature 0.8", ref.Draw{Seed: 7, Temperature: 0.8, TopP: 1}},
-	{"top-k", ref.Draw{Seed: 7, Temperature: 3, TopK: 9, TopP: 1}},
-	{"top-p", ref.Draw{Seed: 7, Temperature: 3, TopP: 0.2}},
-	{"min-p", ref.Draw{Seed: 7, Temperature: 3, TopP: 1, MinP: 0.6}},
+	{"temperature 0", layout.Draw{TopP: 1}},
+	{"temperature 0.8", layout.Draw{Seed: 7, Temperature: 0.8, TopP: 1}},
+	{"top-k", layout.Draw{Seed: 7, Temperature: 3, TopK: 9, TopP: 1}},
+	{"top-p", layout.Draw{Seed: 7, Temperature: 3, TopP: 0.2}},
+	{"min-p", layout.Draw{Seed: 7, Temperature: 3, TopP: 1, MinP: 0.6}},
 }
 
 // covariance returns a symmetric matrix for each head, its diagonal large.
@@ -212,17 +212,17 @@ func unwritten(n int) []float32 {
 // sampleWeights returns a matrix of numbers of size 0.1 to 0.3. Every third word
 // of halves (F16 elements, or scales) is subnormal; a device that takes them for
 // 0 ruins quantised models.
-func sampleWeights(t ref.WeightType, rows, cols int) *ref.Weights {
-	exponent := [...]uint32{ref.F16: 0x3000, ref.Q8_0: 0x1800, ref.Q4_0: 0x2800, ref.Q8M: 0x1400}
-	w := &ref.Weights{Type: t, Rows: rows, Cols: cols}
+func sampleWeights(t layout.WeightType, rows, cols int) *layout.Weights {
+	exponent := [...]uint32{layout.F16: 0x3000, layout.Q8_0: 0x1800, layout.Q4_0: 0x2800, layout.Q8M: 0x1400}
+	w := &layout.Weights{Type: t, Rows: rows, Cols: cols}
 	quants := t.QuantWords(rows, cols)
 	w.Words = make([]uint32, quants+t.ScaleWords(rows, cols))
 	for i := range w.Words {
-		h := ref.Hash(selfTestSeed, 0, uint32(i))
+		h := layout.Hash(selfTestSeed, 0, uint32(i))
 		switch {
-		case t == ref.F32:
-			h = math.Float32bits(ref.Uniform(h)/2 - 0.25)
-		case t == ref.F16 || i >= quants:
+		case t == layout.F32:
+			h = math.Float32bits(layout.Uniform(h)/2 - 0.25)
+		case t == layout.F16 || i >= quants:
 			h &= 0x83ff83ff // signs and mantissas
 			if i%3 > 0 {
 				h |= exponent[t] * 0x10001
@@ -235,19 +235,19 @@ func sampleWeights(t ref.WeightType, rows, cols int) *ref.Weights {
 
 // sampleCache is one layer's cache on both sides.
 type sampleCache struct {
-	k, v  ref.Rows
-	slots []ref.Slot
-	heads []ref.Head
+	k, v  layout.Rows
+	slots []layout.Slot
+	heads []layout.Head
 	gpu   *Cache
 }
 
 // cache returns a cache of 80 slots: 66 slots, 6 behind them and a free one, then
 // 1 and 6 behind it. Its rows are samples, or unwritten words.
-func (s *selfTest) cache(t ref.CacheType, headDim int, written bool) *sampleCache {
+func (s *selfTest) cache(t layout.CacheType, headDim int, written bool) *sampleCache {
 	const slots = 80
 	c := &sampleCache{
-		k: ref.NewRows(t, headDim, slots), v: ref.NewRows(t, headDim, slots),
-		heads: []ref.Head{{Offset: 0, Len: 66}, {Offset: 73, Len: 1}},
+		k: layout.NewRows(t, headDim, slots), v: layout.NewRows(t, headDim, slots),
+		heads: []layout.Head{{Offset: 0, Len: 66}, {Offset: 73, Len: 1}},
 	}
 	for slot := range slots {
 		if written {
@@ -255,10 +255,10 @@ func (s *selfTest) cache(t ref.CacheType, headDim int, written bool) *sampleCach
 			c.v.Put(slot, s.sample(headDim))
 		}
 		n := uint32(1 + slot%3)
-		c.slots = append(c.slots, ref.Slot{Pos: uint32(3 * slot / 2), N: n, Bias: float32(math.Log(float64(n)))})
+		c.slots = append(c.slots, layout.Slot{Pos: uint32(3 * slot / 2), N: n, Bias: float32(math.Log(float64(n)))})
 	}
 	if !written {
-		c.k.Words, c.v.Words = ref.FloatWords(unwritten(len(c.k.Words))), ref.FloatWords(unwritten(len(c.v.Words)))
+		c.k.Words, c.v.Words = layout.FloatWords(unwritten(len(c.k.Words))), layout.FloatWords(unwritten(len(c.v.Words)))
 	}
 	c.gpu = &Cache{
 		Type: t, HeadDim: headDim, NKVHeads: len(c.heads), Longest: 66, K: s.upload(c.k.Words), V: s.upload(c.v.Words),
@@ -271,9 +271,9 @@ func (s *selfTest) cache(t ref.CacheType, headDim int, written bool) *sampleCach
 func (c *sampleCache) keys(abs, rel float64) output   { return rowsOutput("k", c.gpu.K, c.k, abs, rel) }
 func (c *sampleCache) values(abs, rel float64) output { return rowsOutput("v", c.gpu.V, c.v, abs, rel) }
 
-func rowsOutput(name string, buf *Buffer, rows ref.Rows, abs, rel float64) output {
+func rowsOutput(name string, buf *Buffer, rows layout.Rows, abs, rel float64) output {
 	numbers := func(words []uint32) []float32 {
-		got := ref.Rows{Type: rows.Type, HeadDim: rows.HeadDim, Words: words}
+		got := layout.Rows{Type: rows.Type, HeadDim: rows.HeadDim, Words: words}
 		v := make([]float32, len(words)/rows.Type.RowWords(rows.HeadDim)*rows.HeadDim)
 		for slot := range len(v) / rows.HeadDim {
 			got.Get(v[slot*rows.HeadDim:(slot+1)*rows.HeadDim], slot)
@@ -281,7 +281,7 @@ func rowsOutput(name string, buf *Buffer, rows ref.Rows, abs, rel float64) outpu
 		return v
 	}
 	const most = 4 // of sampled numbers, doubled by a value_scale
-	step := [...]float64{ref.CacheQ8_0: most / 127.0, ref.CacheQ4_0: most / 8.0}[rows.Type]
+	step := [...]float64{layout.CacheQ8_0: most / 127.0, layout.CacheQ4_0: most / 8.0}[rows.Type]
 	return output{name, buf, 0, rows.Words, numbers, abs, rel, step}
 }
 

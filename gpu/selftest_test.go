@@ -9,7 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
+	"keyfold/ref"
 )
 
 // Every kernel passes on this device, for heads of every width, and nothing
@@ -18,7 +19,7 @@ func TestSelfTest(t *testing.T) {
 	compiled := map[kernelID]bool{}
 	bothClasses(t, func(t *testing.T, d *Device) {
 		for _, headDim := range []int{4, 8, 32, 64, 80, 96, 128} {
-			caches := slices.DeleteFunc(slices.Clone(ref.CacheTypes), func(t ref.CacheType) bool {
+			caches := slices.DeleteFunc(slices.Clone(layout.CacheTypes), func(t layout.CacheType) bool {
 				return !slices.Contains(headDims(t), headDim)
 			})
 			before, start := d.LiveBytes(), time.Now()
@@ -190,28 +191,28 @@ func partSabotages() []sabotage {
 	}
 	const noSubnormals = "select(SCALE, 0.0, abs(SCALE) < 6.1035e-5)" // what some devices make of a half
 	for _, tc := range []struct {
-		t        ref.WeightType
+		t        layout.WeightType
 		old, new string
 	}{
-		{ref.F32, "return weights", "return -weights"},
-		{ref.F16, "cell.x)", "cell.y)"},
-		{ref.F16, "return vec4<f32>(unpack2x16float(cell.x), ", "let first = unpack2x16float(cell.x); " +
+		{layout.F32, "return weights", "return -weights"},
+		{layout.F16, "cell.x)", "cell.y)"},
+		{layout.F16, "return vec4<f32>(unpack2x16float(cell.x), ", "let first = unpack2x16float(cell.x); " +
 			"return vec4<f32>(select(first, vec2<f32>(), abs(first) < vec2<f32>(6.1035e-5)), "},
-		{ref.Q8_0, "col4 / 8u", "col4 / 4u"}, // another block's scale
-		{ref.Q8_0, "return d", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "d")},
-		{ref.Q8_0, ">> vec4<u32>(24u)", ">> vec4<u32>(25u)"},
-		{ref.Q4_0, "col4 / 8u", "col4 / 4u"},
-		{ref.Q4_0, "return d", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "d")},
-		{ref.Q4_0, "vec4<f32>(q) - 8.0", "vec4<f32>(q) - 7.0"},
-		{ref.Q8M, "col4 / 8u", "col4 / 4u"},
-		{ref.Q8M, "return dm.x", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "dm.x")},
-		{ref.Q8M, " + dm.y", " - dm.y"},
+		{layout.Q8_0, "col4 / 8u", "col4 / 4u"}, // another block's scale
+		{layout.Q8_0, "return d", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "d")},
+		{layout.Q8_0, ">> vec4<u32>(24u)", ">> vec4<u32>(25u)"},
+		{layout.Q4_0, "col4 / 8u", "col4 / 4u"},
+		{layout.Q4_0, "return d", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "d")},
+		{layout.Q4_0, "vec4<f32>(q) - 8.0", "vec4<f32>(q) - 7.0"},
+		{layout.Q8M, "col4 / 8u", "col4 / 4u"},
+		{layout.Q8M, "return dm.x", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "dm.x")},
+		{layout.Q8M, " + dm.y", " - dm.y"},
 	} {
 		add("weights_"+tc.t.String(), tc.old, tc.new, tc.t, "embed TYPE", "matmul TYPE (1 row)", "matmul TYPE (5 rows)", "matmul TYPE (33 rows)",
 			"norm_matvec TYPE", "norm_swiglu TYPE")
 	}
 	writers := []string{"cache_write TYPE", "gaussian_merge TYPE", "explicit_merge TYPE", "key_rotate TYPE"} // the last of keys alone
-	for _, ct := range ref.CacheTypes {
+	for _, ct := range layout.CacheTypes {
 		reader, writer := "cache_"+ct.String(), "cache_write_"+ct.String()
 		k, v := "k_cache[slot", "v_cache[slot"
 		if ct.Quantised() {
@@ -233,31 +234,31 @@ func partSabotages() []sabotage {
 		}
 	}
 	for _, tc := range []struct {
-		t        ref.CacheType
+		t        layout.CacheType
 		old, new string
 	}{
-		{ref.CacheQ8_0, ">> vec4<u32>(24u)", ">> vec4<u32>(25u)"},
-		{ref.CacheQ8_0, "[i4 / 8u % 2u]", "[0]"}, // another block's scale
-		{ref.CacheQ4_0, "[i4 / 8u % 2u]", "[0]"},
-		{ref.CacheQ4_0, "16u * (i4 % 2u)", "0u"},
-		{ref.CacheQ4_0, " - 8.0", " - 7.0"},
+		{layout.CacheQ8_0, ">> vec4<u32>(24u)", ">> vec4<u32>(25u)"},
+		{layout.CacheQ8_0, "[i4 / 8u % 2u]", "[0]"}, // another block's scale
+		{layout.CacheQ4_0, "[i4 / 8u % 2u]", "[0]"},
+		{layout.CacheQ4_0, "16u * (i4 % 2u)", "0u"},
+		{layout.CacheQ4_0, " - 8.0", " - 7.0"},
 	} {
 		add("cache_"+tc.t.String(), tc.old, tc.new, tc.t, "attention TYPE (1 token)", "attention TYPE (5 tokens)",
 			"attn_mass TYPE", "key_similarity TYPE", "pivot_distance TYPE", "attn_max TYPE",
 			"expected_logits TYPE", "gaussian_merge TYPE", "explicit_merge TYPE", "key_rotate TYPE", "gvote_vote TYPE")
 	}
 	for _, tc := range []struct {
-		t        ref.CacheType
+		t        layout.CacheType
 		old, new string
 	}{
-		{ref.CacheQ8_0, "/ 127.0", "/ 128.0"},
-		{ref.CacheQ8_0, "step(vec4<f32>(0.5)", "step(vec4<f32>(1.0)"}, // towards zero
-		{ref.CacheQ8_0, "sign(x) *", ""},
-		{ref.CacheQ8_0, "return 1.0 / d", "return 1.01 / d"},
-		{ref.CacheQ4_0, "/ -8.0", "/ 8.0"},
-		{ref.CacheQ4_0, "x + 8.5", "x + 8.0"},
-		{ref.CacheQ4_0, "abs(v) > abs(top)", "v > top"},
-		{ref.CacheQ4_0, "vec4<u32>(15u)", "vec4<u32>(14u)"},
+		{layout.CacheQ8_0, "/ 127.0", "/ 128.0"},
+		{layout.CacheQ8_0, "step(vec4<f32>(0.5)", "step(vec4<f32>(1.0)"}, // towards zero
+		{layout.CacheQ8_0, "sign(x) *", ""},
+		{layout.CacheQ8_0, "return 1.0 / d", "return 1.01 / d"},
+		{layout.CacheQ4_0, "/ -8.0", "/ 8.0"},
+		{layout.CacheQ4_0, "x + 8.5", "x + 8.0"},
+		{layout.CacheQ4_0, "abs(v) > abs(top)", "v > top"},
+		{layout.CacheQ4_0, "vec4<u32>(15u)", "vec4<u32>(14u)"},
 	} {
 		add("cache_write_"+tc.t.String(), tc.old, tc.new, tc.t, writers...)
 	}
@@ -282,13 +283,13 @@ func TestSelfTestNamesWhatIsWrong(t *testing.T) {
 		broken[s.file], before = true, s.file
 		d.Sabotage(s.file, s.old, s.new)
 		d.Software = !s.gpu
-		weights, caches := []ref.WeightType{ref.Q8_0}, []ref.CacheType{ref.CacheF16}
+		weights, caches := []layout.WeightType{layout.Q8_0}, []layout.CacheType{layout.CacheF16}
 		if strings.HasPrefix(s.file, "weights_") {
 			weights, caches = weightTypes, nil
-		} else if i := slices.IndexFunc(ref.CacheTypes, func(t ref.CacheType) bool {
+		} else if i := slices.IndexFunc(layout.CacheTypes, func(t layout.CacheType) bool {
 			return strings.HasSuffix(s.file, "_"+t.String())
 		}); i >= 0 {
-			caches = ref.CacheTypes[i : i+1]
+			caches = layout.CacheTypes[i : i+1]
 		}
 		headDim := 8
 		if len(caches) > 0 && caches[0].Quantised() {
@@ -326,7 +327,7 @@ func TestSelfTestNamesWhatIsWrong(t *testing.T) {
 func TestSelfTestOfWhatDoesNotCompile(t *testing.T) {
 	d := openForTest(t)
 	d.Sabotage("swiglu", "let i = id.x;", "let i = id.x")
-	checks, err := d.SelfTest([]ref.WeightType{ref.F32}, []ref.CacheType{ref.CacheF32}, 8)
+	checks, err := d.SelfTest([]layout.WeightType{layout.F32}, []layout.CacheType{layout.CacheF32}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -344,7 +345,7 @@ func TestSelfTestOfWhatDoesNotCompile(t *testing.T) {
 func TestSelfTestWithoutMemory(t *testing.T) {
 	d := openForTest(t)
 	d.Limits.BindingBytes = 16
-	checks, err := d.SelfTest(weightTypes, ref.CacheTypes, 32)
+	checks, err := d.SelfTest(weightTypes, layout.CacheTypes, 32)
 	if err == nil || len(checks) > 0 {
 		t.Errorf("%d checks and error %v, want none and an error", len(checks), err)
 	}
@@ -354,7 +355,7 @@ func TestSelfTestWithoutMemory(t *testing.T) {
 // width of heads.
 func TestSelfTestHasNoCloseCalls(t *testing.T) {
 	s := &selfTest{err: errors.New("no device")}
-	for _, ct := range ref.CacheTypes {
+	for _, ct := range layout.CacheTypes {
 		for headDim := 4; headDim <= 256; headDim += 4 {
 			if ct.Check(headDim) != nil {
 				continue
@@ -370,8 +371,8 @@ func TestSelfTestHasNoCloseCalls(t *testing.T) {
 			for a := range nHeads {
 				head := c.heads[a/2]
 				check := func(query []float32, pNuc float32) {
-					scores := ref.Scores(c.k, c.slots, head.Offset, head.Len+appended, query, scale)
-					if closeCall(scores, ref.Descending(scores), int(sizes[a]), pNuc) {
+					scores := layout.Scores(c.k, c.slots, head.Offset, head.Len+appended, query, scale)
+					if closeCall(scores, layout.Descending(scores), int(sizes[a]), pNuc) {
 						t.Errorf("%v, head_dim %d: query head %d's vote is a close call", ct, headDim, a)
 					}
 				}
@@ -399,7 +400,7 @@ func TestSelfTestHasNoCloseCalls(t *testing.T) {
 				t.Errorf("%s: %g of everything changes the choice from %d to %d", c.name, by, want, got)
 			}
 		}
-		free, _ := ref.Choose(row, ref.Draw{Seed: c.draw.Seed, Temperature: c.draw.Temperature, TopP: 1}, 3)
+		free, _ := ref.Choose(row, layout.Draw{Seed: c.draw.Seed, Temperature: c.draw.Temperature, TopP: 1}, 3)
 		if filters := c.draw.TopK > 0 || c.draw.TopP < 1 || c.draw.MinP > 0; filters == (free == want) {
 			t.Errorf("%s: the choice is %d, without filters %d", c.name, want, free)
 		}

@@ -12,13 +12,13 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // headDims are the values of HEAD_DIM that every kernel of a cache type is
 // compiled with: the smallest, those of common models, and one that is not a
 // power of two. Quantised rows of 32 and 96 elements have unused bytes.
-func headDims(t ref.CacheType) []int {
+func headDims(t layout.CacheType) []int {
 	if t.Quantised() {
 		return []int{32, 64, 96}
 	}
@@ -73,7 +73,7 @@ func kernelIDs(t testing.TB) []kernelID {
 		reads, writes := calls("cache_f32"), calls("cache_write_f32")
 		switch {
 		case reads || writes:
-			for _, ct := range ref.CacheTypes {
+			for _, ct := range layout.CacheTypes {
 				for _, headDim := range headDims(ct) {
 					c := &Cache{Type: ct, HeadDim: headDim}
 					joined = append(joined, c.kernel(name, reads, writes))
@@ -342,8 +342,8 @@ func TestShaderStyleCatchesErrors(t *testing.T) {
 		{"swiglu", "// Limits ", "// Limit ", "labels"},
 		{"swiglu", "// Limits     none\n", "", "labels"},
 		{"swiglu", "// Twin  ", "// Source  ", "labels"},
-		{"swiglu", "gpu/ref/swiglu.go", "gpu/ref/swiglo.go", "no twin"},
-		{"weights_f16", "// Twin       gpu/ref/weights.go\n", "", "labels"},
+		{"swiglu", "ref/swiglu.go", "ref/swiglo.go", "no twin"},
+		{"weights_f16", "// Twin       ref/weights.go\n", "", "labels"},
 		{"weights_f16", "// Source     definition\n", "", "labels"},
 		{"swiglu", "let i = id.x;", "let i = id.x;" + strings.Repeat(" ", 110), "columns"},
 		{"swiglu", "struct Params", "enable f16;\nstruct Params", "enable"},

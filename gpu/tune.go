@@ -6,7 +6,7 @@ import (
 	"math"
 	"time"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // Timing is what a kernel took for a sample of its task.
@@ -128,7 +128,7 @@ func takeSample(matrices []*Weights, tokens, operations int) []*Weights {
 
 // Sources returns a hash of the kernels that do a task with matrices of type t. What
 // was measured with other kernels is of no use.
-func Sources(task Task, t ref.WeightType) (string, error) {
+func Sources(task Task, t layout.WeightType) (string, error) {
 	h := fnv.New64a()
 	for _, v := range variants[task] {
 		id := v.id()

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // Which of the kernels is taken is the clock's to say, but it is one of them, and
@@ -13,8 +13,8 @@ import (
 func TestMeasure(t *testing.T) {
 	d := openForTest(t)
 	for _, task := range MatrixTasks {
-		w := d.uploadWeights(t, quantised("w", ref.Q8_0, 70, 64))
-		other := d.uploadWeights(t, quantised("w", ref.Q8_0, 64, 96))
+		w := d.uploadWeights(t, quantised("w", layout.Q8_0, 70, 64))
+		other := d.uploadWeights(t, quantised("w", layout.Q8_0, 64, 96))
 		before := d.LiveBytes()
 		timings, err := d.Measure(task, []*Weights{w, other})
 		if err != nil {
@@ -31,10 +31,10 @@ func TestMeasure(t *testing.T) {
 		if kernels[0] != d.preferred(task)[0].String() {
 			t.Errorf("%v: timed %v, want that of the class first", task, kernels)
 		}
-		if got := d.Kernel(task, ref.Q8_0); got != fastest(timings) {
+		if got := d.Kernel(task, layout.Q8_0); got != fastest(timings) {
 			t.Errorf("%v: uses %s, want %s", task, got, fastest(timings))
 		}
-		if got := d.Kernel(task, ref.F16); got != kernels[0] {
+		if got := d.Kernel(task, layout.F16); got != kernels[0] {
 			t.Errorf("%v: uses %s for a type that was not measured, want %s", task, got, kernels[0])
 		}
 		d.staging.Destroy()
@@ -43,7 +43,7 @@ func TestMeasure(t *testing.T) {
 			t.Errorf("%v: %d bytes are allocated, %d were before", task, after, before)
 		}
 	}
-	checks, err := d.SelfTest([]ref.WeightType{ref.Q8_0}, nil, 8)
+	checks, err := d.SelfTest([]layout.WeightType{layout.Q8_0}, nil, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,11 +57,11 @@ func TestMeasure(t *testing.T) {
 // A kernel that does not compile is not taken.
 func TestMeasureLeavesOutWhatDoesNotCompile(t *testing.T) {
 	d := openForTest(t)
-	w := d.uploadWeights(t, quantised("w", ref.F32, 70, 64))
+	w := d.uploadWeights(t, quantised("w", layout.F32, 70, 64))
 	d.Sabotage(d.preferred(FewTokens)[0].kernel, "let cols4 =", "let cols4")
 	timings, err := d.Measure(FewTokens, []*Weights{w})
-	if err != nil || len(timings) != 1 || d.Kernel(FewTokens, ref.F32) != d.preferred(FewTokens)[1].String() {
-		t.Errorf("timed %v, uses %s, %v, want the other kernel", timings, d.Kernel(FewTokens, ref.F32), err)
+	if err != nil || len(timings) != 1 || d.Kernel(FewTokens, layout.F32) != d.preferred(FewTokens)[1].String() {
+		t.Errorf("timed %v, uses %s, %v, want the other kernel", timings, d.Kernel(FewTokens, layout.F32), err)
 	}
 }
 

@@ -1,6 +1,6 @@
 package gpu
 
-import "keyfold/gpu/ref"
+import "keyfold/layout"
 
 // Several kernels compute the same thing, each in another way. GPUs want many
 // threads that work together; adapters that emulate a GPU want threads that
@@ -96,7 +96,7 @@ var variants = [...][]variant{
 // matrixKey names a choice: what is done with matrices of a type.
 type matrixKey struct {
 	task    Task
-	weights ref.WeightType
+	weights layout.WeightType
 }
 
 // choice returns the kernel of a task that this adapter's class puts at place i.
@@ -121,7 +121,7 @@ func (d *Device) preferred(task Task) []variant {
 }
 
 // matrixVariant returns the kernel for a matrix task.
-func (d *Device) matrixVariant(task Task, t ref.WeightType) variant {
+func (d *Device) matrixVariant(task Task, t layout.WeightType) variant {
 	if v, ok := d.chosen[matrixKey{task, t}]; ok {
 		return v
 	}
@@ -130,11 +130,13 @@ func (d *Device) matrixVariant(task Task, t ref.WeightType) variant {
 
 // Kernel returns the kernel that is used for a task with matrices of type t:
 // "matvec", or "matvec(WG_SIZE=32)" for its text with another constant.
-func (d *Device) Kernel(task Task, t ref.WeightType) string { return d.matrixVariant(task, t).String() }
+func (d *Device) Kernel(task Task, t layout.WeightType) string {
+	return d.matrixVariant(task, t).String()
+}
 
 // Use makes a kernel the one for a task with matrices of type t, and reports
 // whether there is one of that name that runs here.
-func (d *Device) Use(task Task, t ref.WeightType, kernel string) bool {
+func (d *Device) Use(task Task, t layout.WeightType, kernel string) bool {
 	for _, v := range d.preferred(task) {
 		if v.String() == kernel {
 			d.chosen[matrixKey{task, t}] = v

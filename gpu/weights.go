@@ -3,14 +3,14 @@ package gpu
 import (
 	"fmt"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // Weights is a (Rows, Cols) matrix resident on the device, in the layout of
-// [ref.Weights]. A matrix larger than one binding lies in several buffers, each
+// [layout.Weights]. A matrix larger than one binding lies in several buffers, each
 // with some of the rows.
 type Weights struct {
-	Type       ref.WeightType
+	Type       layout.WeightType
 	Rows, Cols int
 	parts      []weightPart
 }
@@ -26,7 +26,7 @@ type weightPart struct {
 const RowsPerUpload = 2
 
 // NewWeights allocates a matrix. It is written by Upload.
-func (d *Device) NewWeights(label string, t ref.WeightType, rows, cols int) (*Weights, error) {
+func (d *Device) NewWeights(label string, t layout.WeightType, rows, cols int) (*Weights, error) {
 	w := &Weights{Type: t, Rows: rows, Cols: cols}
 	per := rows
 	for n := 1; ; n++ {
@@ -54,7 +54,7 @@ func (d *Device) NewWeights(label string, t ref.WeightType, rows, cols int) (*We
 
 // Upload writes rows row0 .. row0+src.Rows of the matrix. row0 is a multiple of
 // [RowsPerUpload], and so is src.Rows except at the end of the matrix.
-func (w *Weights) Upload(row0 int, src *ref.Weights) error {
+func (w *Weights) Upload(row0 int, src *layout.Weights) error {
 	if src.Type != w.Type || src.Cols != w.Cols || row0%RowsPerUpload != 0 || row0+src.Rows > w.Rows ||
 		(src.Rows%RowsPerUpload != 0 && row0+src.Rows != w.Rows) {
 		return fmt.Errorf("gpu: upload of (%d, %d) weights of type %v at row %d of (%d, %d) of type %v",

@@ -8,7 +8,7 @@ import (
 	"sync"
 
 	"keyfold/engine"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // A Protocol says what is compressed.
@@ -130,13 +130,13 @@ type Sweep struct {
 	Data   []Example      // with Config.Data
 	Text   []int          // with Config.Text, its tokens without BOS
 
-	kv       ref.CacheType
+	kv       layout.CacheType
 	readings []reading
 }
 
 // NewSweep checks a configuration and counts its examples. data and text are
 // the contents of the files that it names, nil where it does not.
-func NewSweep(c Config, kv ref.CacheType, e *engine.Engine, data []Example, text []int) (*Sweep, error) {
+func NewSweep(c Config, kv layout.CacheType, e *engine.Engine, data []Example, text []int) (*Sweep, error) {
 	c.KV = kv.String()
 	s := &Sweep{Config: c, Engine: e, Data: data, Text: text, kv: kv}
 	for _, length := range c.Lengths {

@@ -17,8 +17,8 @@ import (
 	"keyfold/compress"
 	"keyfold/engine"
 	"keyfold/engine/tokenizer"
-	"keyfold/gpu/ref"
 	"keyfold/lab/corpus"
+	"keyfold/layout"
 	"keyfold/models"
 )
 
@@ -77,7 +77,7 @@ func tinyConfig(t testing.TB, methods string, budgets []float64, n int) Config {
 
 func newSweep(t testing.TB, e *engine.Engine, c Config, data []Example) *Sweep {
 	t.Helper()
-	s, err := NewSweep(c, ref.CacheF16, e, data, nil)
+	s, err := NewSweep(c, layout.CacheF16, e, data, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func greedy(t testing.TB, e *engine.Engine, text string, n int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := e.Prefill(context.Background(), ids, engine.Reading{KV: ref.CacheF16})
+	p, err := e.Prefill(context.Background(), ids, engine.Reading{KV: layout.CacheF16})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func TestMethodsShareAPrefill(t *testing.T) {
 		if err != nil {
 			return nil, 0, err
 		}
-		p, err := e.Prefill(context.Background(), ids, engine.Reading{KV: ref.CacheF16, Needs: m.Needs()})
+		p, err := e.Prefill(context.Background(), ids, engine.Reading{KV: layout.CacheF16, Needs: m.Needs()})
 		if err != nil {
 			return nil, 0, err
 		}
@@ -508,7 +508,7 @@ func TestPerplexity(t *testing.T) {
 	const length, scored = 60, 40
 	c := tinyConfig(t, "window", []float64{1, 0.3}, 9)
 	c.Data, c.Text, c.Tasks, c.Lengths, c.ScoreTokens = nil, &File{Name: "rain.txt"}, []string{Perplexity}, []int{length}, scored
-	s, err := NewSweep(c, ref.CacheF32, e, nil, text)
+	s, err := NewSweep(c, layout.CacheF32, e, nil, text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -517,7 +517,7 @@ func TestPerplexity(t *testing.T) {
 	}
 	vocab := e.Config.VocabSize
 	logits := func(ids []int, m compress.Method) (all []float32) {
-		if err := e.Logits(context.Background(), ids, m, length, 0, engine.Reading{KV: ref.CacheF32, Logits: func(rows []float32) error {
+		if err := e.Logits(context.Background(), ids, m, length, 0, engine.Reading{KV: layout.CacheF32, Logits: func(rows []float32) error {
 			all = append(all, rows...)
 			return nil
 		}}); err != nil {
@@ -588,7 +588,7 @@ func TestPerplexity(t *testing.T) {
 		{1000, 24, "there is no example"},
 	} {
 		c.Lengths, c.ScoreTokens = []int{tc.length}, tc.scored
-		if _, err := NewSweep(c, ref.CacheF32, e, nil, text); err == nil || !strings.Contains(err.Error(), tc.want) {
+		if _, err := NewSweep(c, layout.CacheF32, e, nil, text); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%d tokens behind %d: %v, want %q", tc.scored, tc.length, err, tc.want)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // run is a prompt that has been read, the plan last applied to it and the text
@@ -102,7 +102,7 @@ func (r *run) free() {
 
 // read prefills the prompt and collects what all methods with their default
 // signals need, so that any of them can be chosen afterwards.
-func (r *run) read(ctx *stopSign, kv ref.CacheType, emit func(Event)) error {
+func (r *run) read(ctx *stopSign, kv layout.CacheType, emit func(Event)) error {
 	r.reading = compress.Needs{Mass: true, Cosine: true, Votes: needs("gvote").Votes,
 		LastQueries: needs("snapkv").LastQueries, Expected: needs("expected").Expected}
 	o := engine.Reading{KV: kv, Needs: r.reading, Read: func(n int) error {
@@ -325,7 +325,7 @@ func (r *run) likeliest(logits []float32) []Candidate {
 			ids = ids[:n]
 		}
 	}
-	norm := ref.LogSumExp(wide)
+	norm := layout.LogSumExp(wide)
 	var out []Candidate
 	for _, id := range ids {
 		after := r.s.engine.Tokenizer.Stream()

@@ -12,7 +12,7 @@ import (
 	"keyfold/engine"
 	"keyfold/engine/checkpoint"
 	"keyfold/engine/tokenizer"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // Session is one page's engine: the model, the prompt that was read, and what
@@ -224,9 +224,9 @@ func methods() []Method {
 
 // start reads a prompt and runs a method on it.
 func (s *Session) start(ctx *stopSign, req Request, emit func(Event)) error {
-	kv, ok := ref.CacheTypeOf(cmp.Or(req.KV, "f16"))
+	kv, ok := layout.CacheTypeOf(cmp.Or(req.KV, "f16"))
 	if !ok {
-		return wrong("kv", "the cache type is %q, want %s", req.KV, ref.CacheTypeNames)
+		return wrong("kv", "the cache type is %q, want %s", req.KV, layout.CacheTypeNames)
 	}
 	if err := kv.Check(s.engine.Config.HeadDim); err != nil {
 		return wrong("kv", "%v", err)

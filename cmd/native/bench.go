@@ -17,7 +17,7 @@ import (
 	"keyfold/compress"
 	"keyfold/engine"
 	"keyfold/engine/checkpoint"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 	"keyfold/models"
 )
 
@@ -43,7 +43,7 @@ type benchmark struct {
 	contexts                   string
 	fill                       bool
 
-	kv       ref.CacheType
+	kv       layout.CacheType
 	chosen   compress.Method
 	contextN []int
 }

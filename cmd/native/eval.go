@@ -22,9 +22,9 @@ import (
 	"keyfold/compress"
 	"keyfold/engine"
 	"keyfold/engine/tokenizer"
-	"keyfold/gpu/ref"
 	"keyfold/lab"
 	"keyfold/lab/corpus"
+	"keyfold/layout"
 )
 
 const evalUsage = `usage: keyfold eval [flags]
@@ -78,7 +78,7 @@ type evaluation struct {
 func (v *evaluation) register(fs *flagSet) {
 	v.modelFlags.register(fs)
 	fs.StringVar(&v.device, "device", "auto", "`DEVICE` to run on: auto, gpu or cpu")
-	fs.StringVar(&v.kv, "kv", "f16", "`TYPE` of the cache's elements: "+ref.CacheTypeNames)
+	fs.StringVar(&v.kv, "kv", "f16", "`TYPE` of the cache's elements: "+layout.CacheTypeNames)
 	fs.StringVar(&v.tasks, "tasks", "", "`TASKS` by commas: "+strings.Join(taskNames(), ", ")+"; by default all with questions")
 	fs.StringVar(&v.lengths, "length", "512", "`TOKENS` of a document with its questions, or of perplexity's context; several by commas")
 	fs.StringVar(&v.methods, "methods", "window,kvmerger,gvote", "compression `METHODS` with their options: "+strings.Join(compress.Names(), ", "))
@@ -172,7 +172,7 @@ func taskNames() []string {
 }
 
 // check checks the flags of a run and returns the cache's element type.
-func (v *evaluation) check(fs *flagSet) (ref.CacheType, error) {
+func (v *evaluation) check(fs *flagSet) (layout.CacheType, error) {
 	r := runFlags{device: v.device, kv: v.kv}
 	kv, err := r.cacheType()
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"keyfold/engine"
 	"keyfold/engine/checkpoint"
 	"keyfold/engine/tokenizer"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 	"keyfold/models"
 )
 
@@ -214,7 +214,7 @@ func (r *runFlags) register(fs *flagSet, kv string) {
 	fs.StringVar(&r.method, "method", "full", "compression `METHOD`: "+strings.Join(compress.Names(), ", ")+"; with -help, its options")
 	fs.Float64Var(&r.budget, "budget", 0, "kept / total over the whole cache, 0 < `R` <= 1, for methods that take one")
 	fs.Var(&r.options, "opt", "method option `KEY=VALUE`, may be repeated")
-	fs.StringVar(&r.kv, "kv", kv, "`TYPE` of the cache's elements: "+ref.CacheTypeNames)
+	fs.StringVar(&r.kv, "kv", kv, "`TYPE` of the cache's elements: "+layout.CacheTypeNames)
 	fs.StringVar(&r.positions, "positions", "text", "`WHERE` positions count: text, or cache: compression turns the keys to positions within the cache, so that only slots in use count towards the context")
 }
 
@@ -307,10 +307,10 @@ func (r *runFlags) newMethod() (compress.Method, error) {
 }
 
 // cacheType returns the chosen element type.
-func (r *runFlags) cacheType() (ref.CacheType, error) {
-	t, ok := ref.CacheTypeOf(r.kv)
+func (r *runFlags) cacheType() (layout.CacheType, error) {
+	t, ok := layout.CacheTypeOf(r.kv)
 	if !ok {
-		return 0, usageError("-kv is %q, want %s", r.kv, ref.CacheTypeNames)
+		return 0, usageError("-kv is %q, want %s", r.kv, layout.CacheTypeNames)
 	}
 	return t, nil
 }

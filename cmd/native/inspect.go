@@ -8,7 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 	"keyfold/models"
 )
 
@@ -65,7 +65,7 @@ tokenizer, and what its KV cache takes per token.
 	} else {
 		row("tokenizer", "%s, %d tokens, BOS %d, EOS %d", tok.Kind(), tok.VocabSize(), tok.BOS(), tok.EOS())
 	}
-	for _, kv := range ref.CacheTypes {
+	for _, kv := range layout.CacheTypes {
 		if kv.Check(c.HeadDim) != nil {
 			continue
 		}

@@ -2,9 +2,7 @@
 
 package checkpoint
 
-import (
-	"testing"
-)
+import "testing"
 
 // readable fails the test unless everything that opening promised can be read, within the bytes of
 // the file.

@@ -11,7 +11,7 @@
 // Threads    WG_SIZE; one thread owns BLOCK4 vec4 columns of a query head
 // Limits     BLOCK4 divides HEAD_DIM / 4; n must be 1. The token sees heads[h].len + n_before + 1 slots: what the
 //            cache held, and itself, which cache_write has stored
-// Twin       gpu/ref/attention.go
+// Twin       ref/attention.go
 // Source     Vaswani et al. 2017, arXiv:1706.03762, eq. 1; running maximum as in Milakov & Gimelshein 2018,
 //            arXiv:1805.02867, algorithm 3
 

@@ -8,7 +8,7 @@
 // Dispatch   (n_heads * head_dim / 4 / WG_SIZE rounded up, 1, 1)
 // Threads    WG_SIZE; one thread owns a vec4 of out
 // Limits     head_dim a multiple of 4
-// Twin       gpu/ref/attention.go
+// Twin       ref/attention.go
 // Source     Dao et al. 2023, flash-decoding, pytorch.org/blog/flash-decoding
 
 struct Params {

@@ -15,7 +15,7 @@
 // Threads    WG_SIZE; for scores thread t owns slot t of a chunk of WG_SIZE slots, for the sum of values columns
 //            4 (t % HEAD_DIM4) .. + 3 of every LANES-th slot
 // Limits     HEAD_DIM a multiple of 4 and at most 4 * WG_SIZE
-// Twin       gpu/ref/attention.go
+// Twin       ref/attention.go
 // Source     Dao et al. 2023, flash-decoding, pytorch.org/blog/flash-decoding; running maximum as in Milakov &
 //            Gimelshein 2018, arXiv:1805.02867, algorithm 3
 

@@ -15,7 +15,7 @@
 // Limits     16 SLOTS (HEAD_DIM / 4 + 1) + 4 ROWS (SLOTS + LANES) bytes of workgroup memory, SLOTS a multiple of LANES.
 //            Token t sees heads[h].len + n_before + t + 1 slots: what the cache held, and the new tokens up to
 //            itself, which cache_write has stored
-// Twin       gpu/ref/attention.go
+// Twin       ref/attention.go
 // Source     Dao et al. 2022, FlashAttention, arXiv:2205.14135, algorithm 1, with the loops exchanged as in Dao
 //            2023, arXiv:2307.08691, section 3.1
 

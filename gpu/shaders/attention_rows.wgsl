@@ -14,7 +14,7 @@
 //            KV head's, token row / group_size. In a matrix of scores or weights a row is a column, a slot a line
 // Limits     HEAD_DIM a multiple of 4. Token t sees heads[h].len + n_before + t + 1 slots: what the cache held, and
 //            the new tokens up to itself, which cache_write has stored
-// Twin       gpu/ref/attention.go
+// Twin       ref/attention.go
 // Source     Vaswani et al. 2017, arXiv:1706.03762, eq. 1; running maximum as in Milakov & Gimelshein 2018,
 //            arXiv:1805.02867, algorithm 3
 

@@ -11,7 +11,7 @@
 // Threads    WG_SIZE; one thread owns one slot of one KV head
 // Limits     HEAD_DIM a multiple of 4. Token t sees heads[h].len + n_before + t + 1 slots; a head has
 //            heads[h].len + n_before + n, at most stride, and what mass holds beyond them is left alone
-// Twin       gpu/ref/attn_mass.go
+// Twin       ref/attn_mass.go
 // Source     column sums as in Zhang et al. 2023, H2O, arXiv:2306.14048; Wang et al. 2024, KVMerger,
 //            arXiv:2407.08454, "aggregated attention"
 

@@ -11,7 +11,7 @@
 // Threads    WG_SIZE; one thread owns one slot of one KV head
 // Limits     HEAD_DIM a multiple of 4. Token t sees heads[h].len + n_before + t + 1 slots; a head has
 //            heads[h].len + n_before + n, at most stride, and what most holds beyond them is left alone
-// Twin       gpu/ref/attn_max.go
+// Twin       ref/attn_max.go
 // Source     Kim et al. 2025, KVzip, arXiv:2505.23416
 
 struct Params {

@@ -3,7 +3,7 @@
 //
 // Shapes     k_cache, v_cache (slots of all heads, HEAD_DIM / 4) four halves in two words, low half first
 // Limits     HEAD_DIM a multiple of 4
-// Twin       gpu/ref/rows.go
+// Twin       layout/rows.go
 // Source     definition
 
 @group(0) @binding(1) var<storage, read> k_cache: array<vec2<u32>>;

@@ -7,7 +7,7 @@
 //            [0 .. HEAD_DIM / 8)   eight 4-bit q a word, first element lowest
 //            [HEAD_DIM / 8 ..)     halves d, two a word; the last half is unused where their number is odd
 // Limits     HEAD_DIM a multiple of 32
-// Twin       gpu/ref/rows.go
+// Twin       layout/rows.go
 // Source     ggml's block_q4_0, its nibbles put in the order of the elements
 
 @group(0) @binding(1) var<storage, read> k_cache: array<u32>;

@@ -7,7 +7,7 @@
 //            [0 .. HEAD_DIM / 4)   four signed bytes q a word
 //            [HEAD_DIM / 4 ..)     halves d, two a word; the last half is unused where their number is odd
 // Limits     HEAD_DIM a multiple of 32
-// Twin       gpu/ref/rows.go
+// Twin       layout/rows.go
 // Source     ggml's block_q8_0, scales and quants taken apart
 
 @group(0) @binding(1) var<storage, read> k_cache: array<u32>;

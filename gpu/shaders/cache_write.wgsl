@@ -15,7 +15,7 @@
 // Threads    WG_SIZE; one thread owns a span of a token's query, or of its key and value: as many elements as the
 //            writer says
 // Limits     HEAD_DIM a multiple of 4; every head has room; the table must reach the last position
-// Twin       gpu/ref/cache_write.go after gpu/ref/rope.go
+// Twin       ref/cache_write.go after ref/rope.go
 // Source     Su et al. 2021, RoFormer, arXiv:2104.09864, eq. 34, in the interleaved form
 
 struct Params {

@@ -4,7 +4,7 @@
 // Shapes     k_out, v_out (slots of all heads, HEAD_DIM / 4) four halves in two words, low half first
 // Limits     HEAD_DIM a multiple of 4; values beyond 65504, the largest half, become 65504,
 //            because what pack2x16float makes of them differs between adapters
-// Twin       gpu/ref/rows.go
+// Twin       layout/rows.go
 // Source     definition
 
 @group(0) @binding(3) var<storage, read_write> k_out: array<vec2<u32>>;

@@ -3,7 +3,7 @@
 //
 // Shapes     k_out, v_out (slots of all heads, HEAD_DIM / 4) vec4<f32>
 // Limits     HEAD_DIM a multiple of 4
-// Twin       gpu/ref/rows.go
+// Twin       layout/rows.go
 // Source     definition
 
 @group(0) @binding(3) var<storage, read_write> k_out: array<vec4<f32>>;

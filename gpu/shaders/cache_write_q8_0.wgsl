@@ -8,7 +8,7 @@
 //            [HEAD_DIM / 4 ..)     halves d, two a word; the last half is unused where their number is odd
 // Limits     HEAD_DIM a multiple of 32; d beyond 65504, the largest half, is stored as 65504. Two blocks share a
 //            word of scales, so one thread puts both, the first of them first
-// Twin       gpu/ref/rows.go
+// Twin       layout/rows.go
 // Source     quantize_row_q8_0_ref in ggml-quants.c of llama.cpp
 
 @group(0) @binding(3) var<storage, read_write> k_out: array<u32>;

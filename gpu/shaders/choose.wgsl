@@ -18,7 +18,7 @@
 // Dispatch   (1, 1, 1)
 // Threads    WG_SIZE; thread t owns tokens t, t+WG_SIZE, ...
 // Limits     ties go to the lower id; top_k is at least 1, and not for draws with top_p < 1
-// Twin       gpu/ref/choose.go
+// Twin       ref/choose.go
 // Source     Gumbel-max trick, e.g. Maddison et al. 2014, arXiv:1411.0030, section 2
 
 struct Params {

@@ -7,7 +7,7 @@
 // Dispatch   (cols / 4 / WG_SIZE rounded up, n, 1)
 // Threads    WG_SIZE; one thread owns four columns of one token
 // Limits     cols a multiple of 4; a token outside these rows is left to the dispatch of another part
-// Twin       gpu/ref/embed.go
+// Twin       ref/embed.go
 // Source     definition
 
 struct Params {

@@ -12,7 +12,7 @@
 // Threads    WG_SIZE; one thread owns one slot of one KV head
 // Limits     HEAD_DIM a multiple of 4. Head h has heads[h].len + n_after slots, at most stride; what logits and
 //            norms hold beyond them is left alone
-// Twin       gpu/ref/expected_logits.go
+// Twin       ref/expected_logits.go
 // Source     the mean of a log-normal variable; NVIDIA/kvpress, ExpectedAttentionPress
 
 struct Params {

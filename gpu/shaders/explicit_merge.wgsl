@@ -11,7 +11,7 @@
 // Dispatch   (n_rows / WG_SIZE rounded up, 1, 1)
 // Threads    WG_SIZE; one thread owns one row
 // Limits     HEAD_DIM a multiple of 4; k_out and v_out must not be k_cache or v_cache; no two rows to one slot
-// Twin       gpu/ref/explicit_merge.go
+// Twin       ref/explicit_merge.go
 // Source     definition
 
 struct Params {

@@ -18,7 +18,7 @@
 // Threads    WG_SIZE; one thread owns one row
 // Limits     HEAD_DIM a multiple of 4; sigma >= 1e-6; k_out and v_out must not be k_cache or v_cache; rows share
 //            neither members nor to
-// Twin       gpu/ref/gaussian_merge.go
+// Twin       ref/gaussian_merge.go
 // Source     Wang et al. 2024, KVMerger, arXiv:2407.08454, eqs. 4-6, with n_i for slots that are merged again
 
 struct Params {

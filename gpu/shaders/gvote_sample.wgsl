@@ -10,7 +10,7 @@
 // Dispatch   (dim / WG_SIZE rounded up, samples, 1)
 // Threads    WG_SIZE; one thread owns one element
 // Limits     count >= 1; layer and samples below 2^16
-// Twin       gpu/ref/gvote_sample.go
+// Twin       ref/gvote_sample.go
 // Source     Tang et al. 2025, GVote, arXiv:2509.03136, sampling of future hidden states; Box & Muller 1958,
 //            "A Note on the Generation of Random Normal Deviates"
 

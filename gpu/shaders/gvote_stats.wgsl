@@ -11,7 +11,7 @@
 // Dispatch   (dim / WG_SIZE rounded up, 1, 1)
 // Threads    WG_SIZE; one thread owns one column
 // Limits     skip < n; with count_before = 0 the state is not read
-// Twin       gpu/ref/gvote_stats.go
+// Twin       ref/gvote_stats.go
 // Source     Chan, Golub & LeVeque 1979, "Updating Formulae and a Pairwise Algorithm for Computing Sample
 //            Variances", STAN-CS-79-773, eq. 2.1; Tang et al. 2025, GVote, arXiv:2509.03136, hidden-state statistics
 

@@ -19,7 +19,7 @@
 // Threads    WG_SIZE (8 on software adapters); thread t owns slots t, t+WG_SIZE, ...
 // Limits     HEAD_DIM a multiple of 4; p_nuc > 0, and >= 1 means all slots; heads[h].len + n_after slots, at most
 //            stride and below 2^24
-// Twin       gpu/ref/gvote_vote.go
+// Twin       ref/gvote_vote.go
 // Source     Tang et al. 2025, GVote, arXiv:2509.03136, single-step budget and voting
 
 struct Params {

@@ -6,7 +6,7 @@
 // The root is the same for all columns, so it is found beside the product and nothing is read twice.
 //
 // Shapes     norm_w (cols) f32
-// Twin       gpu/ref/matmul.go
+// Twin       ref/matmul.go
 // Source     Zhang & Sennrich 2019, "Root Mean Square Layer Normalization", arXiv:1910.07467
 
 @group(0) @binding(4) var<storage, read> norm_w: array<vec4<f32>>;

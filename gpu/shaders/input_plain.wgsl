@@ -1,7 +1,7 @@
 // input_plain.wgsl: a matrix is multiplied with a token as it is. Joined to
 // matvec.wgsl and matvec_rows.wgsl.
 //
-// Twin       gpu/ref/matmul.go
+// Twin       ref/matmul.go
 // Source     definition
 
 // input4 returns what the weights of columns 4 col4 .. 4 col4 + 3 are multiplied with.

@@ -11,7 +11,7 @@
 // Threads    WG_SIZE; thread id owns spans id, id + all threads, ... of the keys; a span is as many elements as the
 //            writer says
 // Limits     HEAD_DIM a multiple of 4; k_out must not be k_cache, nor v_out v_cache; fewer than 2^32 spans
-// Twin       gpu/ref/key_rotate.go
+// Twin       ref/key_rotate.go
 // Source     Su et al. 2021, RoFormer, arXiv:2104.09864, eq. 34, in the interleaved form: rotations add up
 
 struct Params {

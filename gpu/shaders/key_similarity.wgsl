@@ -9,7 +9,7 @@
 // Threads    WG_SIZE; one thread owns one slot of one head
 // Limits     HEAD_DIM a multiple of 4. Head h has heads[h].len + n_after slots, at most stride; what cosine
 //            holds beyond them is left alone
-// Twin       gpu/ref/key_similarity.go
+// Twin       ref/key_similarity.go
 // Source     Wang et al. 2024, KVMerger, arXiv:2407.08454, definition 4.1
 
 struct Params {

@@ -9,7 +9,7 @@
 // Dispatch   (as many as there are words to copy / WG_SIZE rounded up, but at most the device's limit, 1, 1)
 // Threads    WG_SIZE; thread id owns words id, id + all threads, ... of the rows one behind the other
 // Limits     k_out and v_out must not be k_cache or v_cache; no two moves to one slot; fewer than 2^32 words
-// Twin       gpu/ref/kv_gather.go
+// Twin       ref/kv_gather.go
 // Source     definition
 
 struct Params {

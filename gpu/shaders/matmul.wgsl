@@ -8,7 +8,7 @@
 // Threads    WG_SIZE; one thread owns four neighbouring rows and TILE tokens, so that a weight is unpacked once for
 //            TILE tokens and an element of x read once for four rows
 // Limits     cols a multiple of 4; y must not be x
-// Twin       gpu/ref/matmul.go
+// Twin       ref/matmul.go
 // Source     definition
 
 struct Params {

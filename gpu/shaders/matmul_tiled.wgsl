@@ -9,7 +9,7 @@
 // Threads    64; a workgroup owns SIDE rows and SIDE tokens, a thread 4 by 4 of them: every eighth, so that
 //            neighbours read neighbours
 // Limits     cols a multiple of 4; y must not be x
-// Twin       gpu/ref/matmul.go
+// Twin       ref/matmul.go
 // Source     definition; tiles as in Volkov & Demmel 2008, "Benchmarking GPUs to tune dense linear algebra"
 
 struct Params {

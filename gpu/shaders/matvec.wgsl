@@ -10,7 +10,7 @@
 // Threads    WG_SIZE; thread t owns columns 4t .. 4t+3, 4(t+WG_SIZE) ... of the workgroup's four rows: neighbours,
 //            or two neighbours of the gate and those they are multiplied with
 // Limits     cols a multiple of 4; y must not be x; 2 * gate = rows or gate = 0
-// Twin       gpu/ref/matmul.go
+// Twin       ref/matmul.go
 // Source     definition
 
 struct Params {

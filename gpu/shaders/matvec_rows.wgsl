@@ -11,7 +11,7 @@
 // Dispatch   (rows / 4 / WG_SIZE rounded up, 1, 1)
 // Threads    WG_SIZE; one thread owns four neighbouring rows, or two of the gate and those they are multiplied with
 // Limits     cols a multiple of 4; y must not be x; 2 * gate = rows or gate = 0
-// Twin       gpu/ref/matmul.go
+// Twin       ref/matmul.go
 // Source     definition
 
 struct Params {

@@ -12,7 +12,7 @@
 //            or two neighbours of the gate and those they are multiplied with
 // Limits     neighbouring threads form the subgroups, which WGSL does not promise and every adapter does; the
 //            self-test says where not. cols a multiple of 4; y must not be x; 2 * gate = rows or gate = 0
-// Twin       gpu/ref/matmul.go
+// Twin       ref/matmul.go
 // Source     definition
 
 enable subgroups;

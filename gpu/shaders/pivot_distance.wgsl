@@ -13,7 +13,7 @@
 // Threads    WG_SIZE; one thread owns one slot of one head
 // Limits     HEAD_DIM a multiple of 4. Head h has heads[h].len + n_after slots, at most stride; what distance
 //            holds beyond them is left alone
-// Twin       gpu/ref/pivot_distance.go
+// Twin       ref/pivot_distance.go
 // Source     Wang et al. 2024, KVMerger, arXiv:2407.08454, eq. 4
 
 struct Params {

@@ -11,7 +11,7 @@
 // Dispatch   (n_heads * head_dim * head_dim4 / WG_SIZE rounded up, 1, 1)
 // Threads    WG_SIZE; one thread owns four neighbouring elements of a row of C
 // Limits     skip < n; stride and head_dim multiples of 4; with count_before = 0 cov is not read
-// Twin       gpu/ref/query_cov.go
+// Twin       ref/query_cov.go
 // Source     Chan, Golub & LeVeque 1979, "Updating Formulae and a Pairwise Algorithm for Computing Sample
 //            Variances", STAN-CS-79-773, eq. 2.1, with the means of the parts as deviations from the mean of all
 

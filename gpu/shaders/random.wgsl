@@ -6,7 +6,7 @@
 //                                 which a normal draw near 0 would show
 //     sin_quarter(y)              sine for |y| <= pi / 2: WGSL's own may be off by 2^-11
 //
-// Twin       gpu/ref/random.go
+// Twin       layout/random.go
 // Source     O'Neill 2014, PCG, output function RXS-M-XS 32; logarithm by 2 atanh((m-1)/(m+1))
 
 fn pcg(v: u32) -> u32 {

@@ -6,7 +6,7 @@
 // Dispatch   (rows, 1, 1)    one workgroup per row
 // Threads    WG_SIZE; thread t owns columns t, t+WG_SIZE, t+2*WG_SIZE ...
 // Limits     x and y must be different buffers
-// Twin       gpu/ref/rms_norm.go
+// Twin       ref/rms_norm.go
 // Source     Zhang & Sennrich 2019, "Root Mean Square Layer Normalization", arXiv:1910.07467
 
 struct Params {

@@ -7,7 +7,7 @@
 // Dispatch   (rows / WG_SIZE rounded up, 1, 1)
 // Threads    WG_SIZE; one thread owns one row
 // Limits     x and y must be different buffers
-// Twin       gpu/ref/rms_norm.go
+// Twin       ref/rms_norm.go
 // Source     Zhang & Sennrich 2019, "Root Mean Square Layer Normalization", arXiv:1910.07467
 
 struct Params {

@@ -8,7 +8,7 @@
 // Dispatch   (n_heads * head_dim / 2 / WG_SIZE rounded up, n, 1)
 // Threads    WG_SIZE; one thread owns one pair of neighbouring elements of one token
 // Limits     head_dim even; the table must reach the last position
-// Twin       gpu/ref/rope.go
+// Twin       ref/rope.go
 // Source     Su et al. 2021, RoFormer, arXiv:2104.09864, eq. 34, in the interleaved form
 
 struct Params {

@@ -6,7 +6,7 @@
 // Dispatch   (hidden / WG_SIZE rounded up, n, 1)
 // Threads    WG_SIZE; one thread owns one element
 // Limits     none
-// Twin       gpu/ref/swiglu.go
+// Twin       ref/swiglu.go
 // Source     Shazeer 2020, "GLU Variants Improve Transformer", arXiv:2002.05202, eq. 6
 
 struct Params {

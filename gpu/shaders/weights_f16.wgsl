@@ -2,7 +2,7 @@
 // to a kernel whose struct Params has cols and scales (unused here).
 //
 // Shapes     weights (rows, cols / 4) four halves in two words, low half first
-// Twin       gpu/ref/weights.go
+// Twin       layout/weights.go
 // Source     definition
 
 @group(0) @binding(1) var<storage, read> weights: array<vec2<u32>>;

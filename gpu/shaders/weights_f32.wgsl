@@ -2,7 +2,7 @@
 // to a kernel whose struct Params has cols and scales (unused here).
 //
 // Shapes     weights (rows, cols / 4) vec4<f32>
-// Twin       gpu/ref/weights.go
+// Twin       layout/weights.go
 // Source     definition
 
 @group(0) @binding(1) var<storage, read> weights: array<vec4<f32>>;

@@ -6,7 +6,7 @@
 // Shapes     weights[0 ..]              (rows, cols / 8)  eight 4-bit q a word, first column lowest
 //            weights[params.scales ..]  (rows, cols / 32) halves d, two a word
 // Limits     cols a multiple of 32
-// Twin       gpu/ref/weights.go
+// Twin       layout/weights.go
 // Source     ggml's block_q4_0, its nibbles put in the order of the columns
 
 @group(0) @binding(1) var<storage, read> weights: array<u32>;

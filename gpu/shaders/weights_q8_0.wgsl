@@ -6,7 +6,7 @@
 // Shapes     weights[0 ..]              (rows, cols / 4)  four signed bytes q a word
 //            weights[params.scales ..]  (rows, cols / 32) halves d, two a word
 // Limits     cols a multiple of 32
-// Twin       gpu/ref/weights.go
+// Twin       layout/weights.go
 // Source     ggml's block_q8_0, scales and quants taken apart
 
 @group(0) @binding(1) var<storage, read> weights: array<u32>;

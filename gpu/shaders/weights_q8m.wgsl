@@ -7,7 +7,7 @@
 // Shapes     weights[0 ..]              (rows, cols / 4)  four unsigned bytes q a word
 //            weights[params.scales ..]  (rows, cols / 32) the halves d (low) and m (high)
 // Limits     cols a multiple of 32
-// Twin       gpu/ref/weights.go
+// Twin       layout/weights.go
 // Source     ggml's block_q4_1 and block_q5_1, each q widened to a byte
 
 @group(0) @binding(1) var<storage, read> weights: array<u32>;

@@ -6,7 +6,7 @@
 // Dispatch   (n / WG_SIZE rounded up, but at most the device's limit, 1, 1)
 // Threads    WG_SIZE; thread id owns words id, id + all threads, ...
 // Limits     none
-// Twin       gpu/ref/zero.go
+// Twin       ref/zero.go
 // Source     definition
 
 struct Params {

@@ -26,9 +26,9 @@ import (
 	"keyfold/compress"
 	"keyfold/engine"
 	"keyfold/engine/tokenizer"
-	"keyfold/gpu/ref"
 	"keyfold/lab"
 	"keyfold/lab/corpus"
+	"keyfold/layout"
 	"keyfold/models"
 )
 
@@ -178,7 +178,7 @@ func (r run) measure(text []int) (points []point, peak int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	p, err := e.Prefill(context.Background(), text[:prompt], engine.Reading{KV: ref.CacheF16, Needs: m.Needs(), InCache: r.inCache})
+	p, err := e.Prefill(context.Background(), text[:prompt], engine.Reading{KV: layout.CacheF16, Needs: m.Needs(), InCache: r.inCache})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -226,7 +226,7 @@ func readAnew(text []int) (points []point, err error) {
 	defer e.Close()
 	for from := prompt; from+window <= len(text); from += window {
 		read := append([]int{text[0]}, text[max(1, from-before):from]...)
-		p, err := e.Prefill(context.Background(), read, engine.Reading{KV: ref.CacheF16})
+		p, err := e.Prefill(context.Background(), read, engine.Reading{KV: layout.CacheF16})
 		if err != nil {
 			return nil, err
 		}

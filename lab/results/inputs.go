@@ -12,8 +12,8 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine"
-	"keyfold/gpu/ref"
 	"keyfold/lab"
+	"keyfold/layout"
 )
 
 // An Input is a text, and what methods that choose the size themselves keep of it.
@@ -68,7 +68,7 @@ func (s *subject) readInput(kind string, number int) (*Input, error) {
 			needs.Votes = n.Votes
 		}
 	}
-	p, err := s.e.Prefill(context.Background(), ids, engine.Reading{KV: ref.CacheF16, Needs: needs})
+	p, err := s.e.Prefill(context.Background(), ids, engine.Reading{KV: layout.CacheF16, Needs: needs})
 	if err != nil {
 		return nil, err
 	}

@@ -10,8 +10,8 @@ import (
 	"slices"
 
 	"keyfold/engine"
-	"keyfold/gpu/ref"
 	"keyfold/lab"
+	"keyfold/layout"
 )
 
 // A KeyMap is what the keys of one layer and KV head have in common, as they
@@ -33,7 +33,7 @@ func mapKeys(s *subject) ([]KeyMap, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.e.Prefill(context.Background(), ids, engine.Reading{KV: ref.CacheF16})
+	p, err := s.e.Prefill(context.Background(), ids, engine.Reading{KV: layout.CacheF16})
 	if err != nil {
 		return nil, err
 	}

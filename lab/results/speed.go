@@ -11,7 +11,7 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine"
-	"keyfold/gpu/ref"
+	"keyfold/layout"
 )
 
 // A Speed is how fast a model decodes behind a cache of one type and size.
@@ -40,7 +40,7 @@ func timeDecoding(s *subject) ([]Speed, error) {
 			p.Free()
 		}
 	}()
-	for _, kv := range []ref.CacheType{ref.CacheF16, ref.CacheQ8_0, ref.CacheQ4_0} {
+	for _, kv := range []layout.CacheType{layout.CacheF16, layout.CacheQ8_0, layout.CacheQ4_0} {
 		for _, budget := range []float64{1, 0.5, 0.35, 0.2} {
 			p, err := s.e.Fill(s.Tokens, kv)
 			if err != nil {
@@ -90,7 +90,7 @@ func (s *subject) decode(p *engine.Prompt) (time.Duration, error) {
 }
 
 func (s Speed) check(a *About) error {
-	if _, known := ref.CacheTypeOf(s.KV); !known || s.Slots < 1 || s.Bytes < 1 || len(s.Rates) != rounds || slices.Min(s.Rates) <= 0 {
+	if _, known := layout.CacheTypeOf(s.KV); !known || s.Slots < 1 || s.Bytes < 1 || len(s.Rates) != rounds || slices.Min(s.Rates) <= 0 {
 		return fmt.Errorf("%d slots of %d bytes of a cache of %q, %v tokens/s in %d rounds", s.Slots, s.Bytes, s.KV, s.Rates, rounds)
 	}
 	return nil

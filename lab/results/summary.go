@@ -11,8 +11,8 @@ import (
 	"slices"
 
 	"keyfold/engine"
-	"keyfold/gpu/ref"
 	"keyfold/lab"
+	"keyfold/layout"
 )
 
 // A Summary is what the repository keeps of a sweep: its configuration and
@@ -122,11 +122,11 @@ func (s *Summary) find(name string, length int, tasks ...string) []Cell {
 // bytes returns what cells weigh, over the bytes of a full cache of f16
 // elements: the mean over the cells.
 func (s *Summary) bytes(cells []Cell) float64 {
-	kv, known := ref.CacheTypeOf(s.Config.KV)
+	kv, known := layout.CacheTypeOf(s.Config.KV)
 	if !known {
 		panic("BUG: results: a cache of " + s.Config.KV) // keyfold eval wrote it
 	}
-	f16 := float64(engine.RowBytes(ref.CacheF16, s.Config.Model.HeadDim))
+	f16 := float64(engine.RowBytes(layout.CacheF16, s.Config.Model.HeadDim))
 	sum := 0.0
 	for _, c := range cells {
 		sum += c.Bytes / c.BytesFull
