@@ -53,7 +53,7 @@ build: setup
 
 # Build the page as build/site: a folder that any static host can serve, under any path, without special
 # headers. The wasm is built small: without inlining (10 % smaller), with the older garbage collector (1 %), with
-# an overlay (7 %: internal/overlay), and with its data in few pieces (10 %: internal/joindata).
+# an overlay (7 %: internal/overlay), and with its data in few pieces (10 %: tools/joindata).
 site: node_modules
 	@rm -rf build/site && mkdir -p build/site/vendor
 	@cp -r web/. build/site/ && rm -f build/site/*.d.ts build/site/record.mjs
@@ -63,7 +63,7 @@ site: node_modules
 	@node_modules/.bin/wat2wasm cpu/vector.wat -o build/site/vector.wasm
 	@go build -buildvcs=false -o build/makeoverlay ./internal/overlay && $(WASMENV) build/makeoverlay build/overlay
 	@$(WASMENV) go build -buildvcs=false $(WASMFLAGS) -o build/site/keyfold.wasm ./cmd/wasm
-	@go build -buildvcs=false -o build/joindata ./internal/joindata && build/joindata build/site/keyfold.wasm
+	@go build -buildvcs=false -o build/joindata ./tools/joindata && build/joindata build/site/keyfold.wasm
 	@gzip -9 -k -n build/site/keyfold.wasm
 	@echo "build/site: keyfold.wasm is $$(stat -c %s build/site/keyfold.wasm.gz) bytes gzipped"
 
@@ -95,7 +95,7 @@ model: build
 # of it takes about 40 minutes on two cores. Two files of others are named by the environment: STORIES260K (a GGUF) and
 # TINYSTORIES (text).
 results: build
-	@go run ./lab/results
+	@go run ./experiments/results
 
 # Measure keyfold beside other engines, natively and in Chromium, in turns: make bench-peers ARGS="--rounds 5".
 # See docs/performance.md. The first time npm fetches those engines, 0.8 GB on disk.
@@ -108,12 +108,12 @@ bench/node_modules: bench/package-lock.json | setup
 
 # Measure a text of ten contexts in a bounded cache, and draw docs/positions.svg: some minutes.
 positions: setup
-	@go run -buildvcs=false ./internal/positions
+	@go run -buildvcs=false ./experiments/positions
 
 # Run all tests, none skipped for want of a GPU (Mesa's software one will do) or of Chromium. Lists at its
 # end what was skipped and why; with CI=true only tests that need shared/data may be.
 test: setup site
-	@mkdir -p build && go build -buildvcs=false -o build/testreport ./internal/testreport
+	@mkdir -p build && go build -buildvcs=false -o build/testreport ./tools/testreport
 	@set -o pipefail; export REQUIRE_GPU=1 REQUIRE_BROWSER=1 XDG_RUNTIME_DIR=$${XDG_RUNTIME_DIR:-/tmp}; \
 	go test -json -shuffle=on ./... | build/testreport
 

@@ -195,7 +195,7 @@ func TestHelpMatchesNew(t *testing.T) {
 	}
 }
 
-// A method holds a seed if it draws, and only then: lab runs those with several.
+// A method holds a seed if it draws, and only then: package eval runs those with several.
 func TestSeedsAreHeldByMethodsThatDraw(t *testing.T) {
 	var drawing []string
 	for _, name := range Names() {

@@ -343,7 +343,7 @@ func TestShaderStyleCatchesErrors(t *testing.T) {
 		{"swiglu", "// Limits     none\n", "", "labels"},
 		{"swiglu", "// Twin  ", "// Source  ", "labels"},
 		{"swiglu", "ref/swiglu.go", "ref/swiglo.go", "no twin"},
-		{"weights_f16", "// Twin       ref/weights.go\n", "", "labels"},
+		{"weights_f16", "// Twin       layout/weights.go\n", "", "labels"},
 		{"weights_f16", "// Source     definition\n", "", "labels"},
 		{"swiglu", "let i = id.x;", "let i = id.x;" + strings.Repeat(" ", 110), "columns"},
 		{"swiglu", "struct Params", "enable f16;\nstruct Params", "enable"},

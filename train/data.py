@@ -60,7 +60,7 @@ def recall(rng, rows, length, alphabet, hard=False):
 def all_sums(encode):
     """All sums as the word problems of the corpus write them, "11 + 5 = 16.": for each of + - * / a list of (ids, weights).
 
-    Results are 2 to 100, and the pairs that the corpus holds out (unseen in lab/corpus/arithmetic.go) are left out.
+    Results are 2 to 100, and the pairs that the corpus holds out (unseen in corpus/arithmetic.go) are left out.
     """
     lists = [[], [], [], []]
     for a in range(1, 101):

@@ -1,5 +1,5 @@
 // presets.js: texts to begin with, in the style of the built-in model's corpus
-// (lab/corpus): plain sentences, and questions in the form that it was taught.
+// (corpus): plain sentences, and questions in the form that it was taught.
 
 /**
  * What a fact can be hidden in: sentences, in paragraphs that end with a line

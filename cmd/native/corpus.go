@@ -17,8 +17,8 @@ import (
 	"sync"
 	"time"
 
+	"keyfold/corpus"
 	"keyfold/engine/tokenizer"
-	"keyfold/lab/corpus"
 	"keyfold/models"
 )
 

@@ -13,9 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"keyfold/corpus"
 	"keyfold/engine/checkpoint"
 	"keyfold/engine/tokenizer"
-	"keyfold/lab/corpus"
 )
 
 func TestCorpusText(t *testing.T) {

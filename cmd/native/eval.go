@@ -20,10 +20,10 @@ import (
 	"golang.org/x/term"
 
 	"keyfold/compress"
+	"keyfold/corpus"
 	"keyfold/engine"
 	"keyfold/engine/tokenizer"
-	"keyfold/lab"
-	"keyfold/lab/corpus"
+	"keyfold/eval"
 	"keyfold/layout"
 )
 
@@ -72,7 +72,7 @@ type evaluation struct {
 	lengthList                       []int
 	budgetList                       []float64
 	taskList                         []string
-	variants                         []lab.Variant
+	variants                         []eval.Variant
 }
 
 func (v *evaluation) register(fs *flagSet) {
@@ -86,14 +86,14 @@ func (v *evaluation) register(fs *flagSet) {
 	fs.IntVar(&v.n, "n", 20, "`EXAMPLES` of each task and length, or of -data")
 	fs.UintVar(&v.first, "first", 0, "number `N` of the first example")
 	fs.IntVar(&v.seeds, "seeds", 1, "how `MANY` seeds the methods that draw run with, 1 and up")
-	fs.StringVar(&v.protocol, "protocol", string(lab.Outside), "`WHERE` the question is: outside, asked of the compressed context; inside, compressed with it")
+	fs.StringVar(&v.protocol, "protocol", string(eval.Outside), "`WHERE` the question is: outside, asked of the compressed context; inside, compressed with it")
 	fs.StringVar(&v.data, "data", "", "`FILE` of examples, one JSON object a line, instead of -tasks")
-	fs.StringVar(&v.layout, "layout", "", "`LAYOUT` of -data: "+strings.Join(lab.Layouts(), ", "))
+	fs.StringVar(&v.layout, "layout", "", "`LAYOUT` of -data: "+strings.Join(eval.Layouts(), ", "))
 	fs.StringVar(&v.text, "text", "", "`FILE` of plain text for the task perplexity; by default the corpus's stories")
 	fs.IntVar(&v.scoreTokens, "score-tokens", 95, "`TOKENS` of text scored behind perplexity's context")
 	fs.BoolVar(&v.removed, "removed", false, "also ask the full cache of each context without the asked evidence: more than a guess is a leak")
 	fs.BoolVar(&v.trained, "trained", false, "documents without the words and frames that training has not seen")
-	fs.StringVar(&v.against, "against", lab.Full, "`METHOD` that differences are against, as in -methods")
+	fs.StringVar(&v.against, "against", eval.Full, "`METHOD` that differences are against, as in -methods")
 	fs.StringVar(&v.shard, "shard", "0/1", "`I/N`: only the examples whose number leaves I when divided by N")
 	fs.StringVar(&v.merge, "merge", "", "`FILES` by commas: join the -json of all shards instead of running")
 	fs.StringVar(&v.json, "json", "", "`FILE` for configuration, cells and examples")
@@ -143,7 +143,7 @@ func evalCommand(ctx context.Context, t terminal, args []string) error {
 	var model engine.Report
 	e.DescribeModel(&model, f.Model, sum)
 	c.Model, c.Device = model.Model, model.Device
-	sweep, err := lab.NewSweep(c, kv, e, data, text)
+	sweep, err := eval.NewSweep(c, kv, e, data, text)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func taskNames() []string {
 			names = append(names, task.Name)
 		}
 	}
-	return append(names, lab.Perplexity)
+	return append(names, eval.Perplexity)
 }
 
 // check checks the flags of a run and returns the cache's element type.
@@ -190,24 +190,24 @@ func (v *evaluation) check(fs *flagSet) (layout.CacheType, error) {
 		return 0, usageError("-score-tokens is %d, want at least 1", v.scoreTokens)
 	case uint64(v.first) > 1<<31:
 		return 0, usageError("-first is %d, want at most %d", v.first, 1<<31)
-	case lab.Protocol(v.protocol) != lab.Outside && lab.Protocol(v.protocol) != lab.Inside:
+	case eval.Protocol(v.protocol) != eval.Outside && eval.Protocol(v.protocol) != eval.Inside:
 		return 0, usageError("-protocol is %q, want outside or inside", v.protocol)
 	case v.data != "" && (given(fs, "tasks") || given(fs, "length")):
 		return 0, usageError("-data has examples of its own, want it without -tasks and -length")
 	case v.data != "" && (v.trained || v.removed || v.text != ""):
 		return 0, usageError("-trained, -removed and -text are about the corpus, want them without -data")
-	case v.data != "" && !slices.Contains(lab.Layouts(), v.layout):
-		return 0, usageError("-layout is %q, want %s", v.layout, strings.Join(lab.Layouts(), ", "))
+	case v.data != "" && !slices.Contains(eval.Layouts(), v.layout):
+		return 0, usageError("-layout is %q, want %s", v.layout, strings.Join(eval.Layouts(), ", "))
 	case v.data == "" && v.layout != "":
 		return 0, usageError("-layout is that of -data, which is missing")
 	}
 	if v.budgetList, err = numberList("-budgets", v.budgets, 1e-9, 1); err != nil {
 		return 0, err
 	}
-	if v.variants, err = lab.Variants(v.methods, v.budgetList, v.seeds); err != nil {
+	if v.variants, err = eval.Variants(v.methods, v.budgetList, v.seeds); err != nil {
 		return 0, usageError("-methods: %v", err)
 	}
-	if !slices.ContainsFunc(v.variants, func(w lab.Variant) bool { return w.Spec() == v.against }) {
+	if !slices.ContainsFunc(v.variants, func(w eval.Variant) bool { return w.Spec() == v.against }) {
 		return 0, usageError("-against is %q, want one of -methods", v.against)
 	}
 	index, of, ok := strings.Cut(v.shard, "/")
@@ -220,12 +220,12 @@ func (v *evaluation) check(fs *flagSet) (layout.CacheType, error) {
 	if err := v.checkTasks(); err != nil {
 		return 0, err
 	}
-	text := slices.Contains(v.taskList, lab.Perplexity)
+	text := slices.Contains(v.taskList, eval.Perplexity)
 	switch {
-	case v.protocol == string(lab.Inside) && text:
-		return 0, usageError("-protocol inside is about questions, and %s has none", lab.Perplexity)
+	case v.protocol == string(eval.Inside) && text:
+		return 0, usageError("-protocol inside is about questions, and %s has none", eval.Perplexity)
 	case given(fs, "score-tokens") && !text:
-		return 0, usageError("-score-tokens is for the task %s, which -tasks lacks", lab.Perplexity)
+		return 0, usageError("-score-tokens is for the task %s, which -tasks lacks", eval.Perplexity)
 	}
 	return kv, nil
 }
@@ -254,7 +254,7 @@ func (v *evaluation) checkTasks() error {
 		return nil
 	}
 	known := taskNames()
-	v.taskList = slices.DeleteFunc(slices.Clone(known), func(task string) bool { return task == lab.Perplexity })
+	v.taskList = slices.DeleteFunc(slices.Clone(known), func(task string) bool { return task == eval.Perplexity })
 	if v.tasks != "" {
 		v.taskList = strings.Split(v.tasks, ",")
 	}
@@ -266,8 +266,8 @@ func (v *evaluation) checkTasks() error {
 			return usageError("-tasks: %s is listed twice", task)
 		}
 	}
-	if v.text != "" && !slices.Contains(v.taskList, lab.Perplexity) {
-		return usageError("-text is for the task %s, which -tasks lacks", lab.Perplexity)
+	if v.text != "" && !slices.Contains(v.taskList, eval.Perplexity) {
+		return usageError("-text is for the task %s, which -tasks lacks", eval.Perplexity)
 	}
 	lengths, err := numberList("-length", v.lengths, 1, 1<<20)
 	if err != nil {
@@ -300,18 +300,18 @@ func numberList(flagName, list string, low, high float64) ([]float64, error) {
 
 // readFiles returns the configuration, but for the model and the device, and
 // what -data and -text hold.
-func (v *evaluation) readFiles(tok *tokenizer.Tokenizer) (c lab.Config, data []lab.Example, text []int, err error) {
-	c = lab.Config{
-		Protocol: lab.Protocol(v.protocol), Tasks: append([]string{}, v.taskList...), Lengths: append([]int{}, v.lengthList...),
+func (v *evaluation) readFiles(tok *tokenizer.Tokenizer) (c eval.Config, data []eval.Example, text []int, err error) {
+	c = eval.Config{
+		Protocol: eval.Protocol(v.protocol), Tasks: append([]string{}, v.taskList...), Lengths: append([]int{}, v.lengthList...),
 		N: v.n, First: int(v.first), ScoreTokens: v.scoreTokens, Variants: v.variants, Removed: v.removed, Trained: v.trained,
-		Shard: lab.Shard{Index: v.shardIndex, Of: v.shardOf},
+		Shard: eval.Shard{Index: v.shardIndex, Of: v.shardOf},
 	}
 	if v.data != "" {
 		content, file, err := readNamed(v.data)
 		if err != nil {
 			return c, nil, nil, fmt.Errorf("-data: %w", err)
 		}
-		if data, err = lab.Read(strings.NewReader(content), v.layout, v.data); err != nil {
+		if data, err = eval.Read(strings.NewReader(content), v.layout, v.data); err != nil {
 			return c, nil, nil, err
 		}
 		file.Layout = v.layout
@@ -331,22 +331,22 @@ func (v *evaluation) readFiles(tok *tokenizer.Tokenizer) (c lab.Config, data []l
 }
 
 // readNamed reads a file and says which one it was.
-func readNamed(path string) (string, *lab.File, error) {
+func readNamed(path string) (string, *eval.File, error) {
 	content, err := os.ReadFile(path)
 	sum := sha256.Sum256(content)
-	return string(content), &lab.File{Name: filepath.Base(path), SHA256: hex.EncodeToString(sum[:])}, err
+	return string(content), &eval.File{Name: filepath.Base(path), SHA256: hex.EncodeToString(sum[:])}, err
 }
 
 // run runs a sweep, going on where its journal ends, and returns all results.
-func (v *evaluation) run(ctx context.Context, t terminal, s *lab.Sweep) ([]lab.Result, error) {
+func (v *evaluation) run(ctx context.Context, t terminal, s *eval.Sweep) ([]eval.Result, error) {
 	items := s.Items()
 	total := len(items)
-	var results []lab.Result
-	var journal *lab.Journal
+	var results []eval.Result
+	var journal *eval.Journal
 	if v.json != "" {
 		path := v.json + ".partial"
 		var err error
-		if journal, err = lab.OpenJournal(path, s.Config); err != nil && v.device == string(engine.Auto) {
+		if journal, err = eval.OpenJournal(path, s.Config); err != nil && v.device == string(engine.Auto) {
 			return nil, fmt.Errorf("%w; -device auto may take another device each time, -device gpu or cpu does not", err)
 		}
 		if err != nil {
@@ -354,17 +354,17 @@ func (v *evaluation) run(ctx context.Context, t terminal, s *lab.Sweep) ([]lab.R
 		}
 		defer journal.Close()
 		results = journal.Done()
-		done := map[lab.Item]bool{}
+		done := map[eval.Item]bool{}
 		for _, r := range results {
 			done[r.Item] = true
 		}
-		items = slices.DeleteFunc(items, func(it lab.Item) bool { return done[it] })
+		items = slices.DeleteFunc(items, func(it eval.Item) bool { return done[it] })
 		if len(results) > 0 {
 			fmt.Fprintf(t.err, "goes on after %d of %d examples in %s\n", total-len(items), total, path)
 		}
 	}
 	bar := newBar(t.err, len(items))
-	err := s.Run(ctx, items, func(r lab.Result) error {
+	err := s.Run(ctx, items, func(r eval.Result) error {
 		results = append(results, r)
 		if journal != nil {
 			if err := journal.Append(r); err != nil {
@@ -396,20 +396,20 @@ func newBar(w io.Writer, n int) *progressbar.ProgressBar {
 // mergeReports joins the reports of all shards.
 func (v *evaluation) mergeReports(t terminal) error {
 	names := strings.Split(v.merge, ",")
-	var shards []*lab.Report
+	var shards []*eval.Report
 	for _, name := range names {
 		f, err := os.Open(name)
 		if err != nil {
 			return fmt.Errorf("-merge: %w", err)
 		}
-		shard, err := lab.ReadJSON(f)
+		shard, err := eval.ReadJSON(f)
 		f.Close()
 		if err != nil {
 			return fmt.Errorf("-merge: %s: %w", name, err)
 		}
 		shards = append(shards, shard)
 	}
-	c, results, err := lab.Merge(shards, names)
+	c, results, err := eval.Merge(shards, names)
 	if err != nil {
 		return err
 	}
@@ -417,8 +417,8 @@ func (v *evaluation) mergeReports(t terminal) error {
 }
 
 // write prints the tables and writes -json, -csv and -svg.
-func (v *evaluation) write(t terminal, c lab.Config, results []lab.Result) error {
-	report, err := lab.NewReport(c, results, v.against)
+func (v *evaluation) write(t terminal, c eval.Config, results []eval.Result) error {
+	report, err := eval.NewReport(c, results, v.against)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"keyfold/engine/checkpoint"
-	"keyfold/lab"
+	"keyfold/eval"
 )
 
 // evalText is a context of children's-story words; evalQuestions end it.
@@ -40,14 +40,14 @@ func evalData(t testing.TB) string {
 	return path
 }
 
-func readReport(t testing.TB, path string) *lab.Report {
+func readReport(t testing.TB, path string) *eval.Report {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	r, err := lab.ReadJSON(f)
+	r, err := eval.ReadJSON(f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestEvalWritesWhatRunWrites(t *testing.T) {
 					prompt := fmt.Sprintf("%s %d\n%s", evalText, i, evalQuestions[i])
 					text := mustRun(t, "run", "-device", "cpu", "-model", model, "-temperature", "0", "-n", "30", prompt)
 					want := strings.TrimSuffix(strings.TrimPrefix(text, prompt), "\n")
-					if got := result.Runs[0].Answers[0].Wrote; result.Runs[0].Method != lab.Full || got != want {
+					if got := result.Runs[0].Answers[0].Wrote; result.Runs[0].Method != eval.Full || got != want {
 						t.Errorf("%s, example %d: %s wrote %q, keyfold run %q", protocol, i, result.Runs[0].Method, got, want)
 					}
 				}

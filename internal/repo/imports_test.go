@@ -42,23 +42,23 @@ var allowed = map[string][]string{
 	"keyfold/models":            {"keyfold/engine/checkpoint", "keyfold/engine/tokenizer"},
 	"keyfold/session":           {"keyfold/engine/...", "keyfold/compress", "keyfold/layout"},
 	"keyfold/cmd/native": {
-		"keyfold/engine/...", "keyfold/compress", "keyfold/models", "keyfold/layout", "keyfold/lab/...",
+		"keyfold/engine/...", "keyfold/compress", "keyfold/models", "keyfold/layout", "keyfold/corpus", "keyfold/eval",
 		"github.com/schollz/progressbar/v3", "golang.org/x/term",
 	},
 	"keyfold/cmd/wasm": {
 		"keyfold/session", "keyfold/engine", "keyfold/engine/checkpoint", "github.com/hack-pad/safejs",
 	},
-	"keyfold/lab": {
-		"keyfold/lab/corpus", "keyfold/engine/...", "keyfold/compress", "keyfold/layout", "gonum.org/v1/plot/...",
+	"keyfold/eval": {
+		"keyfold/corpus", "keyfold/engine/...", "keyfold/compress", "keyfold/layout", "gonum.org/v1/plot/...",
 	},
-	"keyfold/bench":      {"keyfold/engine", "keyfold/engine/checkpoint", "keyfold/layout"},
-	"keyfold/lab/corpus": {},
-	"keyfold/lab/results": {
-		"keyfold/lab/...", "keyfold/engine/...", "keyfold/compress", "keyfold/layout", "keyfold/models",
+	"keyfold/bench":  {"keyfold/engine", "keyfold/engine/checkpoint", "keyfold/layout"},
+	"keyfold/corpus": {},
+	"keyfold/experiments/results": {
+		"keyfold/corpus", "keyfold/eval", "keyfold/engine/...", "keyfold/compress", "keyfold/layout", "keyfold/models",
 	},
 	"keyfold/internal/chromium": {"github.com/chromedp/..."},
-	"keyfold/internal/positions": {
-		"keyfold/engine/...", "keyfold/compress", "keyfold/layout", "keyfold/lab/...", "keyfold/models",
+	"keyfold/experiments/positions": {
+		"keyfold/engine/...", "keyfold/compress", "keyfold/layout", "keyfold/corpus", "keyfold/eval", "keyfold/models",
 	},
 }
 
@@ -68,7 +68,7 @@ var allowedInTests = map[string][]string{
 	"keyfold/cmd/native": {"keyfold/cpu", "keyfold/internal/chromium", "keyfold/session", "github.com/chromedp/..."},
 	"keyfold/gpu":        {"keyfold/internal/chromium", "github.com/chromedp/..."},
 	"keyfold/engine":     {"keyfold/models"},
-	"keyfold/lab":        {"keyfold/models"},
+	"keyfold/eval":       {"keyfold/models"},
 	"keyfold/session":    {"keyfold/models"},
 }
 

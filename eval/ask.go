@@ -1,0 +1,426 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"keyfold/compress"
+	"keyfold/corpus"
+	"keyfold/engine"
+)
+
+// spareTokens are how many tokens an answer may have beyond the longest reference.
+const spareTokens = 16
+
+// asksPerContext is how many questions a document of the corpus has at most:
+// they share what happened to one context, and more of them would say little more.
+const asksPerContext = 4
+
+// needle is the task whose documents have their fact at each of needleDepths
+// depths in turn, 1/10 to the very end, for a map of depth and length. A row of
+// the map holds two of them, because sentences do not end where one would like.
+const (
+	needle       = "needle"
+	needleDepths = 10
+	mapRows      = needleDepths / 2
+)
+
+// A worker examines examples on an engine of its own.
+type worker struct {
+	*Sweep
+	e *engine.Engine
+}
+
+// examine runs one example through all variants.
+func (w *worker) examine(ctx context.Context, it Item) (Result, error) {
+	start := time.Now()
+	r := Result{Item: it}
+	var err error
+	if it.Task == Perplexity {
+		err = w.score(ctx, &r)
+	} else {
+		err = w.ask(ctx, &r)
+	}
+	if err != nil {
+		return r, fmt.Errorf("example %d of %s: %w", it.Number, it.Task, err)
+	}
+	r.MS = milliseconds(start)
+	return r, nil
+}
+
+func milliseconds(since time.Time) float64 {
+	return math.Round(1e3*float64(time.Since(since).Nanoseconds())/1e6) / 1e3
+}
+
+// example returns the example that an item names.
+func (w *worker) example(it Item) (Example, error) {
+	if w.Config.Data != nil {
+		return w.Data[it.Number], nil
+	}
+	size := corpus.Size{Tokens: it.Length, Count: w.count, Asks: asksPerContext, Trained: w.Trained}
+	if it.Task == needle {
+		size.Depth = float64(it.Number%needleDepths+1) / needleDepths
+	}
+	doc, err := corpus.New(it.Task, corpus.EvalFrom+uint64(it.Number), size)
+	if err != nil {
+		return Example{}, err
+	}
+	return FromCorpus(doc), nil
+}
+
+func (w *worker) encode(text string) ([]int, error) {
+	return w.e.Tokenizer.Encode(text, w.e.Tokenizer.AddsBOS())
+}
+
+// count returns the tokens of a text by itself.
+func (w *worker) count(text string) int {
+	ids, err := w.e.Tokenizer.Encode(text, false)
+	if err != nil {
+		return math.MaxInt32 // fits nowhere; encoding the document says why
+	}
+	return len(ids)
+}
+
+// A unit is a context that is compressed once, and what is asked of it then.
+type unit struct {
+	context []int
+	asks    []asked
+}
+
+// An asked question is cut where tokens of the text end: what stands before the
+// reference answer, what else is before the model's own answer (nothing, unless
+// the reference's first letters share a token with the question's last), and the
+// reference.
+type asked struct {
+	ask                    int // index in Result.Asks
+	question, rest, answer []int
+}
+
+// tokenise cuts an example into tokens such that every question, with its
+// context, has the tokens that the whole text has. A token across the end of
+// the context goes to the question.
+func (w *worker) tokenise(ex Example) (unit, error) {
+	context, err := w.encode(ex.Context)
+	if err != nil {
+		return unit{}, err
+	}
+	prompt, with, kept := make([][]int, len(ex.Asks)), make([][]int, len(ex.Asks)), len(context)
+	for i, a := range ex.Asks {
+		if prompt[i], err = w.encode(ex.Context + a.Question); err != nil {
+			return unit{}, err
+		}
+		if with[i], err = w.encode(ex.Context + a.Question + a.Answers[0]); err != nil {
+			return unit{}, err
+		}
+		if n, most := len(with[i]), w.e.Config.SeqLen; n > most {
+			return unit{}, fmt.Errorf("eval: context, question and answer have %d tokens, the model's context %d", n, most)
+		}
+		kept = min(kept, shared(context, prompt[i]), shared(context, with[i]))
+	}
+	u := unit{context: context[:kept]}
+	for i := range ex.Asks {
+		n := shared(prompt[i], with[i])
+		u.asks = append(u.asks, asked{i, prompt[i][kept:n], prompt[i][n:], with[i][n:]})
+	}
+	return u, nil
+}
+
+// shared returns the length of the longest common beginning.
+func shared(a, b []int) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// units returns what is compressed: the context, or with [Inside] each question
+// behind its context.
+func (u unit) units(p Protocol) []unit {
+	if p == Outside {
+		return []unit{u}
+	}
+	var list []unit
+	for _, a := range u.asks {
+		whole := slices.Concat(u.context, a.question)
+		a.question = nil
+		list = append(list, unit{whole, []asked{a}})
+	}
+	return list
+}
+
+// ask puts the questions of an example, as the protocol says, to the full cache
+// and to every variant's.
+func (w *worker) ask(ctx context.Context, r *Result) error {
+	ex, err := w.example(r.Item)
+	if err != nil {
+		return err
+	}
+	text, err := w.tokenise(ex)
+	if err != nil {
+		return err
+	}
+	r.ID, r.Tokens = ex.ID, len(text.context)
+	for _, a := range ex.Asks {
+		r.Asks = append(r.Asks, Question{a.Question, a.Answers, a.Kind, a.Marked, a.HeldOut, a.Guess, a.Depth})
+	}
+	full := make([]reference, len(ex.Asks)) // what the full cache answers
+	for _, u := range text.units(w.Protocol) {
+		if err := w.askUnit(ctx, r, ex, u, full); err != nil {
+			return err
+		}
+	}
+	if w.Removed {
+		return w.askRemoved(ctx, r, ex, full)
+	}
+	return nil
+}
+
+// askUnit adds the runs of one context to a result.
+func (w *worker) askUnit(ctx context.Context, r *Result, ex Example, u unit, full []reference) error {
+	return w.compressions(ctx, u, func(p *engine.Prompt, c *engine.Cache, run *Run) error {
+		for _, a := range u.asks {
+			rows, wrote, err := w.answer(ctx, c, p.Logits, u, a, ex.Asks[a.ask])
+			if err != nil {
+				return err
+			}
+			score, err := Score(ex.Asks[a.ask].Metric, wrote, ex.Asks[a.ask])
+			if err != nil {
+				return err
+			}
+			to := &full[a.ask]
+			if run.Method == Full {
+				*to = reference{score, rows}
+			}
+			got := Answer{Ask: a.ask, Wrote: wrote, Score: score, Full: to.score, Change: change(to.score, score)}
+			got.KL, got.DeltaNLL = distance(to.rows, rows, a.answer)
+			run.Answers = append(run.Answers, got)
+		}
+		return nil
+	}, r)
+}
+
+// A reference is what the full cache made of a question.
+type reference struct {
+	score float64
+	rows  [][]float32 // (answer tokens)(vocab), see engine.Score
+}
+
+func change(full, score float64) string {
+	switch {
+	case score > full:
+		return "gained"
+	case score < full:
+		return "lost"
+	}
+	return ""
+}
+
+// distance returns the mean KL and delta NLL per token, in nats, of rows of
+// logits against those of the full cache, before the tokens of a text.
+func distance(full, rows [][]float32, text []int) (kl, deltaNLL float64) {
+	for i, id := range text {
+		q := engine.Compare(full[i], rows[i], id)
+		kl += q.KL / float64(len(text))
+		deltaNLL += q.DeltaNLL / float64(len(text))
+	}
+	return kl, deltaNLL
+}
+
+// compressions reads a context as often as the variants need, and for the full
+// cache and every variant calls use with a cache of its own. It adds the runs
+// to r. Methods that know the future know all of the unit's questions and
+// references.
+func (w *worker) compressions(ctx context.Context, u unit,
+	use func(*engine.Prompt, *engine.Cache, *Run) error, r *Result) error {
+	for i, reading := range w.readings {
+		if err := w.read(ctx, u, reading, i == 0, use, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read is compressions for the runs of one reading, with the full cache first if that is wanted.
+func (w *worker) read(ctx context.Context, u unit, reading reading, full bool,
+	use func(*engine.Prompt, *engine.Cache, *Run) error, r *Result) error {
+	p, err := w.e.Prefill(ctx, u.context, engine.Reading{KV: w.kv, Needs: reading.needs})
+	if err != nil {
+		return err
+	}
+	defer p.Free()
+	for _, a := range u.asks {
+		if reading.needs.Future {
+			if err := p.Future(ctx, slices.Concat(a.question, a.answer)); err != nil {
+				return err
+			}
+		}
+	}
+	runs := reading.runs
+	if full {
+		method, err := compress.New(compress.Settings{Name: Full})
+		if err != nil {
+			return err
+		}
+		runs = slices.Concat([]run{{0, 1, method}}, runs)
+	}
+	for _, run := range runs {
+		start := time.Now()
+		plan, signals, _, err := p.Decide(run.method)
+		if err != nil {
+			return fmt.Errorf("%s: %w", w.Variants[run.variant], err)
+		}
+		cache, err := p.Cache.Fork()
+		if err != nil {
+			return err
+		}
+		if err := cache.Apply(plan); err != nil {
+			cache.Free()
+			return err
+		}
+		v := w.Variants[run.variant]
+		out := Run{Method: v.Spec(), Budget: v.Budget, Seed: run.seed, Options: plan.Options,
+			Ratio: plan.Ratio(signals), Bytes: cache.Occupied(), BytesFull: p.Cache.Occupied()}
+		for l := range w.e.Config.NLayers {
+			out.Slots = append(out.Slots, make([]int, w.e.Config.NKVHeads))
+			for h := range out.Slots[l] {
+				out.Slots[l][h] = cache.Len(l, h)
+			}
+		}
+		err = use(p, cache, &out)
+		cache.Free()
+		if err != nil {
+			return err
+		}
+		out.MS = milliseconds(start)
+		r.Runs = append(r.Runs, out)
+	}
+	return nil
+}
+
+// answer asks one question of a copy of a cache. before are the logits after
+// the last token in it. It returns the logits before each token of the
+// reference, and what the model writes by itself.
+func (w *worker) answer(ctx context.Context, c *engine.Cache, before []float32, u unit, a asked, ask Ask) (
+	rows [][]float32, wrote string, err error) {
+	c, err = c.Fork()
+	if err != nil {
+		return nil, "", err
+	}
+	defer c.Free()
+	if before, err = w.feed(ctx, c, before, a.question); err != nil {
+		return nil, "", err
+	}
+	forced, err := c.Fork()
+	if err != nil {
+		return nil, "", err
+	}
+	defer forced.Free()
+	if rows, err = w.e.Score(ctx, forced, before, a.answer); err != nil {
+		return nil, "", err
+	}
+	if before, err = w.feed(ctx, c, before, a.rest); err != nil {
+		return nil, "", err
+	}
+	wrote, err = w.write(ctx, c, before, slices.Concat(u.context, a.question, a.rest), ask)
+	return rows, wrote, err
+}
+
+// feed appends tokens, if there are any, and returns the logits after them.
+func (w *worker) feed(ctx context.Context, c *engine.Cache, before []float32, tokens []int) ([]float32, error) {
+	if len(tokens) == 0 {
+		return before, nil
+	}
+	return w.e.Feed(ctx, c, tokens)
+}
+
+// errWritten stops a generation whose answer is complete.
+var errWritten = errors.New("eval: the answer is complete")
+
+// write returns what the model writes behind a prompt, always taking the
+// likeliest token: to the end of the text, of the first line where only that
+// counts, or of the tokens that an answer is given.
+func (w *worker) write(ctx context.Context, c *engine.Cache, before []float32, prompt []int, ask Ask) (string, error) {
+	most, err := w.answerTokens(ask)
+	if err != nil {
+		return "", err
+	}
+	stream := w.e.Tokenizer.Stream()
+	for _, id := range prompt {
+		stream.Next(id)
+	}
+	var text strings.Builder
+	greedy := engine.Sampler{RepeatPenalty: 1, TopP: 1}
+	n := min(most, w.e.Config.SeqLen-c.Next()+1)
+	err = w.e.Generate(ctx, c, before, nil, n, greedy, nil, nil, func(t engine.Token) error {
+		text.WriteString(stream.Next(t.ID))
+		if ask.FirstLine && strings.Contains(strings.TrimLeft(text.String(), "\n"), "\n") { // a whole line
+			return errWritten
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errWritten) {
+		return "", err
+	}
+	return text.String() + stream.Rest(), nil
+}
+
+// answerTokens returns how many tokens an answer may have.
+func (w *worker) answerTokens(ask Ask) (int, error) {
+	if ask.Tokens > 0 {
+		return ask.Tokens, nil
+	}
+	most := 0
+	for _, answer := range ask.Answers {
+		ids, err := w.e.Tokenizer.Encode(answer, false)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, len(ids))
+	}
+	return most + spareTokens, nil
+}
+
+// askRemoved adds the control: each question that can be is put to the full
+// cache of its context without the evidence.
+func (w *worker) askRemoved(ctx context.Context, r *Result, ex Example, full []reference) error {
+	for i, ask := range ex.Asks {
+		if ask.Without == "" {
+			continue
+		}
+		start := time.Now()
+		wrote, bytes, err := w.withoutEvidence(ctx, ask)
+		if err != nil {
+			return err
+		}
+		score, err := Score(ask.Metric, wrote, ask)
+		if err != nil {
+			return err
+		}
+		got := Answer{Ask: i, Wrote: wrote, Score: score, Full: full[i].score, Change: change(full[i].score, score)}
+		r.Runs = append(r.Runs, Run{Method: Removed, Seed: 1, Ratio: 1, Bytes: bytes, BytesFull: bytes,
+			Answers: []Answer{got}, MS: milliseconds(start)})
+	}
+	return nil
+}
+
+// withoutEvidence returns what the model writes where it can only guess, and
+// the bytes of the context's cache.
+func (w *worker) withoutEvidence(ctx context.Context, ask Ask) (wrote string, bytes int, err error) {
+	u, err := w.tokenise(Example{Context: ask.Without, Asks: []Ask{ask}})
+	if err != nil {
+		return "", 0, err
+	}
+	p, err := w.e.Prefill(ctx, u.context, engine.Reading{KV: w.kv})
+	if err != nil {
+		return "", 0, err
+	}
+	defer p.Free()
+	_, wrote, err = w.answer(ctx, p.Cache, p.Logits, u, u.asks[0], ask)
+	return wrote, p.Cache.Occupied(), err
+}

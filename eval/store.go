@@ -1,0 +1,206 @@
+package eval
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+)
+
+// A Journal is a file that a sweep appends each finished example to, so that
+// nothing is lost when it stops. Its first line holds the configuration, every
+// other line a [Result], all as JSON.
+type Journal struct {
+	file *os.File
+	done []Result
+}
+
+// OpenJournal opens the journal at path, or begins one. One that another
+// configuration began is refused. The last line may be half written, as a
+// killed process leaves it: it is cut off.
+func OpenJournal(path string, c Config) (*Journal, error) {
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	whole := data[:bytes.LastIndexByte(data, '\n')+1]
+	j := &Journal{}
+	for i, line := range bytes.Split(bytes.TrimSuffix(whole, []byte("\n")), []byte("\n")) {
+		switch {
+		case len(whole) == 0:
+		case i == 0:
+			var begun Config
+			if err := json.Unmarshal(line, &begun); err != nil {
+				return nil, fmt.Errorf("eval: %s is no journal of a sweep: %w", path, err)
+			}
+			if differ := unlike(begun, c); differ != "" {
+				return nil, fmt.Errorf("eval: %s was begun with another configuration (%s); finish that one, or delete the file", path, differ)
+			}
+		default:
+			var r Result
+			if err := json.Unmarshal(line, &r); err != nil {
+				return nil, fmt.Errorf("eval: %s line %d: %w", path, i+1, err)
+			}
+			if len(r.Runs) == 0 {
+				return nil, fmt.Errorf("eval: %s line %d is no result: it has no runs", path, i+1)
+			}
+			j.done = append(j.done, r)
+		}
+	}
+	if j.file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644); err != nil {
+		return nil, err
+	}
+	if err = j.file.Truncate(int64(len(whole))); err == nil {
+		_, err = j.file.Seek(0, io.SeekEnd)
+	}
+	if err == nil && len(whole) == 0 {
+		err = j.line(c)
+	}
+	if err != nil {
+		j.file.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// Done returns the results that were there when the journal was opened.
+func (j *Journal) Done() []Result { return j.done }
+
+// Append adds a result.
+func (j *Journal) Append(r Result) error { return j.line(r) }
+
+// line writes a line at once, so that a stop leaves whole lines, but for the last.
+func (j *Journal) line(v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = j.file.Write(append(data, '\n'))
+	return err
+}
+
+// Close closes the file and leaves it there.
+func (j *Journal) Close() error { return j.file.Close() }
+
+// unlike returns the names of the fields in which two configurations differ,
+// with their values where those are short, or "".
+func unlike(a, b Config) string {
+	fields := func(c Config) map[string]json.RawMessage {
+		data, err := json.Marshal(c)
+		var m map[string]json.RawMessage
+		if err == nil {
+			err = json.Unmarshal(data, &m)
+		}
+		if err != nil {
+			panic("BUG: eval: " + err.Error()) // plain strings and numbers
+		}
+		return m
+	}
+	first, second := fields(a), fields(b)
+	names := map[string]bool{}
+	for name := range first {
+		names[name] = true
+	}
+	for name := range second {
+		names[name] = true
+	}
+	var differ []string
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		was, is := string(first[name]), string(second[name])
+		switch {
+		case was == is:
+		case len(was)+len(is) > 80:
+			differ = append(differ, name)
+		default:
+			differ = append(differ, fmt.Sprintf("%s was %s and is %s", name, cmp.Or(was, "absent"), cmp.Or(is, "absent")))
+		}
+	}
+	return strings.Join(differ, ", ")
+}
+
+// sortResults puts results in the order of [Sweep.Items].
+func sortResults(results []Result, tasks []string) {
+	slices.SortFunc(results, func(a, b Result) int {
+		return cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.Length, b.Length),
+			cmp.Compare(slices.Index(tasks, a.Task), slices.Index(tasks, b.Task)))
+	})
+}
+
+// WriteJSON writes the report with an example a line, so that it can be read
+// by eye and by programs alike. Reports are equal where configurations are, but
+// for the fields called ms.
+func (r *Report) WriteJSON(w io.Writer) error {
+	head := struct {
+		Config  Config `json:"configuration"`
+		Against string `json:"against"`
+		Cells   []Cell `json:"cells"`
+	}{r.Config, r.Against, r.Cells}
+	data, err := json.MarshalIndent(head, "", " ")
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(w)
+	out.Write(bytes.TrimSuffix(data, []byte("\n}")))
+	out.WriteString(",\n \"examples\": [")
+	for i, result := range r.Results {
+		if data, err = json.Marshal(result); err != nil {
+			return err
+		}
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.WriteString("\n  ")
+		out.Write(data)
+	}
+	out.WriteString("\n ]\n}\n")
+	return out.Flush()
+}
+
+// ReadJSON reads what WriteJSON wrote.
+func ReadJSON(in io.Reader) (*Report, error) {
+	r := &Report{}
+	if err := json.NewDecoder(in).Decode(r); err != nil {
+		return nil, err
+	}
+	if r.Config.Shard.Of == 0 {
+		return nil, errors.New("no report of a sweep: it has no configuration")
+	}
+	return r, nil
+}
+
+// Merge joins the shards of one sweep. names say in errors which report is
+// which. It refuses shards of different configurations, an example that two of
+// them have, and any that none has.
+func Merge(shards []*Report, names []string) (Config, []Result, error) {
+	whole := shards[0].Config
+	whole.Shard = Shard{0, 1}
+	var all []Result
+	from := map[Item]string{}
+	for i, shard := range shards {
+		c := shard.Config
+		c.Shard = Shard{0, 1}
+		if differ := unlike(whole, c); differ != "" {
+			return whole, nil, fmt.Errorf("eval: %s and %s have different configurations (%s)", names[0], names[i], differ)
+		}
+		for _, r := range shard.Results {
+			if other, twice := from[r.Item]; twice {
+				return whole, nil, fmt.Errorf("eval: %s and %s both have example %d of %s", other, names[i], r.Number, r.Task)
+			}
+			from[r.Item] = names[i]
+		}
+		all = append(all, shard.Results...)
+	}
+	if len(all) != whole.Examples {
+		return whole, nil, fmt.Errorf("eval: %s have %d examples of %d: a shard is missing",
+			strings.Join(names, " and "), len(all), whole.Examples)
+	}
+	return whole, all, nil
+}
