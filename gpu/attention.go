@@ -10,7 +10,7 @@ import (
 // seconds, and it gets some wrong.
 const attentionBlock = 16
 
-// maxDecodeHeadDim is the widest head that attention_decode.wgsl takes.
+// maxDecodeHeadDim is the widest head that decode_parts.wgsl takes.
 const maxDecodeHeadDim = 256
 
 // One token's attention is cut into parts of decodeSpan slots or a multiple of
@@ -66,19 +66,19 @@ func (p *Pass) Attention(c *Cache, q, out, lse *Buffer, parts Parts, n, stride, 
 	name := p.d.attentionKernel(n, c.Longest+nBefore+n, c.HeadDim)
 	id, groups := c.kernel(name, true, false), [3]int{}
 	switch name {
-	case "attention_decode":
+	case "decode_parts":
 		if c.room() <= wholeHead {
-			p.attentionDecode(c, q, out, lse, nHeads, nBefore, math.MaxInt32, scale)
+			p.decodeParts(c, q, out, lse, nHeads, nBefore, math.MaxInt32, scale)
 			return
 		}
 		span := partSpan(c.room() * c.NKVHeads)
-		p.attentionDecode(c, q, parts.Out, parts.LSE, nHeads, nBefore, span, scale)
-		p.attentionCombine(c, parts, out, lse, nHeads, nBefore, span)
+		p.decodeParts(c, q, parts.Out, parts.LSE, nHeads, nBefore, span, scale)
+		p.decodeCombine(c, parts, out, lse, nHeads, nBefore, span)
 		return
-	case "attention_prefill":
+	case "prefill_tiles":
 		id.consts[1] = constant{"SLOTS", prefillSlots(c.HeadDim)}
 		groups = [3]int{divUp(n*groupSize, prefillRows), c.NKVHeads, 1}
-	case "attention_rows":
+	case "prefill_rows_software":
 		groups = [3]int{divUp(n*groupSize, 4*8), c.NKVHeads, 1}
 	case "attention":
 		block := min(attentionBlock, c.HeadDim/4)
@@ -94,7 +94,7 @@ func (p *Pass) Attention(c *Cache, q, out, lse *Buffer, parts Parts, n, stride, 
 		return
 	}
 	p.spend(2 * (1 + scored) * n * nHeads * c.room() * c.HeadDim)
-	p.dispatch(id, groups, []uint32{ // struct Params in attention.wgsl, attention_rows.wgsl and attention_prefill.wgsl
+	p.dispatch(id, groups, []uint32{ // struct Params in attention.wgsl, prefill_rows_software.wgsl and prefill_tiles.wgsl
 		uint32(n), uint32(stride), uint32(nHeads), uint32(groupSize), uint32(nBefore), math.Float32bits(scale), uint32(c.HeadDim / 4),
 	}, c.K, c.V, c.Slots, c.Heads, q, out, lse)
 }
@@ -118,20 +118,20 @@ func (d *Device) attentionKernel(n, slots, headDim int) string {
 		switch v.kernel {
 		case "attention":
 			turns = columns + 1
-		case "attention_rows":
+		case "prefill_rows_software":
 			step, turns = 4, 2*columns+2
-		case "attention_prefill":
+		case "prefill_tiles":
 			step, turns = tile, columns+tile+2*divUp(tile*columns, 4*prefillRows)+4
 		}
-		tooWide := v.kernel == "attention_decode" && headDim > maxDecodeHeadDim || v.kernel == "attention_prefill" && tile == 0
-		if !tooWide && (!d.Software || v.kernel == "attention_decode" || divUp(slots, step)*(turns+1)+columns < softwareTurns) {
+		tooWide := v.kernel == "decode_parts" && headDim > maxDecodeHeadDim || v.kernel == "prefill_tiles" && tile == 0
+		if !tooWide && (!d.Software || v.kernel == "decode_parts" || divUp(slots, step)*(turns+1)+columns < softwareTurns) {
 			return v.kernel
 		}
 	}
 	return ""
 }
 
-// prefillRows are the queries of a workgroup of attention_prefill.wgsl.
+// prefillRows are the queries of a workgroup of prefill_tiles.wgsl.
 const prefillRows = 32
 
 // prefillSlots returns the slots of its tiles: 16 KiB of workgroup memory hold
@@ -147,27 +147,27 @@ func prefillSlots(headDim int) int {
 	return 0
 }
 
-// attentionDecode records the attention of one token over parts of `span` slots.
+// decodeParts records the attention of one token over parts of `span` slots.
 //
 //	q    its first nHeads*head_dim elements
 //	out  (parts, nHeads/n_kv_heads, head_dim)  overwritten
 //	lse  (parts, nHeads/n_kv_heads)            overwritten
 //
-// CPU twin: [ref.AttentionParts].
-func (p *Pass) attentionDecode(c *Cache, q, out, lse *Buffer, nHeads, nBefore, span int, scale float32) {
+// CPU twin: [ref.DecodeParts].
+func (p *Pass) decodeParts(c *Cache, q, out, lse *Buffer, nHeads, nBefore, span int, scale float32) {
 	groupSize := nHeads / c.NKVHeads
 	most := c.room()*c.NKVHeads/span + c.NKVHeads // parts, whatever the lengths of the heads
-	p.want("attention_decode", "out", out, most*groupSize*c.HeadDim, "parts*group_size*head_dim")
-	p.want("attention_decode", "lse", lse, most*groupSize, "parts*group_size")
+	p.want("decode_parts", "out", out, most*groupSize*c.HeadDim, "parts*group_size*head_dim")
+	p.want("decode_parts", "lse", lse, most*groupSize, "parts*group_size")
 	p.spend(4 * nHeads * c.room() * c.HeadDim)
-	p.dispatch(c.kernel("attention_decode", true, false), [3]int{most, divUp(groupSize, 4), 1}, []uint32{ // struct Params in attention_decode.wgsl
+	p.dispatch(c.kernel("decode_parts", true, false), [3]int{most, divUp(groupSize, 4), 1}, []uint32{ // struct Params in decode_parts.wgsl
 		uint32(c.NKVHeads), uint32(groupSize), uint32(nBefore), uint32(span), math.Float32bits(scale), uint32(c.HeadDim / 4),
 	}, c.K, c.V, c.Slots, c.Heads, q, out, lse)
 }
 
-// attentionCombine makes one of the parts. CPU twin: [ref.AttentionCombine].
-func (p *Pass) attentionCombine(c *Cache, parts Parts, out, lse *Buffer, nHeads, nBefore, span int) {
-	p.dispatch(kernelID{name: "attention_combine"}, [3]int{divUp(nHeads*c.HeadDim/4, 64), 1, 1}, []uint32{ // struct Params in attention_combine.wgsl
+// decodeCombine makes one of the parts. CPU twin: [ref.DecodeCombine].
+func (p *Pass) decodeCombine(c *Cache, parts Parts, out, lse *Buffer, nHeads, nBefore, span int) {
+	p.dispatch(kernelID{name: "decode_combine"}, [3]int{divUp(nHeads*c.HeadDim/4, 64), 1, 1}, []uint32{ // struct Params in decode_combine.wgsl
 		uint32(c.NKVHeads), uint32(nHeads / c.NKVHeads), uint32(nBefore), uint32(span), uint32(c.HeadDim / 4),
 	}, c.Heads, parts.Out, parts.LSE, out, lse)
 }

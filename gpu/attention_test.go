@@ -113,10 +113,10 @@ func TestAttentionToLongHeads(t *testing.T) {
 		kernel     string
 	}{
 		{1, 48, []int{4679, 3}, "attention"},
-		{1, 48, []int{4680, 3}, "attention_decode"},
-		{2, 128, []int{3906, 3}, "attention_rows"},
-		{2, 128, []int{3907, 3}, "attention_prefill"},
-		{2, 128, []int{17166}, "attention_prefill"},
+		{1, 48, []int{4680, 3}, "decode_parts"},
+		{2, 128, []int{3906, 3}, "prefill_rows_software"},
+		{2, 128, []int{3907, 3}, "prefill_tiles"},
+		{2, 128, []int{17166}, "prefill_tiles"},
 		{2, 128, []int{20000}, ""},
 	} {
 		in := newAttentionInput(t, d, layout.CacheF16, cacheCase{"long", tc.headDim, tc.lens, 1}, tc.n, 0)
@@ -140,7 +140,7 @@ func TestAttentionToLongHeads(t *testing.T) {
 }
 
 // Attention over parts of any length, and what is made of them.
-func TestAttentionParts(t *testing.T) {
+func TestDecodeParts(t *testing.T) {
 	d := openForTest(t)
 	for _, ct := range layout.CacheTypes {
 		for _, tc := range casesFor(ct, attentionCases...) {
@@ -155,16 +155,16 @@ func TestAttentionParts(t *testing.T) {
 					rows += tc.group * divUp(head.Len+nBefore+1, span)
 				}
 				partOut, partLSE := make([]float32, rows*tc.headDim), make([]float32, rows)
-				ref.AttentionParts(in.K, in.V, in.Slots, in.Heads, in.q, partOut, partLSE, in.nHeads, nBefore, span, in.scale)
+				ref.DecodeParts(in.K, in.V, in.Slots, in.Heads, in.q, partOut, partLSE, in.nHeads, nBefore, span, in.scale)
 				want, wantLSE := make([]float32, in.nHeads*tc.headDim), make([]float32, in.nHeads)
-				ref.AttentionCombine(in.Heads, partOut, partLSE, want, wantLSE, in.nHeads, tc.headDim, nBefore, span)
+				ref.DecodeCombine(in.Heads, partOut, partLSE, want, wantLSE, in.nHeads, tc.headDim, nBefore, span)
 
 				most := (in.GPU.room()*len(tc.lens)/span + len(tc.lens)) * tc.group
 				parts := Parts{d.poisoned(t, most*tc.headDim), d.poisoned(t, most)}
 				out, lse := d.poisoned(t, len(want)), d.poisoned(t, len(wantLSE))
 				got := d.run(t, out, len(want), func(p *Pass) {
-					p.attentionDecode(in.GPU, d.upload(t, in.q), parts.Out, parts.LSE, in.nHeads, nBefore, span, in.scale)
-					p.attentionCombine(in.GPU, parts, out, lse, in.nHeads, nBefore, span)
+					p.decodeParts(in.GPU, d.upload(t, in.q), parts.Out, parts.LSE, in.nHeads, nBefore, span, in.scale)
+					p.decodeCombine(in.GPU, parts, out, lse, in.nHeads, nBefore, span)
 				}).Floats()
 				what := fmt.Sprintf("%v, %s, parts of %d", ct, tc.name, span)
 				checkClose(t, what, got, want, outTol)

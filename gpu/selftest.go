@@ -176,15 +176,15 @@ func (s *selfTest) cacheKernels(t layout.CacheType, headDim int) {
 			p.Attention(c.gpu, q.buf, out.buf, lse.buf, Parts{}, n, qStride, nHeads, 1, scale)
 		}, out.near("out", 2e-5, 1e-5), lse.near("lse", 1e-5, 1e-5)) // exp of rounded scores up to 10
 	}
-	if s.d.choice(attendOne, 0).kernel == "attention_decode" {
+	if s.d.choice(attendOne, 0).kernel == "decode_parts" {
 		const span, parts = 30, 4 // three of the longer head
 		partOut, partLSE := s.unwritten(parts*qDim/2), s.unwritten(parts*nHeads/2)
 		out, lse := s.unwritten(qDim), s.unwritten(nHeads)
-		ref.AttentionParts(c.k, c.v, c.slots, c.heads, q.twin, partOut.twin, partLSE.twin, nHeads, 1, span, scale)
-		ref.AttentionCombine(c.heads, partOut.twin, partLSE.twin, out.twin, lse.twin, nHeads, headDim, 1, span)
+		ref.DecodeParts(c.k, c.v, c.slots, c.heads, q.twin, partOut.twin, partLSE.twin, nHeads, 1, span, scale)
+		ref.DecodeCombine(c.heads, partOut.twin, partLSE.twin, out.twin, lse.twin, nHeads, headDim, 1, span)
 		s.check(name("attention")+" (1 token, parts)", func(p *Pass) {
-			p.attentionDecode(c.gpu, q.buf, partOut.buf, partLSE.buf, nHeads, 1, span, scale)
-			p.attentionCombine(c.gpu, Parts{partOut.buf, partLSE.buf}, out.buf, lse.buf, nHeads, 1, span)
+			p.decodeParts(c.gpu, q.buf, partOut.buf, partLSE.buf, nHeads, 1, span, scale)
+			p.decodeCombine(c.gpu, Parts{partOut.buf, partLSE.buf}, out.buf, lse.buf, nHeads, 1, span)
 		}, out.near("out", 2e-5, 1e-5), lse.near("lse", 1e-5, 1e-5), partLSE.near("lse of parts", 1e-5, 1e-5)) // likewise
 	}
 

@@ -99,7 +99,7 @@ func kernelIDs(t testing.TB) []kernelID {
 			switch name {
 			case "attention":
 				id.consts[1] = constant{"BLOCK4", largestDivisor(id.consts[0].value/4, attentionBlock)}
-			case "attention_prefill":
+			case "prefill_tiles":
 				id.consts[1] = constant{"SLOTS", prefillSlots(id.consts[0].value)}
 			}
 			for _, v := range slices.Concat(variants[:]...) {

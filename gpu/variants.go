@@ -88,8 +88,8 @@ var variants = [...][]variant{
 		{kernel: "rms_norm", rows: 1},
 		{kernel: "rms_norm_rows", rows: 8},
 	},
-	attendOne:  {{kernel: "attention_decode"}, {kernel: "attention"}},
-	attendMany: {{kernel: "attention_prefill"}, {kernel: "attention_rows"}},
+	attendOne:  {{kernel: "decode_parts"}, {kernel: "attention"}},
+	attendMany: {{kernel: "prefill_tiles"}, {kernel: "prefill_rows_software"}},
 	ballots:    {{kernel: "gvote_vote"}, {kernel: "gvote_vote", threads: 8}},
 }
 

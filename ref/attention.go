@@ -6,8 +6,8 @@ import (
 	"keyfold/layout"
 )
 
-// Attention is the CPU twin of gpu/shaders/attention.wgsl and
-// attention_prefill.wgsl: n new tokens attend to a ragged cache.
+// Attention is the CPU twin of gpu/shaders/attention.wgsl, prefill_tiles.wgsl and
+// prefill_rows_software.wgsl: n new tokens attend to a ragged cache.
 //
 //	s_j = scale q·k_j + bias_j    out = Σ_j exp(s_j − lse) v_j    lse = ln Σ_j exp(s_j)
 //
@@ -47,61 +47,5 @@ func Attention(k, v layout.Rows, slots []layout.Slot, heads []layout.Head, q, ou
 				lse[t*nHeads+h] = float32(norm)
 			}
 		}
-	}
-}
-
-// AttentionParts is the CPU twin of gpu/shaders/attention_decode.wgsl: one token
-// attends to each part of `span` slots of every head as if it were a head.
-//
-//	k, v, slots, heads, q  as for [Attention], of one token
-//	out  (parts, nHeads/n_kv_heads, head_dim)  overwritten
-//	lse  (parts, nHeads/n_kv_heads)            overwritten
-//
-// It returns how many parts there are.
-func AttentionParts(k, v layout.Rows, slots []layout.Slot, heads []layout.Head, q, out, lse []float32, nHeads, nBefore, span int, scale float32) (parts int) {
-	groupSize := nHeads / len(heads)
-	queries := groupSize * k.HeadDim // elements of a group's
-	for h, head := range heads {
-		for visible := head.Len + nBefore + 1; visible > 0; visible -= span {
-			part := layout.Head{Offset: head.Offset, Len: min(span, visible) - 1} // Attention adds the token's own
-			head.Offset += span
-			Attention(k, v, slots, []layout.Head{part}, q[h*queries:(h+1)*queries], out[parts*queries:], lse[parts*groupSize:], 1, queries, groupSize, 0, scale)
-			parts++
-		}
-	}
-	return parts
-}
-
-// AttentionCombine is the CPU twin of gpu/shaders/attention_combine.wgsl: it
-// makes of what [AttentionParts] computed what [Attention] does.
-//
-//	lse = ln Σ_p exp(lse_p)    out = Σ_p exp(lse_p − lse) out_p
-//
-//	heads            (n_kv_heads)
-//	partOut, partLSE as out and lse of [AttentionParts]
-//	out              (nHeads*headDim)  overwritten
-//	lse              (nHeads)          overwritten
-func AttentionCombine(heads []layout.Head, partOut, partLSE, out, lse []float32, nHeads, headDim, nBefore, span int) {
-	groupSize := nHeads / len(heads)
-	first := 0 // part of the head
-	for kvHead, head := range heads {
-		end := first + (head.Len+nBefore)/span + 1
-		for a := range groupSize {
-			var parts []float64
-			for p := first; p < end; p++ {
-				parts = append(parts, float64(partLSE[p*groupSize+a]))
-			}
-			norm := layout.LogSumExp(parts)
-			h := kvHead*groupSize + a
-			for i := range headDim {
-				var sum float64
-				for p, part := range parts {
-					sum += math.Exp(part-norm) * float64(partOut[((first+p)*groupSize+a)*headDim+i])
-				}
-				out[h*headDim+i] = float32(sum)
-			}
-			lse[h] = float32(norm)
-		}
-		first = end
 	}
 }

@@ -1,5 +1,5 @@
-// attention_combine.wgsl: makes the attention of one token over each head from
-// that over parts of it, which attention_decode.wgsl computed.
+// decode_combine.wgsl: makes the attention of one token over each head from
+// that over parts of it, which decode_parts.wgsl computed.
 //
 //     lse = ln sum_p exp(lse_p)       out = sum_p exp(lse_p - lse) out_p       p over the parts of the KV head
 //
@@ -8,7 +8,7 @@
 // Dispatch   (n_heads * head_dim / 4 / WG_SIZE rounded up, 1, 1)
 // Threads    WG_SIZE; one thread owns a vec4 of out
 // Limits     head_dim a multiple of 4
-// Twin       ref/attention.go
+// Twin       ref/decode_combine.go
 // Source     Dao et al. 2023, flash-decoding, pytorch.org/blog/flash-decoding
 
 struct Params {

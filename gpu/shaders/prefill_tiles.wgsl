@@ -1,4 +1,4 @@
-// attention_prefill.wgsl: attention of many new tokens over a ragged cache, one
+// prefill_tiles.wgsl: attention of many new tokens over a ragged cache, one
 // workgroup per KV head and ROWS queries, which share every key and value that
 // is read. The variant of attention.wgsl for GPUs. Joined to a cache reader.
 //

@@ -1,4 +1,4 @@
-// attention_rows.wgsl: attention of several new tokens over a ragged cache,
+// prefill_rows_software.wgsl: attention of several new tokens over a ragged cache,
 // four queries per thread, which share every key and value that is read. The
 // variant of attention.wgsl for software adapters: no barriers. Joined to a
 // cache reader.

@@ -1,4 +1,4 @@
-// attention_decode.wgsl: attention of one token over parts of a ragged cache,
+// decode_parts.wgsl: attention of one token over parts of a ragged cache,
 // one workgroup per part and up to HEADS query heads. The decode variant of
 // attention.wgsl for GPUs. Joined to a cache reader.
 //
@@ -6,7 +6,7 @@
 //     out = sum_j exp(s_j - lse) v_j       lse = ln sum_j exp(s_j)
 //
 // The slots of a KV head are cut into parts of `span`, the last one shorter; the parts of all heads are numbered
-// through. attention_combine makes one of them. Where span is no less than any head, part h is all of head h.
+// through. decode_combine makes one of them. Where span is no less than any head, part h is all of head h.
 //
 // Shapes     k_cache, v_cache of the joined type   slots (all slots, 3) words: position, n, bias as f32
 //            heads (n_kv_heads) vec2(offset, len)   q (stride) f32, its first n_heads * HEAD_DIM columns
@@ -15,7 +15,7 @@
 // Threads    WG_SIZE; for scores thread t owns slot t of a chunk of WG_SIZE slots, for the sum of values columns
 //            4 (t % HEAD_DIM4) .. + 3 of every LANES-th slot
 // Limits     HEAD_DIM a multiple of 4 and at most 4 * WG_SIZE
-// Twin       ref/attention.go
+// Twin       ref/decode_parts.go
 // Source     Dao et al. 2023, flash-decoding, pytorch.org/blog/flash-decoding; running maximum as in Milakov &
 //            Gimelshein 2018, arXiv:1805.02867, algorithm 3
 
