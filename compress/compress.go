@@ -77,36 +77,6 @@ func (s *Signals) Total() int {
 	return n
 }
 
-// Needs says which signals a method reads, so that nothing is computed in vain.
-type Needs struct {
-	Mass     bool
-	MassLast int // 0: attention paid by all queries of the prompt; W > 0: by the last W only
-	Cosine   bool
-	Votes    *VoteOptions // nil: no votes
-
-	LastQueries int              // queries at the end of the prompt that Signals.Window may be asked about
-	Expected    *ExpectedOptions // nil: no expected attention
-	Reread      bool             // the text is read a second time
-	Future      bool             // the text that follows is known
-}
-
-// ExpectedOptions are the parameters of expected attention (expected.go).
-type ExpectedOptions struct {
-	NSkip   int // first tokens left out of the queries' mean and covariance
-	Horizon int // positions behind the prompt over which the queries' rotation is averaged, >= 1
-}
-
-// VoteOptions are the parameters of GVote's ballots (gvote.go).
-type VoteOptions struct {
-	PNuc      float64 // nucleus mass that sets the single-step budget, > 0; >= 1 means every key
-	Samples   int     // sampled future queries per layer, >= 1
-	NSkip     int     // first tokens left out of the statistics (n_s)
-	IncludeC0 bool    // the last prompt query's own nucleus votes too
-	Spread    bool    // sample s stands at position L + floor(s*512/Samples) instead of L + s
-	MinLen    int     // caches shorter than this are not pruned, so nobody needs to vote
-	Seed      uint32
-}
-
 // Rule says how a row is made from its slots.
 type Rule uint8
 

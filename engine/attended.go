@@ -119,47 +119,27 @@ func (p *Prompt) readBehind(ctx Context, text []int, t *trace) error {
 	return feedAll(ctx, c, text, p.e.chunk(c, text), step{trace: t}, func(int, *result) error { return nil })
 }
 
-// collected returns an error unless the prompt has what needs asks for and the
-// cache cannot tell any more.
+// collected returns an error unless the prompt has what needs asks for, collected
+// or still to be measured on the cache.
 func (p *Prompt) collected(needs compress.Needs) error {
-	switch {
-	case needs.Reread && p.reread == nil:
-		return errors.New("engine: the prompt was not read a second time")
-	case needs.Future && p.future == nil:
-		return errors.New("engine: the tokens that follow the prompt are not known")
-	case !needs.Mass && needs.LastQueries == 0 && needs.Votes == nil && needs.Expected == nil:
-		return nil
-	case p.trace == nil:
-		return errors.New("engine: the prompt has no signals, or they were given back after its only compression")
+	has := compress.Needs{}
+	if p.trace != nil {
+		has = p.trace.needs
 	}
-	collected := p.trace.needs
+	has.Reread, has.Future = p.reread != nil, p.future != nil
+	behind := compress.Needs{Reread: needs.Reread, Future: needs.Future} // paid by texts behind the prompt
+	err := has.Covers(needs)
 	switch {
-	case needs.Mass && !collected.Mass:
-		return errors.New("engine: the prompt was read without counting the attention that its slots receive")
-	case needs.Mass && needs.MassLast != collected.MassLast:
-		return fmt.Errorf("engine: the prompt was read counting the attention paid by %s, want that by %s",
-			payers(collected.MassLast), payers(needs.MassLast))
-	case needs.Votes != nil && (collected.Votes == nil || collected.Votes.NSkip != needs.Votes.NSkip):
-		return fmt.Errorf("engine: the prompt was read without the statistics of its hidden states behind the first %d tokens",
-			needs.Votes.NSkip)
-	case needs.LastQueries > collected.LastQueries:
-		return fmt.Errorf("engine: the prompt was read with the queries of its last %d tokens kept, want %d",
-			collected.LastQueries, needs.LastQueries)
-	case needs.Expected != nil && (collected.Expected == nil || collected.Expected.NSkip != needs.Expected.NSkip):
-		return fmt.Errorf("engine: the prompt was read without the statistics of its queries behind the first %d tokens",
-			needs.Expected.NSkip)
-	case p.trace.end != p.Cache.next:
+	case behind.Covers(needs) == nil: // nothing else had to be collected
+	case p.trace == nil && has.Covers(behind) == nil:
+		return errors.New("engine: the prompt has no signals, or they were given back after its only compression")
+	case err == nil && p.trace.end != p.Cache.next:
 		return fmt.Errorf("engine: the signals are those of a text of %d tokens, the cache holds %d", p.trace.end, p.Cache.next)
 	}
-	return nil
-}
-
-// payers names the tokens whose attention counts.
-func payers(last int) string {
-	if last == 0 {
-		return "all tokens"
+	if err != nil {
+		return fmt.Errorf("engine: %w", err)
 	}
-	return fmt.Sprintf("the last %d tokens", last)
+	return nil
 }
 
 // attended adds to the signals what needs asks for about the attention that is

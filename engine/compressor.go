@@ -50,7 +50,7 @@ func (p *Prompt) Compressor(m compress.Method, every int) (*Compressor, error) {
 // know what follows, or to ask queries of tokens that it has folded already.
 func CanRepeat(m compress.Method, n int) error {
 	needs := m.Needs()
-	last := max(needs.LastQueries, needs.MassLast)
+	last := needs.Last()
 	switch {
 	case needs.Reread:
 		return fmt.Errorf("%s reads the text again from the full cache, so it can compress it only once", m.Name())

@@ -89,7 +89,7 @@ func CanBound(m compress.Method, maxSlots int) error {
 // A method that asks the queries of the last tokens needs them in the last
 // piece, and as many in the one before it, which may have to end early for that.
 func leastRead(needs compress.Needs) int {
-	return max(leastPiece, 2*max(needs.LastQueries, needs.MassLast))
+	return max(leastPiece, 2*needs.Last())
 }
 
 // Prefill reads tokens into a new cache, a chunk at a time: fewer than
@@ -180,7 +180,6 @@ func (p *Prompt) piece(from int, o Reading) (int, error) {
 		return rest, nil
 	}
 	longest := p.Cache.longest()
-	last := max(o.Needs.LastQueries, o.Needs.MassLast)
 	free, least := o.MaxSlots-longest, leastRead(o.Needs)
 	switch {
 	case free >= rest:
@@ -189,7 +188,7 @@ func (p *Prompt) piece(from int, o Reading) (int, error) {
 		return 0, fmt.Errorf("engine: %s leaves %d slots in a head after %d tokens; with the %d at least that are read before it compresses again that is more than the bound of %d",
 			o.Method.Name(), longest, from, least, o.MaxSlots)
 	}
-	return min(free, rest-last), nil
+	return min(free, rest-o.Needs.Last()), nil
 }
 
 // read feeds the tokens from..end-1, a chunk at a time.

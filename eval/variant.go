@@ -182,9 +182,8 @@ type run struct {
 	method  compress.Method
 }
 
-// readings sorts the runs of all variants but the full cache by what can be
-// collected in one prefill: how many queries' attention counts and how many
-// tokens the statistics skip are fixed while reading, everything else is not.
+// readings sorts the runs of all variants but the full cache by what one prefill
+// can collect.
 func readings(variants []Variant) ([]reading, error) {
 	list := []reading{{}}
 	for i, v := range variants {
@@ -196,38 +195,14 @@ func readings(variants []Variant) ([]reading, error) {
 			if err != nil {
 				return nil, err
 			}
-			at := slices.IndexFunc(list, func(r reading) bool { return compatible(r.needs, m.Needs()) })
+			at := slices.IndexFunc(list, func(r reading) bool { _, ok := r.needs.Union(m.Needs()); return ok })
 			if at < 0 {
 				at, list = len(list), append(list, reading{})
 			}
 			r := &list[at]
-			r.needs = both(r.needs, m.Needs())
+			r.needs, _ = r.needs.Union(m.Needs())
 			r.runs = append(r.runs, run{i, seed, m})
 		}
 	}
 	return list, nil
-}
-
-func compatible(a, b compress.Needs) bool {
-	return (!a.Mass || !b.Mass || a.MassLast == b.MassLast) &&
-		(a.Votes == nil || b.Votes == nil || a.Votes.NSkip == b.Votes.NSkip) &&
-		(a.Expected == nil || b.Expected == nil || *a.Expected == *b.Expected)
-}
-
-// both returns the needs of two methods that are compatible.
-func both(a, b compress.Needs) compress.Needs {
-	a.Cosine = a.Cosine || b.Cosine
-	a.Reread = a.Reread || b.Reread
-	a.Future = a.Future || b.Future
-	a.LastQueries = max(a.LastQueries, b.LastQueries)
-	if b.Mass {
-		a.Mass, a.MassLast = true, b.MassLast
-	}
-	if a.Votes == nil {
-		a.Votes = b.Votes
-	}
-	if a.Expected == nil {
-		a.Expected = b.Expected
-	}
-	return a
 }

@@ -103,8 +103,7 @@ func (r *run) free() {
 // read prefills the prompt and collects what all methods with their default
 // signals need, so that any of them can be chosen afterwards.
 func (r *run) read(ctx *stopSign, kv layout.CacheType, emit func(Event)) error {
-	r.reading = compress.Needs{Mass: true, Cosine: true, Votes: needs("gvote").Votes,
-		LastQueries: needs("snapkv").LastQueries, Expected: needs("expected").Expected}
+	r.reading = oneReading()
 	o := engine.Reading{KV: kv, Needs: r.reading, Read: func(n int) error {
 		emit(Event{Progress: &Progress{Step: "prompt", Done: n, Total: len(r.tokens), Unit: "tokens"}})
 		return ctx.Err()
@@ -126,9 +125,21 @@ func needs(method string) compress.Needs {
 	return m.Needs()
 }
 
-// readsMore reports whether a method wants to know what one reading of a prompt
-// does not tell.
-func readsMore(n compress.Needs) bool { return n.Reread || n.Future }
+// oneReading returns what is collected while a prompt is read: the signals of
+// all methods with their default options, but for methods that ask for more than
+// one reading.
+func oneReading() compress.Needs {
+	var all compress.Needs
+	for _, name := range compress.Names() {
+		if n := needs(name); n.OneReading() {
+			var ok bool
+			if all, ok = all.Union(n); !ok {
+				panic("BUG: session: " + name + " wants a reading of its own by default")
+			}
+		}
+	}
+	return all
+}
 
 // pin marks the tokens that the spans of the prompt touch.
 func (r *run) pin(spans []Span) error {
@@ -153,14 +164,11 @@ func (r *run) compress(req Request) error {
 		return err
 	}
 	needs := m.Needs()
-	if readsMore(needs) {
+	if !needs.OneReading() {
 		return wrong("method", "%s asks for more than one reading of the prompt; the page reads it once", req.Method)
 	}
-	if needs.MassLast != 0 {
-		return wrong("options", "mass=last:W needs a reading of its own; the page reads a prompt once, for exact mass")
-	}
-	if needs.Votes != nil && needs.Votes.NSkip != r.reading.Votes.NSkip {
-		return wrong("options", "n_s is %d; the page reads a prompt once, with n_s = %d", needs.Votes.NSkip, r.reading.Votes.NSkip)
+	if err := r.reading.Covers(needs); err != nil {
+		return wrong("options", "these options need a reading of their own: %w", err)
 	}
 	if req.Pins != nil {
 		if err := r.pin(req.Pins); err != nil {

@@ -206,7 +206,7 @@ func (s *Session) load(ctx *stopSign, req Request, emit func(Event)) error {
 func methods() []Method {
 	var list []Method
 	for _, name := range compress.Names() {
-		if readsMore(needs(name)) {
+		if !needs(name).OneReading() {
 			continue
 		}
 		options, line, err := compress.Help(name)

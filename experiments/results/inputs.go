@@ -62,10 +62,9 @@ func (s *subject) readInput(kind string, number int) (*Input, error) {
 			return nil, err
 		}
 		list = append(list, m)
-		n := m.Needs()
-		needs.Mass, needs.Cosine = needs.Mass || n.Mass, needs.Cosine || n.Cosine
-		if n.Votes != nil {
-			needs.Votes = n.Votes
+		var ok bool
+		if needs, ok = needs.Union(m.Needs()); !ok {
+			return nil, fmt.Errorf("%s wants a reading of its own", name)
 		}
 	}
 	p, err := s.e.Prefill(context.Background(), ids, engine.Reading{KV: layout.CacheF16, Needs: needs})
