@@ -39,7 +39,7 @@ func load(args []js.Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if loaded, err = engine.Open(context.Background(), f, nil, engine.DeviceKind(args[1].String()), nil); err != nil {
+	if loaded, err = engine.Open(context.Background(), f, nil, engine.DeviceKind(args[1].String())); err != nil {
 		return nil, err
 	}
 	return strings.TrimSpace(loaded.Device.Backend + " " + loaded.Device.Adapter), nil

@@ -47,14 +47,11 @@ const raceBytes = 64 << 20
 // without WebGPU or with one that computes wrong numbers gets the CPU, and for a
 // small model both devices run a few tokens and the faster one stays; Note says
 // what happened.
-//
-// With a memory the GPU gets the kernels that are fastest on it. Without one, nil,
-// it gets those of its class.
-func Open(ctx Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind, memory *Memory) (*Engine, error) {
-	return openWith(ctx, f, tok, kind, memory, gpu.Open)
+func Open(ctx Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind) (*Engine, error) {
+	return openWith(ctx, f, tok, kind, gpu.Open)
 }
 
-func openWith(ctx Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind, memory *Memory,
+func openWith(ctx Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind,
 	openDevice func() (*gpu.Device, error)) (*Engine, error) {
 	if tok != nil && tok.VocabSize() != f.Config.VocabSize {
 		return nil, fmt.Errorf("engine: %s: the tokenizer has %d tokens, the model %d",
@@ -66,9 +63,9 @@ func openWith(ctx Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind De
 	case CPU:
 		e.r, err = newCPURunner(f)
 	case GPU:
-		e.r, e.Checks, err = openGPURunner(f, memory, openDevice)
+		e.r, e.Checks, err = openGPURunner(f, openDevice)
 	case Auto:
-		e.r, e.Note, e.Checks, err = openAuto(ctx, f, memory, openDevice)
+		e.r, e.Note, e.Checks, err = openAuto(ctx, f, openDevice)
 	default:
 		return nil, fmt.Errorf("engine: device %q, want auto, gpu or cpu", kind)
 	}
@@ -79,9 +76,9 @@ func openWith(ctx Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind De
 	return e, nil
 }
 
-func openAuto(ctx Context, f *checkpoint.File, memory *Memory, openDevice func() (*gpu.Device, error)) (
+func openAuto(ctx Context, f *checkpoint.File, openDevice func() (*gpu.Device, error)) (
 	r runner, note string, checks []gpu.Check, err error) {
-	onGPU, checks, err := openGPURunner(f, memory, openDevice)
+	onGPU, checks, err := openGPURunner(f, openDevice)
 	var wrong *kernelError
 	switch {
 	case errors.As(err, &wrong):

@@ -23,8 +23,7 @@ type gpuRunner struct {
 	attAgainst     *gpu.Buffer // (q_dim) those over the second, of one layer
 	dispatches     int         // of the last forward pass
 
-	tested  []layout.CacheType // whose kernels passed the self-test
-	kernels []KernelChoice     // that multiply the matrices
+	tested []layout.CacheType // whose kernels passed the self-test
 }
 
 // scratch are the activations of one forward pass, for up to n tokens.

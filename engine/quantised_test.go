@@ -61,7 +61,7 @@ func TestWrongKernelsOfQuantisedCaches(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, err := openWith(context.Background(), openBytes(t, data), nil, GPU, nil, sabotaged(t, tc.file, tc.old, tc.new))
+		e, err := openWith(context.Background(), openBytes(t, data), nil, GPU, sabotaged(t, tc.file, tc.old, tc.new))
 		if err != nil {
 			t.Fatal(err)
 		}

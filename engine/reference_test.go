@@ -56,7 +56,7 @@ func openFile(t testing.TB, f *checkpoint.File, kind DeviceKind) *Engine {
 	if f.Meta != nil {
 		tok, _ = tokenizer.FromGGUF(f.Meta)
 	}
-	e, err := Open(context.Background(), f, tok, kind, nil)
+	e, err := Open(context.Background(), f, tok, kind)
 	if err != nil {
 		if errors.Is(err, gpu.ErrNoDevice) && os.Getenv("REQUIRE_GPU") != "1" {
 			t.Skipf("needs a WebGPU adapter: %v", err)

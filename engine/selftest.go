@@ -15,11 +15,10 @@ type kernelError struct{ sentence string }
 
 func (e *kernelError) Error() string { return "engine: " + e.sentence }
 
-// openGPURunner loads the model to a device, finds the fastest kernels with the help
-// of memory, and sees to it that the kernels the model uses compute what their CPU
-// twins do. If the fastest do not, those of the adapter's class have to; if they do
-// not, the error is a *kernelError, and the checks tell the rest.
-func openGPURunner(f *checkpoint.File, memory *Memory, openDevice func() (*gpu.Device, error)) (*gpuRunner, []gpu.Check, error) {
+// openGPURunner loads the model to a device and checks that the kernels the model
+// uses compute what their CPU twins do. If they do not, the error is a *kernelError,
+// and the checks say which kernels are wrong.
+func openGPURunner(f *checkpoint.File, openDevice func() (*gpu.Device, error)) (*gpuRunner, []gpu.Check, error) {
 	d, err := openDevice()
 	if err != nil {
 		return nil, nil, err
@@ -28,14 +27,7 @@ func openGPURunner(f *checkpoint.File, memory *Memory, openDevice func() (*gpu.D
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := r.tune(memory); err != nil {
-		r.close()
-		return nil, nil, &kernelError{fmt.Sprintf("the measuring of kernels on %s did not end: %v", d.Name, err)}
-	}
 	checks, err := r.selfTest()
-	if err != nil && d.UseDefaults() && r.tune(nil) == nil {
-		checks, err = r.selfTest()
-	}
 	if err != nil {
 		r.close()
 		return nil, checks, err
@@ -54,6 +46,19 @@ func (r *gpuRunner) selfTest() ([]gpu.Check, error) {
 		types = append(types, r.w.embed.Type)
 	}
 	return r.test(types, layout.CacheF16, layout.CacheF32)
+}
+
+// matrixTypes returns the types of the matrices that tokens are multiplied with.
+func (r *gpuRunner) matrixTypes() []layout.WeightType {
+	types := []layout.WeightType{r.w.logits.Type}
+	for _, l := range r.w.layers {
+		for _, m := range []*gpu.Weights{l.qkv, l.attnOut, l.gateUp, l.down} {
+			if !slices.Contains(types, m.Type) {
+				types = append(types, m.Type)
+			}
+		}
+	}
+	return types
 }
 
 // trust tests the kernels of a cache type when it is first asked for.

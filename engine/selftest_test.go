@@ -46,7 +46,7 @@ func TestWrongKernelsAreNotUsed(t *testing.T) {
 		t.Run(tc.file, func(t *testing.T) {
 			f := fixtureFile(t, checkpoint.F16)
 			openDevice := sabotaged(t, tc.file, tc.old, tc.new)
-			e, err := openWith(context.Background(), f, nil, Auto, nil, openDevice)
+			e, err := openWith(context.Background(), f, nil, Auto, openDevice)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,7 +73,7 @@ func TestWrongKernelsAreNotUsed(t *testing.T) {
 				}
 			}
 
-			_, err = openWith(context.Background(), f, nil, GPU, nil, openDevice)
+			_, err = openWith(context.Background(), f, nil, GPU, openDevice)
 			if err == nil || !strings.HasPrefix(err.Error(), "engine: "+tc.want) {
 				t.Errorf("-device gpu: %v, want an error with %q", err, tc.want)
 			}

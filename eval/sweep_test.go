@@ -34,7 +34,7 @@ func openModel(t testing.TB) *engine.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.Open(context.Background(), f, tok, engine.CPU, nil)
+	e, err := engine.Open(context.Background(), f, tok, engine.CPU)
 	if err != nil {
 		t.Fatal(err)
 	}

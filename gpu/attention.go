@@ -104,15 +104,14 @@ func (p *Pass) Attention(c *Cache, q, out, lse *Buffer, parts Parts, n, stride, 
 const softwareTurns = 65535
 
 // attentionKernel returns the kernel for n tokens whose last one sees so many
-// slots of the longest head, or "" if there is none: the first choice of
-// the adapter, or the other one where that does not take such heads.
+// slots of the longest head, or "" if there is none: that of the
+// adapter type, or the other one where that does not take such heads.
 func (d *Device) attentionKernel(n, slots, headDim int) string {
-	task := attendMany
+	task := AttendMany
 	if n == 1 {
-		task = attendOne
+		task = AttendOne
 	}
-	for i := range variants[task] {
-		v := d.choice(task, i)
+	for _, v := range d.variants(task) {
 		columns, tile := headDim/4, prefillSlots(headDim)
 		step, turns := 1, 0 // slots of a turn of the outer loop, and the turns of the loops in it, their last tests too
 		switch v.kernel {

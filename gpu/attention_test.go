@@ -80,7 +80,7 @@ func (d *Device) parts(t testing.TB, nHeads, nKVHeads, headDim int) Parts {
 var outTol, lseTol = tol{abs: 1e-5, rel: 1e-5}, tol{abs: 1e-5, rel: 1e-6}
 
 func TestAttention(t *testing.T) {
-	bothClasses(t, func(t *testing.T, d *Device) {
+	bothTypes(t, func(t *testing.T, d *Device) {
 		for _, ct := range layout.CacheTypes {
 			for _, tc := range casesFor(ct, attentionCases...) {
 				parts := d.parts(t, len(tc.lens)*tc.group, len(tc.lens), tc.headDim)

@@ -36,7 +36,7 @@ type Device struct {
 
 	driver     *driver
 	kernels    map[kernelID]*kernel
-	chosen     map[matrixKey]variant // instead of the class's: see variants.go
+	trial      map[Task]variant // kernels to take instead of the table's; see try
 	bindGroups map[bindKey]bindGroup
 	params     *Buffer // uniform blocks of one submit, paramStride bytes apart, and its number
 	staging    *Buffer // what a submit reads back
@@ -65,7 +65,7 @@ func Open() (d *Device, err error) {
 			Groups:       65535, // WebGPU's default, which is not raised
 		},
 		kernels:    map[kernelID]*kernel{},
-		chosen:     map[matrixKey]variant{},
+		trial:      map[Task]variant{},
 		bindGroups: map[bindKey]bindGroup{},
 	}
 	d.params, err = d.newBuffer("params", paramStride*(maxDispatches+1), uniform|copyDst|copySrc)

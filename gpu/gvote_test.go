@@ -169,7 +169,7 @@ func (b *ballot) check(t *testing.T, what string, skip map[int]bool) {
 }
 
 func TestGVoteVote(t *testing.T) {
-	bothClasses(t, func(t *testing.T, d *Device) {
+	bothTypes(t, func(t *testing.T, d *Device) {
 		const nAfter, samples = 2, 5
 		calls, voters := 0, 0
 		perHead(t, d, nAfter, func(t *testing.T, c *testCache, group, stride int) {
@@ -203,7 +203,7 @@ func TestGVoteVote(t *testing.T) {
 
 // Equal keys give equal scores, and the lower slots win.
 func TestGVoteVoteTies(t *testing.T) {
-	bothClasses(t, testVoteTies)
+	bothTypes(t, testVoteTies)
 }
 
 func testVoteTies(t *testing.T, d *Device) {
@@ -250,7 +250,7 @@ func testVoteTies(t *testing.T, d *Device) {
 
 // Sums over thousands of slots still find the boundary of the nucleus.
 func TestGVoteVoteLongCache(t *testing.T) {
-	bothClasses(t, func(t *testing.T, d *Device) {
+	bothTypes(t, func(t *testing.T, d *Device) {
 		const headDim, n, samples, nHeads = 8, 3000, 4, 2
 		c := newTestCache(t, d, "long", layout.CacheF32, headDim, []int{n}, 0)
 		b := &ballot{

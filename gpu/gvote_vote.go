@@ -26,7 +26,7 @@ func (p *Pass) GVoteVote(c *Cache, qLast, qSamples, ranks, votes, bStep *Buffer,
 		return
 	}
 	id := c.kernel("gvote_vote", true, false)
-	id.consts[1] = p.d.choice(ballots, 0).id().consts[1]
+	id.consts[1] = p.d.variant(Ballots).id().consts[1]
 	perVoter := (2*c.HeadDim + 80) * stride // the scores, and searches of up to 28 steps over some slots
 	ballot := func(q *Buffer, qStride, first, n int, nucleus uint32) {
 		p.spend(n * nHeads * perVoter)

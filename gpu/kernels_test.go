@@ -76,7 +76,7 @@ func TestEmbed(t *testing.T) {
 }
 
 func TestRMSNorm(t *testing.T) {
-	bothClasses(t, func(t *testing.T, d *Device) {
+	bothTypes(t, func(t *testing.T, d *Device) {
 		for _, tc := range []struct {
 			rows, dim, row0 int
 			scale           float32 // size of the inputs
@@ -105,7 +105,7 @@ func TestRMSNorm(t *testing.T) {
 }
 
 func TestMatMul(t *testing.T) {
-	matrixVariants(t, MatrixTasks, func(t *testing.T, d *Device) {
+	allVariants(t, matrixTasks, func(t *testing.T, d *Device) {
 		for _, wt := range weightTypes {
 			for _, tc := range []struct {
 				rows, cols, n, xRow0, yCols, col0 int
@@ -140,7 +140,7 @@ func TestMatMul(t *testing.T) {
 }
 
 func TestNormMatVec(t *testing.T) {
-	matrixVariants(t, []Task{OneToken}, func(t *testing.T, d *Device) {
+	allVariants(t, []Task{OneToken}, func(t *testing.T, d *Device) {
 		for _, wt := range weightTypes {
 			for _, tc := range []struct {
 				rows, cols, xRow0 int

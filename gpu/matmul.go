@@ -21,7 +21,7 @@ func (p *Pass) MatMul(w *Weights, x, y *Buffer, n, xRow0, yCols, col0 int, add b
 		p.matVec(w, "input_plain", xRow0, col0, flag, 0, 0, x, y)
 		return
 	}
-	v := p.d.matrixVariant(matrixTask(n), w.Type)
+	v := p.d.variant(matrixTask(n))
 	id := v.id()
 	id.parts[0] = w.reader()
 	for _, part := range w.parts {
@@ -76,7 +76,7 @@ func (p *Pass) NormSwiGLU(w *Weights, x, norm, both, y *Buffer, eps float32) {
 
 // matVec records the multiplication of one token.
 func (p *Pass) matVec(w *Weights, input string, xRow0, col0 int, add uint32, gate int, eps float32, buffers ...*Buffer) {
-	v := p.d.matrixVariant(OneToken, w.Type)
+	v := p.d.variant(OneToken)
 	id := v.id()
 	id.parts = [2]string{w.reader(), input}
 	for _, part := range w.parts {

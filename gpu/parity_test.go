@@ -14,10 +14,10 @@ import (
 
 var nan = float32(math.NaN())
 
-// bothClasses opens the device twice: as it is, and with Software turned round, so
+// bothTypes opens the device twice: as it is, and with Software turned round, so
 // that the kernels for GPUs and those for software adapters are both checked
 // whatever this machine has.
-func bothClasses(t *testing.T, test func(t *testing.T, d *Device)) {
+func bothTypes(t *testing.T, test func(t *testing.T, d *Device)) {
 	d := openForTest(t)
 	for _, software := range []bool{d.Software, !d.Software} {
 		t.Run(fmt.Sprintf("software=%v", software), func(t *testing.T) {
@@ -27,19 +27,13 @@ func bothClasses(t *testing.T, test func(t *testing.T, d *Device)) {
 	}
 }
 
-// matrixVariants opens the device and makes one kernel after the other that for its
-// task, with matrices of all types.
-func matrixVariants(t *testing.T, tasks []Task, test func(t *testing.T, d *Device)) {
+// allVariants opens the device and lets one kernel after the other do each task.
+func allVariants(t *testing.T, tasks []Task, test func(t *testing.T, d *Device)) {
 	d := openForTest(t)
 	for _, task := range tasks {
-		for _, v := range d.preferred(task) {
+		for _, v := range d.variants(task) {
 			t.Run(fmt.Sprintf("%v/%v", task, v), func(t *testing.T) {
-				defer d.UseDefaults()
-				for _, wt := range weightTypes {
-					if !d.Use(task, wt, v.String()) {
-						t.Fatal("there is no such kernel")
-					}
-				}
+				defer d.try(task, v)()
 				test(t, d)
 			})
 		}

@@ -176,7 +176,7 @@ func (s *selfTest) cacheKernels(t layout.CacheType, headDim int) {
 			p.Attention(c.gpu, q.buf, out.buf, lse.buf, Parts{}, n, qStride, nHeads, 1, scale)
 		}, out.near("out", 2e-5, 1e-5), lse.near("lse", 1e-5, 1e-5)) // exp of rounded scores up to 10
 	}
-	if s.d.choice(attendOne, 0).kernel == "decode_parts" {
+	if s.d.variant(AttendOne).kernel == "decode_parts" {
 		const span, parts = 30, 4 // three of the longer head
 		partOut, partLSE := s.unwritten(parts*qDim/2), s.unwritten(parts*nHeads/2)
 		out, lse := s.unwritten(qDim), s.unwritten(nHeads)

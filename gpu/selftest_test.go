@@ -17,7 +17,7 @@ import (
 // stays allocated. Every text in use is compiled by it, and nothing else.
 func TestSelfTest(t *testing.T) {
 	compiled := map[kernelID]bool{}
-	bothClasses(t, func(t *testing.T, d *Device) {
+	bothTypes(t, func(t *testing.T, d *Device) {
 		for _, headDim := range []int{4, 8, 32, 64, 80, 96, 128} {
 			caches := slices.DeleteFunc(slices.Clone(layout.CacheTypes), func(t layout.CacheType) bool {
 				return !slices.Contains(headDims(t), headDim)
@@ -43,7 +43,7 @@ func TestSelfTest(t *testing.T) {
 			compiled[id] = true
 		}
 	})
-	matrixVariants(t, MatrixTasks, func(t *testing.T, d *Device) {
+	allVariants(t, matrixTasks, func(t *testing.T, d *Device) {
 		checks, err := d.SelfTest(weightTypes, nil, 4)
 		if err != nil {
 			t.Fatal(err)

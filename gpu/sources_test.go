@@ -102,11 +102,13 @@ func kernelIDs(t testing.TB) []kernelID {
 			case "prefill_tiles":
 				id.consts[1] = constant{"SLOTS", prefillSlots(id.consts[0].value)}
 			}
-			for _, v := range slices.Concat(variants[:]...) {
-				if v.kernel == name && v.threads > 0 {
-					other := id
-					other.consts[1] = v.id().consts[1]
-					ids = append(ids, other)
+			for _, k := range table {
+				for _, v := range append([]variant{k.gpu, k.software}, k.others...) {
+					if v.kernel == name && v.threads > 0 {
+						other := id
+						other.consts[1] = v.id().consts[1]
+						ids = append(ids, other)
+					}
 				}
 			}
 			ids = append(ids, id)

@@ -1,12 +1,10 @@
 package gpu
 
-import "keyfold/layout"
-
 // Several kernels compute the same thing, each in another way. GPUs want many
 // threads that work together; adapters that emulate a GPU want threads that
-// never wait for each other. This file says which kernels there are and which one
-// a wrapper records: the first choice of the adapter's class, or for matrices what
-// [Device.Measure] found to be faster.
+// never wait for each other. This file says which kernels there are, and which one
+// each type of adapter takes. "keyfold bench -kernels" times all of them, so that
+// the table can be revised with evidence.
 
 // Task is something that several kernels do.
 type Task uint8
@@ -15,17 +13,17 @@ const (
 	OneToken   Task = iota // a matrix times one token
 	FewTokens              // times as many as one workgroup of matmul.wgsl takes
 	ManyTokens             // times more
-	rowNorms
-	attendOne  // one token's attention
-	attendMany // that of more
-	ballots    // of GVote
+	Norms
+	AttendOne  // one token's attention
+	AttendMany // that of more
+	Ballots    // of GVote
 )
 
 // fewTokens are the tokens of a workgroup of matmul.wgsl.
 const fewTokens = 8
 
-// MatrixTasks are those that are done with matrices of every type, and can be measured.
-var MatrixTasks = []Task{OneToken, FewTokens, ManyTokens}
+// matrixTasks are those that are done with a matrix of weights.
+var matrixTasks = []Task{OneToken, FewTokens, ManyTokens}
 
 func (t Task) String() string {
 	return [...]string{"1 token", "2 to 8 tokens", "more tokens", "norms", "attention of 1 token", "attention of more", "ballots"}[t]
@@ -50,6 +48,7 @@ type variant struct {
 	subgroups    bool // it needs the feature of this name, which some browsers have
 }
 
+// String returns "matvec", or "matvec(WG_SIZE=32)" for its text with another constant.
 func (v variant) String() string { return v.id().String() }
 
 // id returns its text, without what is joined to it.
@@ -61,98 +60,79 @@ func (v variant) id() kernelID {
 	return id
 }
 
-// variants are the kernels of every task. The first one is for GPUs, the last one
-// for software adapters.
+// kernels are the variants of a task by the type of adapter that takes them.
+type kernels struct {
+	gpu, software variant
+	others        []variant // which no type takes
+}
+
+// table is the table of adapter types.
 //
 // Ballots are cast by one kernel. Barriers are slow on software adapters except in
 // a workgroup no wider than their vector unit: 72 voters over 256 slots of head_dim
 // 8 take 6 ms on lavapipe with 8 threads, 120 ms with 64, 38 ms with 1 (two cores
 // with AVX2, 2026-11).
-var variants = [...][]variant{
+var table = [...]kernels{
 	OneToken: {
-		{kernel: "matvec", rows: 4},
-		{kernel: "matvec", threads: 32, rows: 4},
-		{kernel: "matvec", threads: 128, rows: 4},
-		{kernel: "matvec_subgroups", rows: 4, subgroups: true},
-		{kernel: "matvec_rows", rows: 32},
+		gpu:      variant{kernel: "matvec", rows: 4},
+		software: variant{kernel: "matvec_rows", rows: 32},
+		others: []variant{
+			{kernel: "matvec", threads: 32, rows: 4},
+			{kernel: "matvec", threads: 128, rows: 4},
+			{kernel: "matvec_subgroups", rows: 4, subgroups: true},
+		},
 	},
 	FewTokens: {
-		{kernel: "matmul_tiled", rows: 32, tokens: 32},
-		{kernel: "matmul", rows: 32, tokens: fewTokens},
+		gpu:      variant{kernel: "matmul_tiled", rows: 32, tokens: 32},
+		software: variant{kernel: "matmul", rows: 32, tokens: fewTokens},
 	},
 	ManyTokens: {
-		{kernel: "matmul_tiled", rows: 32, tokens: 32},
-		{kernel: "matmul", rows: 32, tokens: fewTokens},
+		gpu:      variant{kernel: "matmul_tiled", rows: 32, tokens: 32},
+		software: variant{kernel: "matmul", rows: 32, tokens: fewTokens},
 	},
-	rowNorms: {
-		{kernel: "rms_norm", rows: 1},
-		{kernel: "rms_norm_rows", rows: 8},
+	Norms: {
+		gpu:      variant{kernel: "rms_norm", rows: 1},
+		software: variant{kernel: "rms_norm_rows", rows: 8},
 	},
-	attendOne:  {{kernel: "decode_parts"}, {kernel: "attention"}},
-	attendMany: {{kernel: "prefill_tiles"}, {kernel: "prefill_rows_software"}},
-	ballots:    {{kernel: "gvote_vote"}, {kernel: "gvote_vote", threads: 8}},
+	AttendOne: {
+		gpu:      variant{kernel: "decode_parts"},
+		software: variant{kernel: "attention"},
+	},
+	AttendMany: {
+		gpu:      variant{kernel: "prefill_tiles"},
+		software: variant{kernel: "prefill_rows_software"},
+	},
+	Ballots: {
+		gpu:      variant{kernel: "gvote_vote"},
+		software: variant{kernel: "gvote_vote", threads: 8},
+	},
 }
 
-// matrixKey names a choice: what is done with matrices of a type.
-type matrixKey struct {
-	task    Task
-	weights layout.WeightType
-}
-
-// choice returns the kernel of a task that this adapter's class puts at place i.
-// Those at both ends run everywhere.
-func (d *Device) choice(task Task, i int) variant {
-	list := variants[task]
+// variants returns the kernels of a task that run on this device: first the one of
+// its adapter type, then that of the other type, then the others.
+func (d *Device) variants(task Task) []variant {
+	if v, ok := d.trial[task]; ok {
+		return []variant{v}
+	}
+	t := table[task]
+	list := []variant{t.gpu, t.software}
 	if d.Software {
-		return list[len(list)-1-i]
+		list = []variant{t.software, t.gpu}
 	}
-	return list[i]
-}
-
-// preferred returns the kernels of a task that run here, in the order of this adapter's class.
-func (d *Device) preferred(task Task) []variant {
-	var order []variant
-	for i := range variants[task] {
-		if v := d.choice(task, i); !v.subgroups || d.subgroups {
-			order = append(order, v)
+	for _, v := range t.others {
+		if !v.subgroups || d.subgroups {
+			list = append(list, v)
 		}
 	}
-	return order
+	return list
 }
 
-// matrixVariant returns the kernel for a matrix task.
-func (d *Device) matrixVariant(task Task, t layout.WeightType) variant {
-	if v, ok := d.chosen[matrixKey{task, t}]; ok {
-		return v
-	}
-	return d.choice(task, 0)
-}
+// variant returns the kernel that does a task on this type of adapter.
+func (d *Device) variant(task Task) variant { return d.variants(task)[0] }
 
-// Kernel returns the kernel that is used for a task with matrices of type t:
-// "matvec", or "matvec(WG_SIZE=32)" for its text with another constant.
-func (d *Device) Kernel(task Task, t layout.WeightType) string {
-	return d.matrixVariant(task, t).String()
-}
-
-// Use makes a kernel the one for a task with matrices of type t, and reports
-// whether there is one of that name that runs here.
-func (d *Device) Use(task Task, t layout.WeightType, kernel string) bool {
-	for _, v := range d.preferred(task) {
-		if v.String() == kernel {
-			d.chosen[matrixKey{task, t}] = v
-			return true
-		}
-	}
-	return false
-}
-
-// UseDefaults goes back to the kernels of the adapter's class, and reports whether
-// others were in use.
-func (d *Device) UseDefaults() bool {
-	others := false
-	for key, v := range d.chosen {
-		others = others || v != d.choice(key.task, 0)
-	}
-	clear(d.chosen)
-	return others
+// try makes v do a task instead of the table's kernel, until the returned function
+// is called.
+func (d *Device) try(task Task, v variant) (done func()) {
+	d.trial[task] = v
+	return func() { delete(d.trial, task) }
 }

@@ -27,8 +27,6 @@ type Session struct {
 	// Yield is called between pieces of work, so that a page with one thread can
 	// hear "stop". May be nil.
 	Yield func()
-	// Kernels remembers which kernels are fastest; nil: the adapter's class decides.
-	Kernels *engine.Memory
 
 	engine *engine.Engine
 	opened Request // the "load" request behind engine
@@ -168,7 +166,7 @@ func (s *Session) load(ctx *stopSign, req Request, emit func(Event)) error {
 	if kind == "" {
 		kind = engine.Auto
 	}
-	e, err := engine.Open(ctx, f, tok, kind, s.Kernels)
+	e, err := engine.Open(ctx, f, tok, kind)
 	if err != nil {
 		return err
 	}

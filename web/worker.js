@@ -4,7 +4,6 @@
 //     page   postMessage({request, file})  ->  keyfold.handle(JSON, Blob or null)
 //     page   postMessage({interrupt})      ->  keyfold.interrupt("stop" or "step"), for the request being answered
 //     engine keyfoldEmit(JSON)             ->  postMessage(event)
-//     engine keyfoldRemember(JSON)         ->  keyfoldKernels, at this start and the next ones
 //
 // A file is a Blob, or the name of one in this folder, which is fetched first.
 // Until the engine runs, requests wait. Events about the engine itself have id
@@ -18,25 +17,6 @@ const self_ = /** @type {any} */ (globalThis);
 let waiting = [];
 
 self_.keyfoldEmit = (/** @type {string} */ json) => postMessage(JSON.parse(json));
-
-// Which kernels were measured to be fastest on this machine's GPU: Go's engine.Choice,
-// in a list. Where the browser keeps nothing Go is told so, and measures for nothing.
-self_.keyfoldKernels = "[]";
-/** @type {Cache | null} */
-let kernelCache = null;
-self_.keyfoldRemember = (/** @type {string} */ json) => {
-    if (!kernelCache) throw new Error("this browser keeps nothing");
-    self_.keyfoldKernels = json;
-    kernelCache.put("kernels.json", new Response(json)).catch(() => {});
-};
-
-async function recallKernels() {
-    try {
-        kernelCache = await caches.open("keyfold");
-        const kept = await kernelCache.match("kernels.json");
-        if (kept) self_.keyfoldKernels = await kept.text();
-    } catch {}
-}
 
 addEventListener("message", ({ data }) => {
     if (waiting) waiting.push(data);
@@ -108,7 +88,7 @@ async function compileVector() {
 
 async function start() {
     self_.importScripts("wasm_exec.js", "vector.js", "gpu.js");
-    const [program, vector] = await Promise.all([compileEngine(), compileVector(), recallKernels()]);
+    const [program, vector] = await Promise.all([compileEngine(), compileVector()]);
     const go = new self_.Go();
     const instance = await self_.instantiate(go, program, vector);
     self_.wasm = { instance }; // a test looks at its memory

@@ -33,6 +33,7 @@ examples:
     keyfold bench -shape SmolLM2-135M -type q8_0 -context 0,1024
     keyfold bench -shape 288,768,6,6,6,512 -save small.gguf -runs 0
     keyfold bench -shape stories15M -context 4096 -fill -method random -budget 0.25
+    keyfold bench -kernels -shape SmolLM2-135M -device gpu
 `
 
 // benchmark are the flags of bench.
@@ -41,7 +42,7 @@ type benchmark struct {
 	shape, weights, save, json string
 	prefill, decode, runs      int
 	contexts                   string
-	fill                       bool
+	fill, kernels              bool
 
 	kv       layout.CacheType
 	chosen   compress.Method
@@ -82,26 +83,8 @@ type BenchReport struct {
 		CopyGBs      float64 `json:"copy_gb_per_s"`
 		MatMulGFLOPs float64 `json:"matmul_gflop_per_s"`
 	} `json:"limits"`
-	Choices  []BenchChoice  `json:"choices,omitempty"` // of kernels; none on the CPU
 	Prefill  *BenchPrefill  `json:"prefill,omitempty"`
 	Contexts []BenchContext `json:"contexts"`
-}
-
-// BenchChoice is the kernel that multiplies so many tokens with matrices of a type,
-// and why: "default" is that of the adapter's class, "remembered" was measured at an
-// earlier start. Measured at this one, there are the times of a sample.
-type BenchChoice struct {
-	Tokens  string       `json:"tokens"`
-	Weights string       `json:"weights"`
-	Kernel  string       `json:"kernel"`
-	How     string       `json:"how"`
-	Times   []BenchTrial `json:"times,omitempty"` // that of the class first
-}
-
-// BenchTrial is what a kernel took for the sample.
-type BenchTrial struct {
-	Kernel string  `json:"kernel"`
-	MS     float64 `json:"ms"`
 }
 
 // BenchPrefill is the reading of a prompt without compression.
@@ -166,6 +149,7 @@ func benchCommand(ctx context.Context, t terminal, args []string) error {
 	fs.IntVar(&b.decode, "decode", 64, "`TOKENS` to write behind each context")
 	fs.StringVar(&b.contexts, "context", "0", "`TOKENS` before the first one that is written, by commas; 0 is one token, which the text begins with")
 	fs.BoolVar(&b.fill, "fill", false, "fill contexts with random rows instead of reading them; for methods that measure nothing")
+	fs.BoolVar(&b.kernels, "kernels", false, "instead of speeds, time all kernels that do the same thing, on -kv and the longest -context (512), and say which choices would change")
 	fs.IntVar(&b.runs, "runs", 5, "`TIMES` that each speed is measured, after one time that is not counted; 0 with -save: only write the file")
 	fs.StringVar(&b.json, "json", "", "`FILE` for everything as JSON; - is standard output")
 	if err := b.parse(t, fs, args, 0); err != nil {
@@ -179,15 +163,18 @@ func benchCommand(ctx context.Context, t terminal, args []string) error {
 		return err
 	}
 	defer f.Close()
-	if need := max(b.prefill, slices.Max(b.contextN)+b.decode); need > f.Config.SeqLen {
+	if need := max(b.prefill, slices.Max(b.contextN)+b.decode); need > f.Config.SeqLen && !b.kernels {
 		return fmt.Errorf("-prefill, or -context and -decode, are %d tokens, the model's context is %d", need, f.Config.SeqLen)
 	}
-	e, err := engine.Open(ctx, f, nil, engine.DeviceKind(b.device), t.memory)
+	e, err := engine.Open(ctx, f, nil, engine.DeviceKind(b.device))
 	if err != nil {
 		return err
 	}
 	defer e.Close()
 	printDevice(t.err, e)
+	if b.kernels {
+		return b.compareKernels(t, e, f)
+	}
 	r, err := b.measure(ctx, e, f)
 	if err != nil {
 		return err
@@ -293,6 +280,13 @@ func (b *benchmark) openModel() (*checkpoint.File, error) {
 	return checkpoint.Open(path)
 }
 
+// now and machine say when and where something was measured.
+func now() string { return time.Now().UTC().Format(time.DateTime) }
+
+func machine() string {
+	return fmt.Sprintf("%s/%s, %d CPUs, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+}
+
 // measure measures everything.
 func (b *benchmark) measure(ctx context.Context, e *engine.Engine, f *checkpoint.File) (*BenchReport, error) {
 	sum, err := f.SHA256()
@@ -302,21 +296,13 @@ func (b *benchmark) measure(ctx context.Context, e *engine.Engine, f *checkpoint
 	var described engine.Report
 	e.DescribeModel(&described, f.Model, sum)
 	r := &BenchReport{
-		Date: time.Now().UTC().Format(time.DateTime), Machine: fmt.Sprintf("%s/%s, %d CPUs, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version()),
-		Model: described.Model, Device: described.Device, KV: b.kv.String(), Method: b.method,
+		Date: now(), Machine: machine(), Model: described.Model, Device: described.Device, KV: b.kv.String(), Method: b.method,
 	}
 	for _, t := range f.Tensors() {
 		r.Params += t.Rows * t.Cols
 		if r.Weights == "" {
 			r.Weights = t.Type.String()
 		}
-	}
-	for _, k := range e.Kernels() {
-		c := BenchChoice{Tokens: k.Tokens, Weights: k.Weights, Kernel: k.Kernel, How: k.How}
-		for _, t := range k.Times {
-			c.Times = append(c.Times, BenchTrial{t.Kernel, 1e3 * t.Time.Seconds()})
-		}
-		r.Choices = append(r.Choices, c)
 	}
 	limits, err := e.Limits()
 	if err != nil {
@@ -492,13 +478,6 @@ func (r *BenchReport) print(w io.Writer) {
 		device = fmt.Sprintf("%s (%s)", r.Device.Adapter, r.Device.Backend)
 	}
 	row("device", "%s", device)
-	for i, c := range r.Choices {
-		name := ""
-		if i == 0 {
-			name = "matrices"
-		}
-		row(name, "%s, %s: %s, %s%s", c.Tokens, c.Weights, c.Kernel, c.How, trials(c.Times))
-	}
 	row("limits", "copy %.3g GB/s (read and written), the engine's float32 matmul %.3g GFLOP/s", r.Limits.CopyGBs, r.Limits.MatMulGFLOPs)
 	if p := r.Prefill; p != nil {
 		row("prefill", "%d tokens: %v", p.Tokens, p.Rate)
@@ -523,18 +502,6 @@ func (r *BenchReport) print(w io.Writer) {
 		row("", "and takes %.4g MFLOP: %.3g GFLOP/s, %.0f %% of the matmul", c.Operations/1e6, c.GFLOPs, 100*c.MatMulShare)
 		c.Profile.print(w, "of a token")
 	}
-}
-
-// trials returns " (a 1.2 ms, b 3.4 ms)".
-func trials(times []BenchTrial) string {
-	if len(times) == 0 {
-		return ""
-	}
-	var list []string
-	for _, t := range times {
-		list = append(list, fmt.Sprintf("%s %.3g ms", t.Kernel, t.MS))
-	}
-	return " (" + strings.Join(list, ", ") + ")"
 }
 
 // print prints the profile of what.

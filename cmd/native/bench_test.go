@@ -81,9 +81,6 @@ func TestBenchReport(t *testing.T) {
 		near("speed", c.GFLOPs, c.Operations*c.Rate.Median/1e9)
 		near("its share", c.MatMulShare, c.GFLOPs/r.Limits.MatMulGFLOPs)
 
-		if choices := len(r.Choices); choices != map[string]int{"gpu": 3}[device] || choices > 0 && r.Choices[0].How != "default" {
-			t.Errorf("%s: %+v, want the defaults for one, few and many tokens", device, r.Choices)
-		}
 		if device == "cpu" {
 			if c.Profile != nil || p.Profile != nil || strings.Contains(out, "kernels") {
 				t.Errorf("the CPU has kernels: %s", out)

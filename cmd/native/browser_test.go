@@ -179,53 +179,6 @@ func TestBrowserEqualsNative(t *testing.T) {
 	}
 }
 
-// noSoftware hides that the adapter emulates a GPU, whose kernels are measured then.
-const noSoftware = `
-Object.defineProperty(GPUAdapter.prototype, "info", { value: { vendor: "some", architecture: "other", description: "GPU" } });`
-
-// What was measured in the browser is there for the next worker, in the place of
-// what cannot be read.
-func TestBrowserRemembersKernels(t *testing.T) {
-	w := startWorker(t, map[string]string{"fixture.gguf": fixtureModel(t, checkpoint.F16)}, noSoftware)
-	const start = `(async (kept) => {
-		const cache = await caches.open("keyfold");
-		await cache.put("kernels.json", new Response(kept));
-		const file = await (await fetch("fixture.gguf")).blob();
-		const worker = new Worker("worker.js");
-		await new Promise((resolve, reject) => {
-			worker.onmessage = ({data}) => {
-				if (data.failed) reject(data.failed.message);
-				if (data.done) resolve();
-			};
-			worker.postMessage({request: {id: 1, do: "load", name: "fixture.gguf", device: "gpu"}, file});
-		});
-		worker.terminate();
-		return await (await cache.match("kernels.json")).text();
-	})(%q)`
-	load := func(kept string) (text string, choices []engine.Choice) {
-		t.Helper()
-		text, err := chromedp.Run(w.ctx, chromedp.Evaluate[string](fmt.Sprintf(start, kept), chromedp.EvalAwaitPromise))
-		if err == nil {
-			err = json.Unmarshal([]byte(text), &choices)
-		}
-		if err != nil {
-			t.Fatalf("%s: %v", kept, err)
-		}
-		return text, choices
-	}
-	_, first := load("[{")
-	if len(first) != 3 || first[0].Device != "some other GPU (WebGPU)" || first[0].Sources == "" {
-		t.Fatalf("kept %+v, want 3 choices", first)
-	}
-	for i, kernel := range []string{"matvec_rows", "matmul", "matmul_tiled"} {
-		first[i].Kernel = kernel
-	}
-	kept := session.Encode(first)
-	if text, _ := load(kept); text != kept {
-		t.Errorf("kept %s, want what was there, %s", text, kept)
-	}
-}
-
 func fileExists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil

@@ -119,7 +119,7 @@ func cacheSave(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	e, err := engine.Open(ctx, f, tok, engine.DeviceKind(g.device), t.memory)
+	e, err := engine.Open(ctx, f, tok, engine.DeviceKind(g.device))
 	if err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func cacheLoad(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	e, err := engine.Open(ctx, f, tok, engine.DeviceKind(g.device), t.memory)
+	e, err := engine.Open(ctx, f, tok, engine.DeviceKind(g.device))
 	if err != nil {
 		return err
 	}

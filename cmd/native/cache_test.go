@@ -180,7 +180,7 @@ func TestCacheSaveIsWholeOrAbsent(t *testing.T) {
 	cancel()
 	var out, errs bytes.Buffer
 	args := []string{"cache", "save", "-o", file, "-model", fixtureModel(t, checkpoint.F16), "-device", "cpu", "hello"}
-	if status := run(ctx, terminal{strings.NewReader(""), &out, &errs, nil}, args); status != 1 {
+	if status := run(ctx, terminal{strings.NewReader(""), &out, &errs}, args); status != 1 {
 		t.Errorf("status %d (%s), want 1", status, errs.String())
 	}
 	if data, _ := os.ReadFile(file); string(data) != "old" {

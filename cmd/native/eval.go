@@ -134,7 +134,7 @@ func evalCommand(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	e, err := engine.Open(ctx, f, tok, engine.DeviceKind(v.device), t.memory)
+	e, err := engine.Open(ctx, f, tok, engine.DeviceKind(v.device))
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ import (
 // keyfold runs a command line and returns its exit status and output.
 func keyfold(args ...string) (status int, stdout, stderr string) {
 	var out, err bytes.Buffer
-	status = run(context.Background(), terminal{strings.NewReader(""), &out, &err, nil}, args)
+	status = run(context.Background(), terminal{strings.NewReader(""), &out, &err}, args)
 	return status, out.String(), err.String()
 }
 

@@ -67,7 +67,7 @@ many of them.
 	if err := checkIDs(ids, f.Config.VocabSize); err != nil {
 		return err
 	}
-	e, err := engine.Open(ctx, f, nil, engine.DeviceKind(r.device), t.memory)
+	e, err := engine.Open(ctx, f, nil, engine.DeviceKind(r.device))
 	if err != nil {
 		return err
 	}

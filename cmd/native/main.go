@@ -17,7 +17,6 @@ import (
 	"os/signal"
 
 	"keyfold/compress"
-	"keyfold/engine"
 )
 
 const usage = `usage: keyfold COMMAND [flags] ...
@@ -65,7 +64,6 @@ func (h hidden) Unwrap() error { return h.error }
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
-	memory   *engine.Memory // of the fastest kernels; nil: none
 }
 
 // command is a subcommand.
@@ -91,7 +89,7 @@ func main() {
 		os.Setenv("XDG_RUNTIME_DIR", os.TempDir())
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	status := run(ctx, terminal{os.Stdin, os.Stdout, os.Stderr, kernelMemory()}, os.Args[1:])
+	status := run(ctx, terminal{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:])
 	stop()
 	os.Exit(status)
 }

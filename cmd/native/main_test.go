@@ -152,7 +152,7 @@ func TestOutputIsWholeOrAbsent(t *testing.T) {
 	cancel()
 	var out, errs bytes.Buffer
 	args := []string{"logits", "-device", "cpu", "-model", fixtureModel(t, checkpoint.F16), "-tokens", "1,2,3", "-o", path}
-	if status := run(ctx, terminal{strings.NewReader(""), &out, &errs, nil}, args); status != 1 {
+	if status := run(ctx, terminal{strings.NewReader(""), &out, &errs}, args); status != 1 {
 		t.Fatalf("status %d (%s), want 1", status, errs.String())
 	}
 	if data, _ := os.ReadFile(path); string(data) != "old" {
@@ -255,7 +255,7 @@ func TestSeeds(t *testing.T) {
 func TestPromptFromStandardInput(t *testing.T) {
 	model := fixtureModel(t, checkpoint.F16)
 	var out, errs bytes.Buffer
-	status := run(context.Background(), terminal{strings.NewReader("a key"), &out, &errs, nil},
+	status := run(context.Background(), terminal{strings.NewReader("a key"), &out, &errs},
 		[]string{"run", "-model", model, "-device", "cpu", "-n", "3", "-prompt-file", "-"})
 	if status != 0 || !strings.HasPrefix(out.String(), "a key") {
 		t.Errorf("status %d, %q, %q", status, out.String(), errs.String())
@@ -263,7 +263,7 @@ func TestPromptFromStandardInput(t *testing.T) {
 	// Without a prompt the text begins from nothing, and standard input is left alone.
 	in := strings.NewReader("unread")
 	out.Reset()
-	status = run(context.Background(), terminal{in, &out, &errs, nil}, []string{"run", "-model", model, "-device", "cpu", "-n", "3"})
+	status = run(context.Background(), terminal{in, &out, &errs}, []string{"run", "-model", model, "-device", "cpu", "-n", "3"})
 	if status != 0 || in.Len() != len("unread") {
 		t.Errorf("status %d, %d bytes of standard input left", status, in.Len())
 	}

@@ -96,7 +96,7 @@ are known to -method oracle alone.
 	if err := checkIDs(ids, f.Config.VocabSize); err != nil {
 		return err
 	}
-	e, err := engine.Open(ctx, f, nil, engine.DeviceKind(r.device), t.memory)
+	e, err := engine.Open(ctx, f, nil, engine.DeviceKind(r.device))
 	if err != nil {
 		return err
 	}

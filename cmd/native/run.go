@@ -84,7 +84,7 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 			return err
 		}
 	}
-	e, err := engine.Open(ctx, f, tok, engine.DeviceKind(g.device), t.memory)
+	e, err := engine.Open(ctx, f, tok, engine.DeviceKind(g.device))
 	if err != nil {
 		return err
 	}

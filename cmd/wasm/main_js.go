@@ -8,8 +8,7 @@
 //	interrupt(what)         "stop" ends the request being answered, "step" lets a run make its next token
 //
 // and calls the worker's keyfoldEmit(event) with a session.Event as JSON for
-// every answer. What it measures of kernels it finds as JSON in keyfoldKernels and
-// hands to keyfoldRemember. worker.js is the other side.
+// every answer. worker.js is the other side.
 package main
 
 import (
@@ -18,7 +17,6 @@ import (
 
 	"github.com/hack-pad/safejs"
 
-	"keyfold/engine"
 	"keyfold/engine/checkpoint"
 	"keyfold/session"
 )
@@ -58,19 +56,6 @@ func serve() error {
 				return ""
 			}
 			return sum
-		},
-		Kernels: &engine.Memory{
-			Load: func() (known []engine.Choice) {
-				text, err := safejs.Global().Get("keyfoldKernels")
-				if err != nil || decode(text, &known) != nil {
-					return nil
-				}
-				return known
-			},
-			Save: func(choices []engine.Choice) error {
-				_, err := safejs.Global().Call("keyfoldRemember", session.Encode(choices))
-				return err
-			},
 		},
 	}
 	handle, err := safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {

@@ -159,7 +159,7 @@ func open(length int) (*engine.Engine, error) {
 	}
 	defer f.Close()
 	f.Config.SeqLen = max(f.Config.SeqLen, length)
-	return engine.Open(context.Background(), f, nil, engine.CPU, nil)
+	return engine.Open(context.Background(), f, nil, engine.CPU)
 }
 
 // measure returns the points as far as the run goes, the most bytes that its

@@ -129,7 +129,7 @@ func (m measurement) open(file string) (*subject, error) {
 		return nil, err
 	}
 	f.Config.SeqLen = max(f.Config.SeqLen, m.tokens+decoded)
-	e, err := engine.Open(context.Background(), f, tok, engine.CPU, nil)
+	e, err := engine.Open(context.Background(), f, tok, engine.CPU)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,6 @@ var longFunctions = map[string]bool{
 	"engine/checkpoint openFolder":         true,
 	"engine/tokenizer FromLlama2C":         true,
 	"eval addSeries":                       true,
-	"gpu Device.Measure":                   true,
 	"gpu selfTest.cacheKernels":            true,
 	"session appendValue":                  true,
 	"session run.generate":                 true,

@@ -1,0 +1,82 @@
+//go:build !js
+
+package gpu
+
+import (
+	"slices"
+	"testing"
+
+	"keyfold/layout"
+)
+
+// Every kernel that runs here is timed, the table's first, and the table's is in use
+// again afterwards.
+func TestTimeVariants(t *testing.T) {
+	d := openForTest(t)
+	for _, task := range matrixTasks {
+		w := d.uploadWeights(t, quantised("w", layout.Q8_0, 70, 64))
+		x, y := d.upload(t, normals("x", 64*64, 1)), d.poisoned(t, 64*70)
+		tokens := [...]int{OneToken: 1, FewTokens: 5, ManyTokens: 64}[task]
+		times := d.TimeVariants(task, func(p *Pass) { p.MatMul(w, x, y, tokens, 0, 70, 0, false) })
+		var got, want []string
+		for _, v := range d.variants(task) {
+			want = append(want, v.String())
+		}
+		for _, v := range times {
+			t.Logf("%v: %s %v", task, v.Kernel, v.Time)
+			got = append(got, v.Kernel)
+			if v.Time <= 0 || v.Err != nil {
+				t.Errorf("%v: %s took %v, %v", task, v.Kernel, v.Time, v.Err)
+			}
+		}
+		if !slices.Equal(got, want) || len(d.trial) > 0 {
+			t.Errorf("%v: timed %v, want %v; %v is on trial", task, got, want, d.trial)
+		}
+	}
+}
+
+// A sample runs the kernel that is timed, not the table's, and one that does not
+// compile takes no time.
+func TestTimeVariantsReportsWhatDoesNotCompile(t *testing.T) {
+	d := openForTest(t)
+	w := d.uploadWeights(t, quantised("w", layout.F32, 70, 64))
+	x, y := d.upload(t, normals("x", 5*64, 1)), d.poisoned(t, 5*70)
+	d.Sabotage(d.variants(FewTokens)[1].kernel, "let cols4 =", "let cols4")
+	times := d.TimeVariants(FewTokens, func(p *Pass) { p.MatMul(w, x, y, 5, 0, 70, 0, false) })
+	if len(times) != 2 || times[0].Err != nil || times[0].Time <= 0 || times[1].Err == nil || times[1].Time != 0 {
+		t.Errorf("timed %+v, want one time and one error", times)
+	}
+}
+
+// A sample takes every matrix as often as the others, and never more work than asked for
+// by more than a row's.
+func TestSampleOf(t *testing.T) {
+	matrix := func(rows, cols int) *Weights {
+		return &Weights{Rows: rows, Cols: cols, parts: []weightPart{{rows: rows}}}
+	}
+	a, b := matrix(10, 8), matrix(5, 16)
+	for _, tc := range []struct {
+		tokens, operations int
+		rows               []int
+	}{
+		{1, 160, []int{10}},
+		{1, 320 + 64, []int{10, 5, 4}},
+		{4, 640 + 640, []int{10, 5}},
+		{4, 100, []int{2}},
+		{1, 1 << 40, slices.Repeat([]int{10, 5}, 32)},
+	} {
+		var rows []int
+		for _, w := range SampleOf([]*Weights{a, b}, tc.tokens, tc.operations) {
+			rows = append(rows, w.Rows)
+			if w.Rows != w.parts[0].rows {
+				t.Errorf("%d rows, %d of them in the first part", w.Rows, w.parts[0].rows)
+			}
+		}
+		if !slices.Equal(rows, tc.rows) {
+			t.Errorf("%d operations with %d tokens: rows %v, want %v", tc.operations, tc.tokens, rows, tc.rows)
+		}
+	}
+	if a.parts[0].rows != 10 {
+		t.Error("a matrix was changed")
+	}
+}
