@@ -55,7 +55,7 @@ func TestFrequent(t *testing.T) {
 		numbers, first := ranked(counts)
 		if len(numbers) < 2 || numbers[0]-numbers[1] < 2 || 1/a.Guess != float64(len(numbers)) {
 			t.Errorf("%q of %v, with a guess of %g", asked(a), counts, a.Guess)
-		} else if want := winner.fill(map[string]string{"v": first}); want != a.Answer {
+		} else if want := " " + winner.fill(map[string]string{"v": first}); want != a.Answer {
 			t.Errorf("%q of %v: %q, want %q", asked(a), counts, a.Answer, want)
 		}
 	}

@@ -17,223 +17,50 @@ var chainTasks = []Task{
 // pronoun of y, and v, the value.
 type hopScene struct {
 	nouns     []string // what x and y are, each in any color; none: people
-	values    func(w *writer, n int) []string
+	values    list     // what they have
+	news      bool     // or pieces of news
 	sources   frameList
 	links     frameList
 	questions frameList
 	answer    frame
 }
 
-var (
-	stops = words(`barn, school, library, bakery, harbor, mill, church, market, station, stable, tower, bridge, castle, farm,
-		inn, lake, museum, office, park, pond, river, shop, theater, well, workshop | lighthouse, quarry, chapel`)
-	seats = words(`by the window, by the door, near the stove, in the corner, at the long table, at the round table,
-		in the last row, in the first row, on the stairs, on the bench | under the clock`)
-	states = words(`open, closed, empty, full, warm, cold, dark, clean, wet, too small`)
-)
+var hopScenes = must(readScenes("chains.txt", load("chains.txt")))
 
-// from returns the values of a list.
-func from(l list) func(*writer, int) []string {
-	return func(w *writer, n int) []string { return w.draw(l, n) }
+// readScenes reads ways to say that something has the same as something else.
+// The head of chains.txt explains the fields.
+func readScenes(file, text string) ([]hopScene, error) {
+	return readSections(file, text, func(s *section) hopScene {
+		s.need("sources", "links", "questions")
+		h := hopScene{
+			nouns:     commaSeparated(s.value("nouns")),
+			sources:   s.frames("sources"),
+			links:     s.frames("links"),
+			questions: s.frames("questions"),
+			answer:    s.frame("answer"),
+		}
+		if h.news = s.flag("news"); !h.news {
+			h.values = s.words("values")
+		}
+		return h
+	})
 }
 
-// news draws n pieces of news about different places.
-func news(w *writer, n int) []string {
+var (
+	stops  = words("stops")
+	states = words("states")
+)
+
+// draw draws up to n different values.
+func (s *hopScene) draw(w *writer, n int) []string {
+	if !s.news {
+		return w.draw(s.values, n)
+	}
 	out := w.draw(stops, n)
 	for i, place := range out {
 		out[i] = "the " + place + " was " + w.pick(states)
 	}
 	return out
-}
-
-var hopScenes = []hopScene{
-	{
-		nouns: []string{"box", "bag", "chest"}, values: from(things),
-		sources: frames(`
-			The {x} holds {a v}.
-			There is {a v} in the {x}.
-			Somebody put {a v} into the {x}.
-			The thing in the {x} is {a v}.
-			|
-			{A v} lies in the {x}.`),
-		links: frames(`
-			The {x} holds the same thing as the {y}.
-			In the {x} is the same thing as in the {y}.
-			The thing in the {x} is the same as in the {y}.
-			|
-			The {x} and the {y} hold the same thing.`),
-		questions: frames(`
-			What does the {x} hold?
-			What is in the {x}?
-			|
-			Which thing does the {x} hold?`),
-		answer: " {a v}",
-	}, {
-		values: from(numbers(2, 99)),
-		sources: frames(`
-			{X}'s number is {v}.
-			{X} has the number {v}.
-			The number of {x} is {v}.
-			|
-			The number that {x} has is {v}.`),
-		links: frames(`
-			{X}'s number is the same as {y}'s.
-			{X} has the same number as {y}.
-			The number of {x} is the same as that of {y}.
-			|
-			{X} and {y} have the same number.`),
-		questions: frames(`
-			What is {x}'s number?
-			Which number does {x} have?`),
-		answer: " {v}",
-	}, {
-		values: from(stops),
-		sources: frames(`
-			{X} is at the {v}.
-			{X} is waiting at the {v}.
-			{X} is now at the {v}.
-			|
-			{X} can be found at the {v}.`),
-		links: frames(`
-			{X} is with {y}.
-			{X} is where {y} is.
-			{X} is at the same place as {y}.
-			{X} is waiting beside {y}.
-			|
-			{X} and {y} are at the same place.`),
-		questions: frames(`
-			Where is {x}?
-			|
-			At which place is {x}?`),
-		answer: " at the {v}",
-	}, {
-		values: from(things),
-		sources: frames(`
-			{X} found {a v}.
-			{X} bought {a v}.
-			{X} made {a v}.
-			|
-			{X} picked up {a v}.`),
-		links: frames(`
-			{Y} gave {x} what {he} had.
-			{Y} gave what {he} had to {x}.
-			{X} got from {y} what {y} had.
-			|
-			{Y} passed what {he} had on to {x}.`),
-		questions: frames(`
-			What did {x} have?
-			Which thing did {x} have?`),
-		answer: " {a v}",
-	}, {
-		nouns: []string{"path", "road", "lane"}, values: from(places),
-		sources: frames(`
-			The {x} leads to the {v}.
-			The {x} goes to the {v}.
-			The {x} ends at the {v}.
-			|
-			The {x} takes you to the {v}.`),
-		links: frames(`
-			The {x} leads to the same place as the {y}.
-			The {x} ends where the {y} ends.
-			The {x} goes where the {y} goes.
-			|
-			The {x} and the {y} lead to the same place.`),
-		questions: frames(`
-			Where does the {x} lead?
-			Where does the {x} go?`),
-		answer: " to the {v}",
-	}, {
-		values: news,
-		sources: frames(`
-			{X} heard that {v}.
-			{X} read in a letter that {v}.
-			{X} learned that {v}.
-			|
-			{X} found out that {v}.`),
-		links: frames(`
-			{Y} told {x} what {he} knew.
-			{Y} told {x} the news.
-			{X} heard the news from {y}.
-			|
-			{X} knew the same as {y}.`),
-		questions: frames(`
-			What did {x} know?
-			Which news did {x} know?`),
-		answer: " that {v}",
-	}, {
-		values: from(colors),
-		sources: frames(`
-			{X} wears {a v} hat.
-			{X}'s hat is {v}.
-			{X} has {a v} hat.
-			|
-			The color of {x}'s hat is {v}.`),
-		links: frames(`
-			{X}'s hat has the same color as {y}'s.
-			{X} wears a hat of the same color as {y}.
-			The color of {x}'s hat is the same as that of {y}'s.
-			|
-			{X} and {y} wear hats of the same color.`),
-		questions: frames(`
-			What color is {x}'s hat?
-			Which color does {x}'s hat have?`),
-		answer: " {v}",
-	}, {
-		values: from(foods),
-		sources: frames(`
-			{X} ate {v}.
-			{X} had {v} for lunch.
-			{X} ate some {v}.
-			|
-			{X} wanted {v} and ate it all.`),
-		links: frames(`
-			{X} ate the same as {y}.
-			{X} ate what {y} ate.
-			{X} had the same food as {y}.
-			|
-			{X} and {y} ate the same.`),
-		questions: frames(`
-			What did {x} eat?
-			|
-			Which food did {x} eat?`),
-		answer: " {v}",
-	}, {
-		values: from(towns),
-		sources: frames(`
-			{X} lives in {v}.
-			{X} has a house in {v}.
-			{X}'s home is in {v}.
-			|
-			The town where {x} lives is {v}.`),
-		links: frames(`
-			{X} lives in the same town as {y}.
-			{X} lives next door to {y}.
-			{X} lives where {y} lives.
-			|
-			{X} and {y} live in the same town.`),
-		questions: frames(`
-			Where does {x} live?
-			In which town does {x} live?`),
-		answer: " in {v}",
-	}, {
-		values: from(seats),
-		sources: frames(`
-			{X} sits {v}.
-			{X} has a place {v}.
-			{X}'s place is {v}.
-			|
-			You can see {x} {v}.`),
-		links: frames(`
-			{X} sits with {y}.
-			{X} sits beside {y}.
-			{X} sits in the same place as {y}.
-			|
-			{X} and {y} sit together.`),
-		questions: frames(`
-			Where does {x} sit?
-			Where is {x}'s place?`),
-		answer: " {v}",
-	},
 }
 
 const (
@@ -263,17 +90,22 @@ func makeHops(w *writer) {
 		if len(chains) > 0 && left < 60 {
 			break
 		}
-		c, h, nodes := hopScenes[s].write(w, left)
-		chains = append(chains, c...)
-		avoid = append(avoid, nodes...)
-		for i := range h {
-			hops[i] = append(hops[i], h[i]...)
+		set := hopScenes[s].write(w, left)
+		chains = append(chains, set.chains...)
+		avoid = append(avoid, set.nodes...)
+		for depth, h := range set.hops {
+			hops[depth] = append(hops[depth], h...)
 		}
 	}
 
-	room = w.left
-	for most := w.size.Asks; w.size.Asks == 0 || most > 0; most-- {
-		// Every number of hops is asked for as often, while there are any.
+	w.askHops(hops)
+	w.weave(w.interleave(chains), avoid)
+}
+
+// askHops asks for every number of hops as often, while there is room.
+func (w *writer) askHops(hops [maxHops][]hop) {
+	room := w.left
+	for w.size.Asks == 0 || len(w.asks) < w.size.Asks {
 		var depths []int
 		for depth, h := range hops {
 			if len(h) > 0 {
@@ -281,7 +113,7 @@ func makeHops(w *writer) {
 			}
 		}
 		if len(depths) == 0 {
-			break
+			return
 		}
 		depth := depths[w.IntN(len(depths))]
 		i := w.IntN(len(hops[depth]))
@@ -289,78 +121,98 @@ func makeHops(w *writer) {
 		hops[depth] = slices.Delete(hops[depth], i, i+1)
 		enough := !w.size.Dense && len(w.asks) > 0 && room-w.left > room*2/3
 		if enough || !w.fits(h.ask.Question, h.ask.Answer) {
-			break
+			return
 		}
 		w.ask(h.ask, h.facts...)
 	}
-	w.weave(w.interleave(chains), avoid)
+}
+
+// A chainSet is the chains of one scene, what can be asked about them by the
+// number of hops, and what they are about.
+type chainSet struct {
+	chains  [][]sentence
+	hops    [maxHops][]hop
+	nodes   []string
+	objects []string // that are not nodes yet
 }
 
 // write writes chains of one scene that take about as many tokens as given, at
-// least two. It returns what can be asked about them by the number of hops, and
-// what they are about.
-func (s *hopScene) write(w *writer, tokens int) (chains [][]sentence, hops [maxHops][]hop, nodes []string) {
-	n := 2 + w.IntN(maxChains-1)
-	values := s.values(w, n)
-	var objects []string
-	if s.nouns != nil {
-		for _, color := range w.draw(colors, len(colors.train)+len(colors.held)) {
-			for _, noun := range s.nouns {
-				objects = append(objects, color+" "+noun)
-			}
-		}
-		w.Shuffle(len(objects), func(i, j int) { objects[i], objects[j] = objects[j], objects[i] })
-	} else if len(w.taken) > maxPeople-2*maxHops {
-		return nil, hops, nil
+// least two.
+func (s *hopScene) write(w *writer, tokens int) chainSet {
+	values := s.draw(w, 2+w.IntN(maxChains-1))
+	var set chainSet
+	people := s.nouns == nil
+	if people && len(w.taken) > maxPeople-2*maxHops {
+		return set
+	}
+	if !people {
+		set.objects = s.colored(w)
 	}
 	from := w.left
-	for i := range values {
+	for i, value := range values {
 		length := 2 + w.IntN(maxHops-1)
 		if tokens < 80 {
 			length = 2
 		}
-		if i >= 2 && (from-w.left+14*length > tokens || s.nouns == nil && len(w.taken) > maxPeople-maxHops) {
+		if i >= 2 && (from-w.left+14*length > tokens || people && len(w.taken) > maxPeople-maxHops) {
 			break
 		}
-		var chain []sentence
-		var facts []int
-		said := map[string]string{"v": values[i]}
-		for depth := range length {
-			said["y"] = said["x"]
-			said["he"] = said["xhe"]
-			if s.nouns != nil {
-				said["x"], objects = objects[0], objects[1:]
-				nodes = append(nodes, said["x"])
-			} else {
-				name, woman := w.name()
-				said["x"] = name
-				pronouns(said, "x", woman)
-			}
-			say := s.links
-			if depth == 0 {
-				say = s.sources
-			}
-			link := w.write(say, said)
-			if !w.fits(link.text) {
-				break
-			}
-			link.fact = w.fact()
-			facts = append(facts, link.fact)
-			chain = append(chain, link)
-			q, heldQuestion := w.pickFrame(s.questions)
-			hops[depth] = append(hops[depth], hop{Ask{
-				Question: question(q.fill(said)), Answer: s.answer.fill(said),
-				Kind: "hops-" + strconv.Itoa(depth+1), HeldOut: heldQuestion,
-			}, slices.Clone(facts)})
-		}
-		chains = append(chains, chain)
+		set.chains = append(set.chains, s.chain(w, value, length, &set))
 	}
-	for depth := range hops {
-		for i := range hops[depth] {
-			hops[depth][i].ask.Guess = 1 / float64(len(chains))
+	for _, hops := range set.hops {
+		for i := range hops {
+			hops[i].ask.Guess = 1 / float64(len(set.chains))
 		}
 	}
-	return chains, hops, nodes
+	return set
+}
+
+// colored returns the nouns of a scene in all colors, in random order.
+func (s *hopScene) colored(w *writer) []string {
+	var objects []string
+	for _, color := range w.draw(colors, len(colors.train)+len(colors.held)) {
+		for _, noun := range s.nouns {
+			objects = append(objects, color+" "+noun)
+		}
+	}
+	w.Shuffle(len(objects), func(i, j int) { objects[i], objects[j] = objects[j], objects[i] })
+	return objects
+}
+
+// chain writes up to length sentences, the first of which gives a value to
+// what the others pass it on to, and adds what can be asked about each.
+func (s *hopScene) chain(w *writer, value string, length int, set *chainSet) []sentence {
+	var chain []sentence
+	var facts []int
+	said := map[string]string{"v": value}
+	for depth := range length {
+		said["y"], said["he"] = said["x"], said["xhe"]
+		if s.nouns != nil {
+			said["x"], set.objects = set.objects[0], set.objects[1:]
+			set.nodes = append(set.nodes, said["x"])
+		} else {
+			name, woman := w.name()
+			said["x"] = name
+			pronouns(said, "x", woman)
+		}
+		say := s.links
+		if depth == 0 {
+			say = s.sources
+		}
+		link := w.write(say, said)
+		if !w.fits(link.text) {
+			break
+		}
+		link.fact = w.fact()
+		facts = append(facts, link.fact)
+		chain = append(chain, link)
+		q, held := w.pickFrame(s.questions)
+		set.hops[depth] = append(set.hops[depth], hop{Ask{
+			Question: question(q.fill(said)), Answer: " " + s.answer.fill(said),
+			Kind: "hops-" + strconv.Itoa(depth+1), HeldOut: held,
+		}, slices.Clone(facts)})
+	}
+	return chain
 }
 
 // interleave mixes texts, each of which keeps its order.

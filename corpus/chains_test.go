@@ -179,7 +179,7 @@ func (r *hopReader) solve(context, question string) (answer string, hops int) {
 	hops = 1
 	for at := slots["x"]; ; hops++ {
 		if v, ok := value[at]; ok {
-			return r.answer.fill(map[string]string{"v": v}), hops
+			return " " + r.answer.fill(map[string]string{"v": v}), hops
 		}
 		next, ok := same[at]
 		if !ok {

@@ -1,7 +1,6 @@
 package corpus
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -54,26 +53,6 @@ func recallTask(collect func(*recall)) func(*writer) {
 		collect(r)
 		r.tell()
 	}
-}
-
-// numbers lists the numbers from low to high.
-func numbers(low, high int) list {
-	var l list
-	for i := low; i <= high; i++ {
-		l.train = append(l.train, strconv.Itoa(i))
-	}
-	return l
-}
-
-// dates lists the first 28 days of every month.
-func dates() list {
-	var l list
-	for _, month := range factMonths.train {
-		for day := 1; day <= 28; day++ {
-			l.train = append(l.train, fmt.Sprintf("%s %d", month, day))
-		}
-	}
-	return l
 }
 
 // subjects draws up to n different subjects of a kind: the words for its
@@ -366,16 +345,16 @@ func manyKinds(kinds []*factKind) func(*recall) {
 			return
 		}
 		var all []int
-		n, most, room := 2+r.IntN(4), 3+r.IntN(6), r.leave(50)
+		n, limit, room := 2+r.IntN(4), 3+r.IntN(6), r.leave(50)
 		if r.small() {
-			n, most, room = 2, 2+r.IntN(2), r.leave(40)
+			n, limit, room = 2, 2+r.IntN(2), r.leave(40)
 		}
 		order := r.Perm(len(kinds))
 		for _, i := range order[:n] {
 			if len(all) > 0 && r.left < room+45 {
 				break // not for a single fact
 			}
-			all = append(all, r.state(kinds[i], 2+r.IntN(most-1), room)...)
+			all = append(all, r.state(kinds[i], 2+r.IntN(limit-1), room)...)
 		}
 		r.inquire(r.singly(all))
 	}

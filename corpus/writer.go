@@ -70,6 +70,27 @@ func (w *writer) pick(l list) string {
 	}
 }
 
+// pickFrame draws a frame. Held-out frames are drawn in evaluation only, and
+// held says so.
+func (w *writer) pickFrame(l frameList) (f frame, held bool) {
+	n := len(l.train)
+	if w.eval() {
+		n += len(l.held)
+	}
+	if i := w.IntN(n); i < len(l.train) {
+		return l.train[i], false
+	} else {
+		return l.held[i-len(l.train)], true
+	}
+}
+
+// write fills a frame of a list into a sentence.
+func (w *writer) write(l frameList, words map[string]string) sentence {
+	f, held := w.pickFrame(l)
+	text := f.fill(words)
+	return sentence{text: text, held: held || w.eval() && hasHeldOut(text)}
+}
+
 // draw draws n different words of a list, or all of them if there are fewer.
 func (w *writer) draw(l list, n int) []string {
 	all := slices.Clone(l.train)

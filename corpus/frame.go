@@ -1,6 +1,7 @@
 package corpus
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 )
@@ -10,8 +11,39 @@ import (
 // "{a thing}" gets its article: "a lantern", "an apple".
 type frame string
 
+// A frameList is frames of one kind. The held-out ones are used in evaluation
+// only.
+type frameList struct{ train, held []frame }
+
+func (l *frameList) add(f frame, held bool) {
+	if held {
+		l.held = append(l.held, f)
+	} else {
+		l.train = append(l.train, f)
+	}
+}
+
+// check returns an error if a slot of the frame is not closed or empty.
+func (f frame) check() error {
+	rest := string(f)
+	for {
+		before, after, ok := strings.Cut(rest, "{")
+		if strings.Contains(before, "}") {
+			return fmt.Errorf("a slot ends before it begins: %q", f)
+		}
+		if !ok {
+			return nil
+		}
+		slot, after, ok := strings.Cut(after, "}")
+		if !ok || slot == "" || strings.Contains(slot, "{") {
+			return fmt.Errorf("a slot does not end: %q", f)
+		}
+		rest = after
+	}
+}
+
 // fill puts words into the slots of a frame. It panics on a slot without a
-// word: frames are constants, and every one is filled in the tests.
+// word: frames are a part of the program, and the tests fill every one.
 func (f frame) fill(words map[string]string) string {
 	var b strings.Builder
 	rest := string(f)
