@@ -3,7 +3,7 @@ package cpu
 import "keyfold/layout"
 
 // The functions of vector.wat, called through web/vector.js. Where the browser
-// has no vector instructions they do nothing and return false.
+// has no vector instructions they do nothing and return false, or 0.
 
 //go:wasmimport vector matvec
 //go:noescape
@@ -31,7 +31,10 @@ func unpackQ8MSIMD(dst *float32, quants, scales *uint32, blocks int32) bool
 
 //go:wasmimport vector exp
 //go:noescape
-func expSIMD(s *float32, n int32, top float32) (done int32) // -1: none, there are no vector instructions
+func expSIMD(s *float32, n int32, top float32) (done int32)
+
+// vectors is [HasVectors], which asks the browser.
+var vectors = HasVectors()
 
 // HasVectors reports whether the package uses vector instructions here.
 func HasVectors() bool {
@@ -117,9 +120,9 @@ func expVectors(s []float32, top float32) (done int) {
 	if len(s) < 8 {
 		return 0
 	}
-	if done = int(expSIMD(&s[0], int32(len(s)&^7), top)); done < 0 {
+	if !vectors {
 		expGo(s, top)
 		return len(s)
 	}
-	return done
+	return int(expSIMD(&s[0], int32(len(s)&^7), top))
 }
