@@ -6,7 +6,7 @@ import (
 )
 
 // ada lets the KV heads of a layer share their budget: heads whose scores are
-// concentrated on few slots give seats to heads whose scores are spread. It
+// concentrated on few slots give slots to heads whose scores are spread. It
 // wraps a scoring method, which says n_keep of each head and the scores. In each
 // layer:
 //
@@ -26,13 +26,13 @@ type ada struct {
 const adaPrefix = "ada:"
 
 var adaAlpha = OptionHelp{Key: "alpha", Default: "0.2", Want: "a number from 0 to 1",
-	Meaning: "share of its seats that a head cannot lose to the others of its layer"}
+	Meaning: "share of its budget that a head cannot lose to the others of its layer"}
 
 // adaEntry returns the registry's line of a scoring method wrapped by ada.
 func adaEntry(e *entry) *entry {
 	return &entry{
 		name:    adaPrefix + e.name,
-		summary: "shares the seats of " + e.name + " between the heads of a layer (Ada-KV, arXiv 2407.11550)",
+		summary: "shares the budget of " + e.name + " between the heads of a layer (Ada-KV, arXiv 2407.11550)",
 		options: append(slices.Clone(e.options), adaAlpha),
 		build: func(r *reader) Method {
 			return ada{newScoring(r, e.scorer(r)), r.number("alpha", 0, 1)}
@@ -43,14 +43,14 @@ func adaEntry(e *entry) *entry {
 func (m ada) Name() string { return adaPrefix + m.scoring.Name() }
 
 func (m ada) Plan(s *Signals) (*Plan, error) {
-	seats, scores, err := m.rank(s)
+	nKeep, scores, err := m.rank(s)
 	if err != nil {
 		return nil, err
 	}
 	kept := make([][]bool, len(s.Heads))
 	for first := 0; first < len(s.Heads); first += s.NKVHeads {
 		end := first + s.NKVHeads
-		m.share(s.Heads[first:end], scores[first:end], seats[first:end], kept[first:end])
+		m.share(s.Heads[first:end], scores[first:end], nKeep[first:end], kept[first:end])
 	}
 	options := m.options() // a map of its own
 	options[adaAlpha.Key] = m.alpha
@@ -58,12 +58,12 @@ func (m ada) Plan(s *Signals) (*Plan, error) {
 }
 
 // share writes which slots of one layer's heads stay.
-func (m ada) share(heads []Head, scores [][]float64, seats []int, kept [][]bool) {
+func (m ada) share(heads []Head, scores [][]float64, nKeep []int, kept [][]bool) {
 	var others []int // slots of all heads: slot*len(heads) + head
 	left := 0
 	for h := range heads {
-		left += seats[h]
-		kept[h] = topSlots(&heads[h], scores[h], floorShare(m.alpha, seats[h])) // the newest even at 0
+		left += nKeep[h]
+		kept[h] = topSlots(&heads[h], scores[h], floorShare(m.alpha, nKeep[h])) // the newest even at 0
 		for slot, is := range kept[h] {
 			if is {
 				left--

@@ -101,14 +101,14 @@ func (m *cam) merge(h *Head, rows []Row, chance func(pos int) float64) {
 
 // probability returns how likely the value of a dropped slot is added to the window's rows.
 func (m *cam) probability(h *Head, slot int, rows []Row, window []int) float64 {
-	sum, most := 0.0, 0.0
+	sum, largest := 0.0, 0.0
 	for _, j := range window {
 		mass := float64(h.Mass[rows[j].Pivot])
-		sum, most = sum+mass, max(most, mass)
+		sum, largest = sum+mass, max(largest, mass)
 	}
 	against := sum / float64(len(window))
 	if m.norm == "max" {
-		against = most
+		against = largest
 	}
 	mass := float64(h.Mass[slot])
 	if mass <= 0 {

@@ -35,7 +35,7 @@ type Head struct {
 
 	Expected  [][]float32 // (group)(slots) ln of what exp(score) will be on average; nil unless [Needs].Expected
 	ValueNorm []float32   // ‖v‖; nil unless [Needs].Expected
-	Reread    []float32   // most attention that one query paid when the text was read again; nil unless [Needs].Reread
+	Reread    []float32   // largest attention that one query paid when the text was read again; nil unless [Needs].Reread
 	Future    []float32   // attention that the text behind the prompt pays, as Mass; nil unless [Needs].Future
 }
 
@@ -185,48 +185,11 @@ func checkRows(rows []Row, head *Head) error {
 			return fmt.Errorf("row %d has pivot %d after pivot %d, want ascending", j, row.Pivot, lastPivot)
 		}
 		lastPivot = row.Pivot
-		n, hasPivot, last := 0, false, -1
-		for _, slot := range row.Slots {
-			if slot < 0 || slot >= slots {
-				return fmt.Errorf("row %d reads slot %d of a cache with %d slots", j, slot, slots)
-			}
-			if slot <= last {
-				return fmt.Errorf("row %d lists slot %d after slot %d, want ascending", j, slot, last)
-			}
-			if used[slot] {
-				return fmt.Errorf("row %d reads slot %d, which another row has", j, slot)
-			}
-			used[slot], last = true, slot
-			hasPivot = hasPivot || slot == row.Pivot
-			n += head.N[slot]
+		if err := checkSlots(row, head, used); err != nil {
+			return fmt.Errorf("row %d %w", j, err)
 		}
-		if !hasPivot {
-			return fmt.Errorf("row %d does not contain its pivot %d", j, row.Pivot)
-		}
-		if n != row.N {
-			return fmt.Errorf("row %d says n = %d, its slots stand for %d tokens", j, row.N, n)
-		}
-		switch row.Rule {
-		case Keep:
-			if len(row.Slots) != 1 || row.Bias != head.Bias[row.Pivot] {
-				return fmt.Errorf("row %d keeps %d slots with bias %g, want one slot and its bias %g",
-					j, len(row.Slots), row.Bias, head.Bias[row.Pivot])
-			}
-		case Gaussian:
-			for _, slot := range row.Slots {
-				if head.pinned(slot) {
-					return fmt.Errorf("row %d merges slot %d, which is pinned", j, slot)
-				}
-			}
-			if !(row.Sigma > 0) || !(row.ValueScale > 0) {
-				return fmt.Errorf("row %d has sigma %g and value_scale %g, want both > 0", j, row.Sigma, row.ValueScale)
-			}
-		case Explicit:
-			if err := checkExplicit(row, head); err != nil {
-				return fmt.Errorf("row %d %w", j, err)
-			}
-		default:
-			return fmt.Errorf("row %d has unknown rule %d", j, row.Rule)
+		if err := checkRule(row, head); err != nil {
+			return fmt.Errorf("row %d %w", j, err)
 		}
 	}
 	for slot := range used {
@@ -238,6 +201,55 @@ func checkRows(rows []Row, head *Head) error {
 		return fmt.Errorf("the newest slot %d is dropped", slots-1)
 	}
 	return nil
+}
+
+// checkSlots checks the slots of a row, and marks them as used.
+func checkSlots(row Row, head *Head, used []bool) error {
+	n, hasPivot, last := 0, false, -1
+	for _, slot := range row.Slots {
+		if slot < 0 || slot >= len(used) {
+			return fmt.Errorf("reads slot %d of a cache with %d slots", slot, len(used))
+		}
+		if slot <= last {
+			return fmt.Errorf("lists slot %d after slot %d, want ascending", slot, last)
+		}
+		if used[slot] {
+			return fmt.Errorf("reads slot %d, which another row has", slot)
+		}
+		used[slot], last = true, slot
+		hasPivot = hasPivot || slot == row.Pivot
+		n += head.N[slot]
+	}
+	if !hasPivot {
+		return fmt.Errorf("does not contain its pivot %d", row.Pivot)
+	}
+	if n != row.N {
+		return fmt.Errorf("says n = %d, its slots stand for %d tokens", row.N, n)
+	}
+	return nil
+}
+
+// checkRule checks what a row's rule asks of it.
+func checkRule(row Row, head *Head) error {
+	switch row.Rule {
+	case Keep:
+		if len(row.Slots) != 1 || row.Bias != head.Bias[row.Pivot] {
+			return fmt.Errorf("keeps %d slots with bias %g, want one slot and its bias %g",
+				len(row.Slots), row.Bias, head.Bias[row.Pivot])
+		}
+		return nil
+	case Gaussian:
+		if slot := slices.IndexFunc(row.Slots, head.pinned); slot >= 0 {
+			return fmt.Errorf("merges slot %d, which is pinned", row.Slots[slot])
+		}
+		if !(row.Sigma > 0) || !(row.ValueScale > 0) {
+			return fmt.Errorf("has sigma %g and value_scale %g, want both > 0", row.Sigma, row.ValueScale)
+		}
+		return nil
+	case Explicit:
+		return checkExplicit(row, head)
+	}
+	return fmt.Errorf("has unknown rule %d", row.Rule)
 }
 
 // Explicit lists the slots that an Explicit row is made of, with the weight of

@@ -34,7 +34,7 @@ func TestExpected(t *testing.T) {
 			}
 		}
 	}
-	// Six seats: four sinks, the newest, and slot 4 for its long value.
+	// Six slots: four sinks, the newest, and slot 4 for its long value.
 	if got, want := showPlan(plan(t, newMethod(t, "expected", 0.86), &f.Signals)), "0 1 2 3 4 6"; got != want {
 		t.Errorf("kept %s, want %s", got, want)
 	}

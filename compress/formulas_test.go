@@ -39,11 +39,11 @@ func (g *golden) signals() *Signals {
 func (g *golden) check(t *testing.T, name string, m scorer, tolerance float64) {
 	t.Helper()
 	s := g.signals()
-	seats := make([]int, len(s.Heads))
-	for h := range seats {
-		seats[h] = 2 * g.Size
+	nKeep := make([]int, len(s.Heads))
+	for h := range nKeep {
+		nKeep[h] = 2 * g.Size
 	}
-	scores, err := m.scores(s, seats)
+	scores, err := m.scores(s, nKeep)
 	if err != nil {
 		t.Fatal(err)
 	}

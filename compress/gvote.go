@@ -38,7 +38,7 @@ import (
 type gVote struct {
 	votes     VoteOptions
 	positions string // "next" or "spread"
-	cap       int    // most slots kept per head; 0: no cap
+	cap       int    // slots kept per head at most; 0: no cap
 }
 
 var gVoteEntry = entry{
@@ -154,25 +154,25 @@ func (m *gVote) electAll(method string, s *Signals) ([][]bool, error) {
 // elect returns which slots of one head are kept.
 func (m *gVote) elect(h *Head) []bool {
 	kept := make([]bool, h.Slots())
-	seats := m.cap       // left for slots that are not kept in any case
+	left := m.cap        // for slots that are not kept in any case
 	var candidates []int // slots kept for their votes alone
 	for slot, votes := range h.Votes {
 		switch {
 		case h.Pos[slot] < m.votes.NSkip || slot == h.Slots()-1:
 			kept[slot] = true
-			seats--
+			left--
 		case votes > 0:
 			kept[slot] = true
 			candidates = append(candidates, slot)
 		}
 	}
-	if m.cap == 0 || len(candidates) <= seats {
+	if m.cap == 0 || len(candidates) <= left {
 		return kept
 	}
-	// At most n_s + 1 <= cap slots are kept in any case, so seats >= 0.
+	// At most n_s + 1 <= cap slots are kept in any case, so left >= 0.
 	// The sort is stable: of equal votes the lower slot comes first.
 	slices.SortStableFunc(candidates, func(a, b int) int { return cmp.Compare(h.Votes[b], h.Votes[a]) })
-	for _, slot := range candidates[seats:] {
+	for _, slot := range candidates[left:] {
 		kept[slot] = false
 	}
 	return kept

@@ -41,11 +41,11 @@ func (m h2o) deviations() []string {
 	return list
 }
 
-func (m h2o) scores(s *Signals, seats []int) ([][]float64, error) {
+func (m h2o) scores(s *Signals, nKeep []int) ([][]float64, error) {
 	scores := make([][]float64, len(s.Heads))
 	for i := range s.Heads {
 		h := &s.Heads[i]
-		recent := h.Slots() - (seats[i] - seats[i]/2)
+		recent := h.Slots() - (nKeep[i] - nKeep[i]/2)
 		for slot := range h.Slots() {
 			score := m.received(h, slot)
 			if slot >= recent {

@@ -57,15 +57,11 @@ type kvMerger struct {
 	skip      []int   // layers to skip, ascending
 	skipPaper bool    // the first two layers and the last, whatever skip says
 	massLast  int     // 0: exact
-	maxSet    int     // most slots of a set; 0: no limit
+	maxSet    int     // slots of a set at most; 0: no limit
 	anchor    bool    // members are alike the last of their set, too
 	derotate  bool    // members are rotated to their pivot's position
 
-	// For the controls, which differ in one thing each.
-	name      string
-	pivotOnly bool   // pivot.go
-	scattered bool   // randomsets.go
-	seed      uint32 // of what is scattered
+	name string // kvmerger's, or of the method that it is a part of
 }
 
 // sigmaFloor keeps 2σ² away from 0. Where all keys of a set are equal, every
@@ -82,49 +78,63 @@ func (m *kvMerger) Needs() Needs {
 }
 
 func (m *kvMerger) Plan(s *Signals) (*Plan, error) {
-	if err := s.check(m.name, m.Needs()); err != nil {
-		return nil, err
-	}
-	skip, err := m.skipped(s.NLayers)
+	c, err := m.choose(s)
 	if err != nil {
 		return nil, err
+	}
+	return m.plan(s, c)
+}
+
+// A foldChoice is what kvmerger decides before it folds.
+type foldChoice struct {
+	thresholds
+	skip      []bool         // (layers) not merged
+	protected [][]bool       // (heads)(slots) not merged
+	sets      [][]mergingSet // (heads)
+}
+
+// choose finds the merging sets of every head.
+func (m *kvMerger) choose(s *Signals) (foldChoice, error) {
+	c := foldChoice{thresholds: thresholds{m.eps, m.recent, m.top}}
+	if err := s.check(m.name, m.Needs()); err != nil {
+		return c, err
+	}
+	var err error
+	if c.skip, err = m.skipped(s.NLayers); err != nil {
+		return c, err
 	}
 	keys, err := m.anchorKeys(s)
 	if err != nil {
-		return nil, err
+		return c, err
 	}
 
 	// 1. Thresholds: as given, or the ones that meet the budget.
-	t := thresholds{m.eps, m.recent, m.top}
 	if m.budget > 0 {
-		if t, err = m.meetBudget(s, skip, keys); err != nil {
-			return nil, err
+		if c.thresholds, err = m.meetBudget(s, c.skip, keys); err != nil {
+			return c, err
 		}
 	}
 
 	// 2. Merging sets of every head.
-	protected := protectAll(s, skip, t)
-	sets := m.allSets(s, protected, t.eps, keys)
-	if m.scattered {
-		for h := range sets {
-			sets[h] = scatter(&s.Heads[h], protected[h], sets[h], func(i int) float64 {
-				return chance(m.seed, forSets, h, i)
-			})
-		}
-	}
+	c.protected = protectAll(s, c.skip, c.thresholds)
+	c.sets = m.allSets(s, c.protected, c.eps, keys)
+	return c, nil
+}
 
-	rows, err := m.fold(s, sets)
+// plan folds the sets of a choice.
+func (m *kvMerger) plan(s *Signals, c foldChoice) (*Plan, error) {
+	rows, err := m.fold(s, c.sets)
 	if err != nil {
 		return nil, err
 	}
-	return &Plan{Method: m.name, Options: m.options(t, skip), Heads: rows}, nil
+	return &Plan{Method: m.name, Options: m.options(c), Heads: rows}, nil
 }
 
-// fold turns the merging sets of all heads into rows; what is in no set is kept.
+// fold makes rows of the merging sets of all heads; what is in no set is kept.
 func (m *kvMerger) fold(s *Signals, sets [][]mergingSet) ([][]Row, error) {
 	// 3. Distances from the pivots, only where a number comes out of them.
 	var dist [][]float32
-	if !m.pivotOnly && m.sigmaRule != "" || m.values == "effective" {
+	if m.sigmaRule != "" || m.values == "effective" {
 		var err error
 		if dist, err = m.pivotDistances(s, sets); err != nil {
 			return nil, err
@@ -231,7 +241,7 @@ func (m *kvMerger) eachRun(h *Head, protected []bool, eps float64, keys []float3
 	}
 }
 
-// pivotOf returns the slot of first..end-1 that received most attention, of
+// pivotOf returns the slot of first..end-1 that received the most attention, of
 // equal ones the lower.
 func pivotOf(h *Head, first, end int) int {
 	pivot := first
@@ -276,7 +286,7 @@ func (m *kvMerger) pivotDistances(s *Signals, sets [][]mergingSet) ([][]float32,
 	return s.distances(m.name, pivots, m.derotate)
 }
 
-// rows turns the merging sets of one head into rows; what is in no set is kept.
+// rows makes rows of the merging sets of one head; what is in no set is kept.
 //
 //	dist  (slots)  distance of each slot from its pivot, 0 at pivots; nil if not measured
 func (m *kvMerger) rows(h *Head, sets []mergingSet, dist []float32) []Row {
@@ -351,9 +361,6 @@ func (m *kvMerger) merge(h *Head, set mergingSet, sigma float32, dist []float32)
 	case "paper":
 		// A slot that was merged before carries n_i times its value.
 		row.ValueScale, row.PerToken = float32(row.N), true
-	}
-	if m.pivotOnly {
-		return pivotAlone(row, h.N[row.Pivot])
 	}
 	return row
 }

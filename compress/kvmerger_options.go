@@ -133,9 +133,9 @@ func (m *kvMerger) skipped(nLayers int) ([]bool, error) {
 }
 
 // options returns every option in force.
-func (m *kvMerger) options(t thresholds, skip []bool) map[string]any {
-	o := m.foldOptions(layersOf(skip))
-	o["eps"], o["recent"], o["top"] = t.eps, t.recent, t.top
+func (m *kvMerger) options(c foldChoice) map[string]any {
+	o := m.foldOptions(layersOf(c.skip))
+	o["eps"], o["recent"], o["top"] = c.eps, c.recent, c.top
 	return o
 }
 
@@ -174,9 +174,6 @@ func (m *kvMerger) foldOptions(skip []int) map[string]any {
 // .17 and .12 or .08 and .02, a number for sigma, values times n, the first two
 // layers and the last skipped.
 func (m *kvMerger) deviations() []string {
-	if m.pivotOnly || m.scattered {
-		return []string{"a control, of no paper"}
-	}
 	var list []string
 	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	if m.budget > 0 {

@@ -32,12 +32,12 @@ var kvZipEntry = entry{
 }
 
 func (m kvZip) Plan(s *Signals) (*Plan, error) {
-	seats, scores, err := m.rank(s)
+	nKeep, scores, err := m.rank(s)
 	if err != nil {
 		return nil, err
 	}
 	kept := make([][]bool, len(s.Heads))
-	ada{m.scoring, 0}.share(s.Heads, scores, seats, kept) // all layers' heads share, and none has a safe part
+	ada{m.scoring, 0}.share(s.Heads, scores, nKeep, kept) // all layers' heads share, and none has a safe part
 	return keepWhere(m.Name(), m.options(), s, func(h, slot int) bool { return kept[h][slot] }), nil
 }
 
@@ -56,8 +56,8 @@ func (rereading) scores(s *Signals, _ []int) ([][]float64, error) {
 	scores := make([][]float64, len(s.Heads))
 	for i := range s.Heads {
 		h := &s.Heads[i]
-		for slot, most := range h.Reread {
-			score := float64(most)
+		for slot, attention := range h.Reread {
+			score := float64(attention)
 			if h.Pos[slot] < kvZipSinks {
 				score = math.Inf(1)
 			}

@@ -5,7 +5,7 @@ package compress
 import "testing"
 
 func TestKVZip(t *testing.T) {
-	// Two layers of one head. Six of 8 slots each are 12 seats; the first 4 positions and the newest slots
+	// Two layers of one head. Six of 8 slots each are 12 slots to keep; the first 4 positions and the newest slots
 	// take 10, and the largest of both heads' slots 4 to 6 the rest.
 	for _, tc := range []struct {
 		first, second []float32 // of slots 4 to 6

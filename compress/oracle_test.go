@@ -11,7 +11,7 @@ import (
 func TestOracle(t *testing.T) {
 	f := line(6, 6)
 	f.Heads[0].Future = []float32{0.1, 3, 0.2, 2, 0.1, 0}
-	f.Heads[1].Future = []float32{0, 0, 0, 0, 1, 2} // the newest has a seat as it is
+	f.Heads[1].Future = []float32{0, 0, 0, 0, 1, 2} // the newest stays as it is
 	if got, want := showPlan(plan(t, newMethod(t, "oracle", 0.5), &f.Signals)), "1 3 5 | 0 4 5"; got != want {
 		t.Errorf("kept %s, want %s", got, want)
 	}

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// randomsets is the control for the places: as many sets of the same sizes as
-// kvmerger's, with the same slots protected, but anywhere. What kvmerger does
-// better than randomsets is the merit of merging similar neighbours. Pivots and
-// blends are as in kvmerger.go.
+// randomSets is the control for the places. It wraps kvmerger, and has as many
+// sets of the same sizes, with the same slots protected, but anywhere. What
+// kvmerger does better than randomsets is the merit of merging similar neighbours.
+// Pivots and blends are as in kvmerger.go.
 //
 // In each head the runs of slots that are not protected are rooms, and sets are
 // moved from room to room, one after the other, to a random one with enough
@@ -16,19 +16,38 @@ import (
 // rooms are full little can move, and places are kvmerger's.
 //
 // Source: definition.
+type randomSets struct {
+	*kvMerger
+	seed uint32
+}
+
 var randomSetsEntry = entry{
 	name:    "randomsets",
 	summary: "kvmerger's sets at random places: a control",
 	options: kvMergerOptions,
-	build: func(r *reader) Method {
-		m := newKVMerger(r)
-		m.scattered, m.seed = true, r.seed
-		return m
-	},
+	build:   func(r *reader) Method { return randomSets{newKVMerger(r), r.seed} },
+}
+
+func (m randomSets) deviations() []string { return []string{"a control, of no paper"} }
+
+func (m randomSets) Plan(s *Signals) (*Plan, error) {
+	c, err := m.choose(s)
+	if err != nil {
+		return nil, err
+	}
+	for h := range c.sets {
+		c.sets[h] = scatter(&s.Heads[h], c.protected[h], c.sets[h], func(i int) float64 {
+			return chance(m.seed, forSets, h, i)
+		})
+	}
+	return m.plan(s, c)
 }
 
 // scatterRounds is how often each set is moved: more change nothing that a test can see.
 const scatterRounds = 8
+
+// A room is a run of slots that are not protected, some of them free of sets.
+type room struct{ first, end, free int }
 
 // scatter returns sets of the same sizes at random places outside protected slots.
 //
@@ -39,15 +58,28 @@ func scatter(h *Head, protected []bool, sets []mergingSet, chance func(i int) fl
 		draws++
 		return min(n-1, int(math.Floor(chance(draws)*float64(n))))
 	}
+	rooms, in := roomsOf(protected, sets)
+	moveSets(rooms, in, sets, below)
+	var moved []mergingSet
+	for j, r := range rooms {
+		var sizes []int
+		for i, set := range sets {
+			if in[i] == j {
+				sizes = append(sizes, set.end-set.first)
+			}
+		}
+		moved = append(moved, r.shuffled(h, sizes, below)...)
+	}
+	return moved // ascending, as rooms are
+}
 
-	// 1. Rooms, and which room each set is in.
-	type room struct{ first, end, free int }
-	var rooms []room
-	in := make([]int, len(sets))
+// roomsOf returns the rooms of a head, ascending, and which room each set is in.
+func roomsOf(protected []bool, sets []mergingSet) (rooms []room, in []int) {
+	in = make([]int, len(sets))
 	next := 0
-	for slot := 0; slot < h.Slots(); {
+	for slot := 0; slot < len(protected); {
 		r := room{first: slot, end: slot}
-		for r.end < h.Slots() && !protected[r.end] {
+		for r.end < len(protected) && !protected[r.end] {
 			r.end++
 		}
 		r.free = r.end - r.first
@@ -60,8 +92,11 @@ func scatter(h *Head, protected []bool, sets []mergingSet, chance func(i int) fl
 		}
 		slot = r.end + 1
 	}
+	return rooms, in
+}
 
-	// 2. Each set moves to a room with places free, the likelier the more there are.
+// moveSets moves each set to a room with places free, the likelier the more there are.
+func moveSets(rooms []room, in []int, sets []mergingSet, below func(int) int) {
 	for range scatterRounds {
 		for i, set := range sets {
 			size := set.end - set.first
@@ -80,27 +115,23 @@ func scatter(h *Head, protected []bool, sets []mergingSet, chance func(i int) fl
 			}
 		}
 	}
+}
 
-	// 3. The order of sets and single slots in each room.
-	var moved []mergingSet
-	for j, r := range rooms {
-		sizes := slices.Repeat([]int{1}, r.free)
-		for i, set := range sets {
-			if in[i] == j {
-				sizes = append(sizes, set.end-set.first)
-			}
-		}
-		for i := len(sizes) - 1; i > 0; i-- {
-			k := below(i + 1)
-			sizes[i], sizes[k] = sizes[k], sizes[i]
-		}
-		slot := r.first
-		for _, size := range sizes {
-			if size > 1 {
-				moved = append(moved, mergingSet{slot, slot + size, pivotOf(h, slot, slot+size)})
-			}
-			slot += size
-		}
+// shuffled puts sets of some sizes and the room's free slots in random order,
+// and returns the sets.
+func (r room) shuffled(h *Head, sizes []int, below func(int) int) []mergingSet {
+	sizes = append(slices.Repeat([]int{1}, r.free), sizes...)
+	for i := len(sizes) - 1; i > 0; i-- {
+		k := below(i + 1)
+		sizes[i], sizes[k] = sizes[k], sizes[i]
 	}
-	return moved // ascending, as rooms are
+	var sets []mergingSet
+	slot := r.first
+	for _, size := range sizes {
+		if size > 1 {
+			sets = append(sets, mergingSet{slot, slot + size, pivotOf(h, slot, slot+size)})
+		}
+		slot += size
+	}
+	return sets
 }

@@ -67,7 +67,7 @@ var registry = append([]*entry{
 }, rereaders...)
 
 // Names returns the methods in the order to be shown, each scoring method
-// followed by the same with its seats shared (ada.go).
+// followed by the same with its budget shared (ada.go).
 func Names() []string {
 	var names []string
 	for _, e := range registry {

@@ -19,9 +19,9 @@ type scorer interface {
 	// scores returns one number per slot, the larger the more it is needed, +Inf for
 	// slots that go before all others.
 	//
-	//	seats   (n_layers * n_kv_heads)         slots that each head is to keep
+	//	nKeep   (n_layers * n_kv_heads)         slots that each head is to keep
 	//	scores  (n_layers * n_kv_heads)(slots)  no NaN
-	scores(s *Signals, seats []int) ([][]float64, error)
+	scores(s *Signals, nKeep []int) ([][]float64, error)
 }
 
 // scoringBudget is the budget of scoring methods where none is given.
@@ -47,29 +47,29 @@ func newScoring(r *reader, m scorer) scoring {
 }
 
 func (m scoring) Plan(s *Signals) (*Plan, error) {
-	seats, scores, err := m.rank(s)
+	nKeep, scores, err := m.rank(s)
 	if err != nil {
 		return nil, err
 	}
 	kept := make([][]bool, len(s.Heads))
 	for h := range s.Heads {
-		kept[h] = topSlots(&s.Heads[h], scores[h], seats[h])
+		kept[h] = topSlots(&s.Heads[h], scores[h], nKeep[h])
 	}
 	return keepWhere(m.Name(), m.options(), s, func(h, slot int) bool { return kept[h][slot] }), nil
 }
 
 // rank returns the slots that each head keeps by the budget, and the scores.
-func (m scoring) rank(s *Signals) (seats []int, scores [][]float64, err error) {
+func (m scoring) rank(s *Signals) (nKeep []int, scores [][]float64, err error) {
 	if err := s.check(m.Name(), m.Needs()); err != nil {
 		return nil, nil, err
 	}
-	seats = make([]int, len(s.Heads))
+	nKeep = make([]int, len(s.Heads))
 	for h := range s.Heads {
 		if slots := s.Heads[h].Slots(); slots > 0 {
-			seats[h] = max(1, floorShare(m.budget, slots))
+			nKeep[h] = max(1, floorShare(m.budget, slots))
 		}
 	}
-	if scores, err = m.scores(s, seats); err != nil {
+	if scores, err = m.scores(s, nKeep); err != nil {
 		return nil, nil, err
 	}
 	for h := range s.Heads {
@@ -84,26 +84,27 @@ func (m scoring) rank(s *Signals) (seats []int, scores [][]float64, err error) {
 			}
 		}
 	}
-	return seats, scores, nil
+	return nKeep, scores, nil
 }
 
 // topSlots returns which slots of a head stay: the newest and the pinned ones,
-// then those with the largest scores as far as the seats reach.
-func topSlots(h *Head, scores []float64, seats int) []bool {
+// then those with the largest scores up to n_keep.
+func topSlots(h *Head, scores []float64, nKeep int) []bool {
 	kept := make([]bool, h.Slots())
+	left := nKeep
 	for slot := range kept {
 		if h.pinned(slot) || slot == len(kept)-1 {
 			kept[slot] = true
-			seats--
+			left--
 		}
 	}
 	for _, slot := range byScore(scores) {
-		if seats <= 0 {
+		if left <= 0 {
 			break
 		}
 		if !kept[slot] {
 			kept[slot] = true
-			seats--
+			left--
 		}
 	}
 	return kept

@@ -46,8 +46,8 @@ func TestH2OGolden(t *testing.T) {
 //	head 0   a  9 8 7 0
 //	head 1   a  1 2 1 0
 //
-// Together 4 seats: 3 and 3 are the newest, and 9 and 8 are the largest others.
-// With alpha 1 nothing is shared. With alpha .5 one seat of each head is safe,
+// Together 4 slots stay: 3 and 3 are the newest, and 9 and 8 are the largest others.
+// With alpha 1 nothing is shared. With alpha .5 one slot of each head is safe,
 // which the newest has; alpha 1 keeps 2 of head 1 too.
 func TestAdaGolden(t *testing.T) {
 	for _, tc := range []struct {
@@ -65,7 +65,7 @@ func TestAdaGolden(t *testing.T) {
 		}
 	}
 
-	// Equal scores everywhere: the lower slot, then the lower head. 6 seats, 2 are
+	// Equal scores everywhere: the lower slot, then the lower head. 6 slots stay, 2 are
 	// recent and 1 newest of each; of the other 0.
 	f := line(6, 6)
 	for h := range f.Heads {
@@ -114,7 +114,7 @@ func TestAdaKeepsTheLayersBudget(t *testing.T) {
 			}
 		}
 		if moved == 0 {
-			t.Errorf("%s never moves a seat", name)
+			t.Errorf("%s never moves a slot from head to head", name)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 // snapKV keeps the window of the most recent slots and what the queries in it
 // attend to. For each KV head with L slots that keeps n_keep of them (score.go):
 //
-//	w       = max(1, min(64, floor(n_keep / 2)))    n_keep of the head that keeps least
+//	w       = max(1, min(64, floor(n_keep / 2)))    n_keep of the head that keeps the fewest
 //	a_j     = attention that slot j receives from the last w queries, their mean, j < L - w
 //	score_j = 1/5 (a_{j-2} + a_{j-1} + a_j + a_{j+1} + a_{j+2})    a is 0 outside 0 .. L-w-1
 //	kept    = the last w slots, then those with the largest scores
@@ -42,10 +42,10 @@ func (snapKV) deviations() []string {
 	return []string{"the window is at most half of what a head keeps; the paper's is fixed"}
 }
 
-func (m snapKV) scores(s *Signals, seats []int) ([][]float64, error) {
+func (m snapKV) scores(s *Signals, nKeep []int) ([][]float64, error) {
 	w := snapWindow
 	for h := range s.Heads {
-		w = min(w, max(1, seats[h]/2))
+		w = min(w, max(1, nKeep[h]/2))
 	}
 	received, err := s.window(m.Name(), w)
 	if err != nil {

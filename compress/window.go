@@ -58,11 +58,11 @@ func (m window) Plan(s *Signals) (*Plan, error) {
 // then, as far as the budget reaches, the sinks, then the most recent others.
 func (m window) choose(h *Head) []bool {
 	kept := make([]bool, h.Slots())
-	seats := max(1, floorShare(m.budget, len(kept)))
+	left := max(1, floorShare(m.budget, len(kept)))
 	keep := func(slot int) {
 		if !kept[slot] {
 			kept[slot] = true
-			seats--
+			left--
 		}
 	}
 	for slot := range kept {
@@ -70,10 +70,10 @@ func (m window) choose(h *Head) []bool {
 			keep(slot)
 		}
 	}
-	for slot := 0; slot < min(windowSinks, len(kept)) && seats > 0; slot++ {
+	for slot := 0; slot < min(windowSinks, len(kept)) && left > 0; slot++ {
 		keep(slot)
 	}
-	for slot := len(kept) - 1; slot >= 0 && seats > 0; slot-- {
+	for slot := len(kept) - 1; slot >= 0 && left > 0; slot-- {
 		keep(slot)
 	}
 	return kept
