@@ -157,11 +157,11 @@ func (p *Plan) Ratio(s *Signals) float64 {
 // merged, wrong n.
 func (p *Plan) Check(s *Signals) error {
 	if len(p.Heads) != len(s.Heads) {
-		return fmt.Errorf("compress: plan has %d heads, want %d", len(p.Heads), len(s.Heads))
+		return fmt.Errorf("plan has %d heads, want %d", len(p.Heads), len(s.Heads))
 	}
 	for h, rows := range p.Heads {
 		if err := checkRows(rows, &s.Heads[h]); err != nil {
-			return fmt.Errorf("compress: plan for layer %d head %d: %w", h/s.NKVHeads, h%s.NKVHeads, err)
+			return fmt.Errorf("plan for layer %d head %d: %w", h/s.NKVHeads, h%s.NKVHeads, err)
 		}
 	}
 	return nil

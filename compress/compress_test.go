@@ -18,7 +18,7 @@ func TestCheckCatchesBadPlans(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		rows []Row
-		want string // after "compress: plan for layer 0 head 0: "; "": a good plan
+		want string // after "plan for layer 0 head 0: "; "": a good plan
 	}{
 		{"keeps all", []Row{h.keep(0), h.keep(1), h.keep(2), h.keep(3), h.keep(4)}, ""},
 		{"merges", []Row{merged(1, 4, 0, 1, 2), h.keep(4)}, ""},
@@ -47,14 +47,14 @@ func TestCheckCatchesBadPlans(t *testing.T) {
 			switch {
 			case tc.want == "" && err != nil:
 				t.Error(err)
-			case tc.want != "" && (err == nil || err.Error() != "compress: plan for layer 0 head 0: "+tc.want):
+			case tc.want != "" && (err == nil || err.Error() != "plan for layer 0 head 0: "+tc.want):
 				t.Errorf("error %v\nwant  %s", err, tc.want)
 			}
 		})
 	}
 	for want, heads := range map[string][][]Row{
-		"compress: plan has 1 heads, want 2":                            {{h.keep(4)}},
-		"compress: plan for layer 0 head 1: 1 rows from an empty cache": {{h.keep(4)}, {h.keep(0)}},
+		"plan has 1 heads, want 2":                            {{h.keep(4)}},
+		"plan for layer 0 head 1: 1 rows from an empty cache": {{h.keep(4)}, {h.keep(0)}},
 	} {
 		if err := (&Plan{Heads: heads}).Check(&f.Signals); err == nil || err.Error() != want {
 			t.Errorf("error %v\nwant  %s", err, want)
@@ -96,7 +96,7 @@ func TestCheckOfExplicitRows(t *testing.T) {
 		switch {
 		case tc.want == "" && err != nil:
 			t.Errorf("%s: %v", tc.name, err)
-		case tc.want != "" && (err == nil || err.Error() != "compress: plan for layer 0 head 0: row 0 "+tc.want):
+		case tc.want != "" && (err == nil || err.Error() != "plan for layer 0 head 0: row 0 "+tc.want):
 			t.Errorf("%s: error %v\nwant  row 0 %s", tc.name, err, tc.want)
 		}
 	}

@@ -190,7 +190,7 @@ func TestVoteFoldGolden(t *testing.T) {
 	f := line(40)
 	f.Heads[0].Votes = nil
 	_, err := newMethod(t, "votefold", 0).Plan(&f.Signals)
-	if want := "compress: votefold: layer 0 head 0 has 0 votes, want one per slot = 40"; err == nil || err.Error() != want {
+	if want := "votefold: layer 0 head 0 has 0 votes, want one per slot = 40"; err == nil || err.Error() != want {
 		t.Errorf("error %v\nwant  %s", err, want)
 	}
 }

@@ -62,7 +62,7 @@ func (m expected) scores(s *Signals, _ []int) ([][]float64, error) {
 			continue // sinks alone: there are no statistics either
 		}
 		if err := h.checkExpected(); err != nil {
-			return nil, fmt.Errorf("compress: expected: layer %d head %d has %w", i/s.NKVHeads, i%s.NKVHeads, err)
+			return nil, fmt.Errorf("expected: layer %d head %d has %w", i/s.NKVHeads, i%s.NKVHeads, err)
 		}
 		for _, z := range h.Expected {
 			addSoftmax(scores[i][first:], z[first:], 1/float64(len(h.Expected)))

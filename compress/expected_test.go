@@ -56,13 +56,13 @@ func TestExpectedRefusesWrongSignals(t *testing.T) {
 		want  string
 	}{
 		{func(h *Head) { h.Expected = nil },
-			"compress: expected: layer 0 head 0 has no expected attention of any query head"},
+			"expected: layer 0 head 0 has no expected attention of any query head"},
 		{func(h *Head) { h.Expected[0] = h.Expected[0][1:] },
-			"compress: expected: layer 0 head 0 has 7 values of expected attention, want one per slot = 8"},
+			"expected: layer 0 head 0 has 7 values of expected attention, want one per slot = 8"},
 		{func(h *Head) { h.ValueNorm = nil },
-			"compress: expected: layer 0 head 0 has 0 lengths of values, want one per slot = 8"},
+			"expected: layer 0 head 0 has 0 lengths of values, want one per slot = 8"},
 		{func(h *Head) { h.ValueNorm[5] = float32(math.NaN()) },
-			"compress: expected: layer 0 head 0 slot 5 has no score (NaN)"},
+			"expected: layer 0 head 0 slot 5 has no score (NaN)"},
 	} {
 		f := line(8)
 		tc.spoil(&f.Heads[0])

@@ -143,7 +143,7 @@ func (m *gVote) electAll(method string, s *Signals) ([][]bool, error) {
 			continue
 		}
 		if len(h.Votes) != h.Slots() {
-			return nil, fmt.Errorf("compress: %s: layer %d head %d has %d votes, want one per slot = %d",
+			return nil, fmt.Errorf("%s: layer %d head %d has %d votes, want one per slot = %d",
 				method, i/s.NKVHeads, i%s.NKVHeads, len(h.Votes), h.Slots())
 		}
 		kept[i] = m.elect(h)

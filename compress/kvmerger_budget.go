@@ -32,7 +32,7 @@ func (m *kvMerger) meetBudget(s *Signals, skip []bool, keys [][]float32) (thresh
 		return t, nil
 	}
 	if rows(low) > limit {
-		return t, fmt.Errorf("compress: %s: budget %g is out of reach,"+
+		return t, fmt.Errorf("%s: budget %g is out of reach,"+
 			" the least above it that this cache can meet is %g", m.name, m.budget, m.leastBudget(s, skip, keys))
 	}
 	for range bisectionSteps {

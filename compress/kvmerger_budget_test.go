@@ -186,8 +186,8 @@ func TestKVMergerOutOfReach(t *testing.T) {
 
 	// By hand: one slot cannot become fewer; of five, four mergeable, two are left.
 	for slots, want := range map[int]string{
-		1: "compress: kvmerger: budget 0.1 is out of reach, the least above it that this cache can meet is 1",
-		5: "compress: kvmerger: budget 0.1 is out of reach, the least above it that this cache can meet is 0.4",
+		1: "kvmerger: budget 0.1 is out of reach, the least above it that this cache can meet is 1",
+		5: "kvmerger: budget 0.1 is out of reach, the least above it that this cache can meet is 0.4",
 	} {
 		_, err := newMethod(t, "kvmerger", 0.1).Plan(&line(slots).Signals)
 		if err == nil || err.Error() != want {

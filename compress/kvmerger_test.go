@@ -226,7 +226,7 @@ func TestKVMergerMaxSetAnchorDerotate(t *testing.T) {
 	f := fixtureOf(keys)
 	f.Keys = nil
 	_, err := newMethod(t, "kvmerger", 0, "anchor=true").Plan(&f.Signals)
-	if want := "compress: kvmerger: signals cannot read keys"; err == nil || err.Error() != want {
+	if want := "kvmerger: signals cannot read keys"; err == nil || err.Error() != want {
 		t.Errorf("error %v\nwant  %s", err, want)
 	}
 }

@@ -63,7 +63,7 @@ func TestPlanCheckDemandsPins(t *testing.T) {
 		"row 0 merges slot 1, which is pinned": append([]Row{merged}, keep(2)...),
 	} {
 		err := (&Plan{Heads: [][]Row{rows}}).Check(s)
-		if got := fmt.Sprint(err); want == "" && err != nil || want != "" && got != "compress: plan for layer 0 head 0: "+want {
+		if got := fmt.Sprint(err); want == "" && err != nil || want != "" && got != "plan for layer 0 head 0: "+want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

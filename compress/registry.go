@@ -11,7 +11,7 @@ import (
 // ErrUsage is wrapped by every error that is the user's choice of method,
 // option or budget rather than something that failed: errors.Is(err, ErrUsage).
 // A budget that only this cache cannot meet is not wrong usage.
-var ErrUsage = errors.New("compress: wrong usage")
+var ErrUsage = errors.New("wrong usage")
 
 // usageError wraps ErrUsage without repeating its text.
 type usageError string
@@ -20,7 +20,7 @@ func (e usageError) Error() string { return string(e) }
 func (e usageError) Unwrap() error { return ErrUsage }
 
 func usagef(format string, args ...any) error {
-	return usageError("compress: " + fmt.Sprintf(format, args...))
+	return usageError(fmt.Sprintf(format, args...))
 }
 
 // Settings choose and configure a method by text, as the command line, the

@@ -17,67 +17,67 @@ func TestUsageErrors(t *testing.T) {
 		options []string
 		want    string
 	}{
-		{"kvmerge", 0, nil, `compress: unknown method "kvmerge", want one of ` + strings.Join(Names(), ", ")},
-		{"", 0, nil, `compress: unknown method "", want one of ` + strings.Join(Names(), ", ")},
-		{"full", 0.5, nil, "compress: full: budget is 0.5, want none: it keeps everything"},
-		{"gvote", 0.5, nil, "compress: gvote: budget is 0.5, want none: its size follows from the votes"},
-		{"window", 1.5, nil, "compress: window: budget is 1.5, want more than 0 and at most 1"},
-		{"window", -0.1, nil, "compress: window: budget is -0.1, want more than 0 and at most 1"},
-		{"kvmerger", math.NaN(), nil, "compress: kvmerger: budget is NaN, want more than 0 and at most 1"},
-		{"window", 0, []string{"sinks=4"}, `compress: window: unknown option "sinks", this method has none`},
-		{"ada:window", 0, nil, `compress: unknown method "ada:window", want one of ` + strings.Join(Names(), ", ")},
-		{"ada:ada:h2o", 0, nil, `compress: unknown method "ada:ada:h2o", want one of ` + strings.Join(Names(), ", ")},
-		{"h2o", 0, []string{"alpha=0.5"}, `compress: h2o: unknown option "alpha", want one of norm`},
-		{"h2o", 0, []string{"norm=sum"}, "compress: h2o: option norm is sum, want raw or visible"},
-		{"ada:h2o", 0, []string{"alpha=1.5"}, "compress: ada:h2o: option alpha is 1.5, want a number from 0 to 1"},
-		{"ada:h2o", 0, []string{"norm=sum"}, "compress: ada:h2o: option norm is sum, want raw or visible"},
-		{"cam", 0, []string{"norm=sum"}, "compress: cam: option norm is sum, want mean or max"},
-		{"votefold", 0, []string{"recent=0.1"}, `compress: votefold: unknown option "recent",` +
+		{"kvmerge", 0, nil, `unknown method "kvmerge", want one of ` + strings.Join(Names(), ", ")},
+		{"", 0, nil, `unknown method "", want one of ` + strings.Join(Names(), ", ")},
+		{"full", 0.5, nil, "full: budget is 0.5, want none: it keeps everything"},
+		{"gvote", 0.5, nil, "gvote: budget is 0.5, want none: its size follows from the votes"},
+		{"window", 1.5, nil, "window: budget is 1.5, want more than 0 and at most 1"},
+		{"window", -0.1, nil, "window: budget is -0.1, want more than 0 and at most 1"},
+		{"kvmerger", math.NaN(), nil, "kvmerger: budget is NaN, want more than 0 and at most 1"},
+		{"window", 0, []string{"sinks=4"}, `window: unknown option "sinks", this method has none`},
+		{"ada:window", 0, nil, `unknown method "ada:window", want one of ` + strings.Join(Names(), ", ")},
+		{"ada:ada:h2o", 0, nil, `unknown method "ada:ada:h2o", want one of ` + strings.Join(Names(), ", ")},
+		{"h2o", 0, []string{"alpha=0.5"}, `h2o: unknown option "alpha", want one of norm`},
+		{"h2o", 0, []string{"norm=sum"}, "h2o: option norm is sum, want raw or visible"},
+		{"ada:h2o", 0, []string{"alpha=1.5"}, "ada:h2o: option alpha is 1.5, want a number from 0 to 1"},
+		{"ada:h2o", 0, []string{"norm=sum"}, "ada:h2o: option norm is sum, want raw or visible"},
+		{"cam", 0, []string{"norm=sum"}, "cam: option norm is sum, want mean or max"},
+		{"votefold", 0, []string{"recent=0.1"}, `votefold: unknown option "recent",` +
 			` want one of p_nuc, samples, n_s, include_c0, positions, cap, min_len, eps, sigma, values, skip_layers,` +
 			` max_set, anchor, derotate, mass`},
-		{"votefold", 0.5, nil, "compress: votefold: budget is 0.5, want none: its size follows from the votes and the similarities"},
-		{"kvmerger", 0, []string{"max_set=1"}, "compress: kvmerger: option max_set is 1, want 0 for no limit, or an integer from 2"},
-		{"kvmerger", 0, []string{"anchor=yes"}, "compress: kvmerger: option anchor is yes, want true or false"},
-		{"kvmerger", 0, []string{"derotate=1"}, "compress: kvmerger: option derotate is 1, want true or false"},
-		{"pivot", 0.5, []string{"eps=0.75"}, "compress: pivot: option eps is 0.75 and the budget is 0.5," +
+		{"votefold", 0.5, nil, "votefold: budget is 0.5, want none: its size follows from the votes and the similarities"},
+		{"kvmerger", 0, []string{"max_set=1"}, "kvmerger: option max_set is 1, want 0 for no limit, or an integer from 2"},
+		{"kvmerger", 0, []string{"anchor=yes"}, "kvmerger: option anchor is yes, want true or false"},
+		{"kvmerger", 0, []string{"derotate=1"}, "kvmerger: option derotate is 1, want true or false"},
+		{"pivot", 0.5, []string{"eps=0.75"}, "pivot: option eps is 0.75 and the budget is 0.5," +
 			" want one of them: the budget chooses eps"},
-		{"kvmerger", 0, []string{"max_set=8", "bridge=true"}, `compress: kvmerger: unknown option "bridge",` +
+		{"kvmerger", 0, []string{"max_set=8", "bridge=true"}, `kvmerger: unknown option "bridge",` +
 			` want one of eps, recent, top, sigma, values, skip_layers, max_set, anchor, derotate, mass`},
-		{"gvote", 0, []string{"eps=1"}, `compress: gvote: unknown option "eps",` +
+		{"gvote", 0, []string{"eps=1"}, `gvote: unknown option "eps",` +
 			` want one of p_nuc, samples, n_s, include_c0, positions, cap, min_len`},
-		{"kvmerger", 0, []string{"eps=2.5"}, "compress: kvmerger: option eps is 2.5, want a number from -1 to 2"},
-		{"kvmerger", 0, []string{"eps=-1.1"}, "compress: kvmerger: option eps is -1.1, want a number from -1 to 2"},
-		{"kvmerger", 0, []string{"eps=nan"}, "compress: kvmerger: option eps is nan, want a number from -1 to 2"},
-		{"kvmerger", 0, []string{"eps="}, "compress: kvmerger: option eps is empty, want a number from -1 to 2"},
-		{"kvmerger", 0.5, []string{"eps=0.75"}, "compress: kvmerger: option eps is 0.75 and the budget is 0.5," +
+		{"kvmerger", 0, []string{"eps=2.5"}, "kvmerger: option eps is 2.5, want a number from -1 to 2"},
+		{"kvmerger", 0, []string{"eps=-1.1"}, "kvmerger: option eps is -1.1, want a number from -1 to 2"},
+		{"kvmerger", 0, []string{"eps=nan"}, "kvmerger: option eps is nan, want a number from -1 to 2"},
+		{"kvmerger", 0, []string{"eps="}, "kvmerger: option eps is empty, want a number from -1 to 2"},
+		{"kvmerger", 0.5, []string{"eps=0.75"}, "kvmerger: option eps is 0.75 and the budget is 0.5," +
 			" want one of them: the budget chooses eps"},
-		{"kvmerger", 0, []string{"recent=1.1"}, "compress: kvmerger: option recent is 1.1, want a number from 0 to 1"},
-		{"kvmerger", 0, []string{"top=-0.1"}, "compress: kvmerger: option top is -0.1, want a number from 0 to 1"},
+		{"kvmerger", 0, []string{"recent=1.1"}, "kvmerger: option recent is 1.1, want a number from 0 to 1"},
+		{"kvmerger", 0, []string{"top=-0.1"}, "kvmerger: option top is -0.1, want a number from 0 to 1"},
 		{"kvmerger", 0, []string{"sigma=0"},
-			"compress: kvmerger: option sigma is 0, want headdist, meandist or a number from 1e-6 to 1e9"},
+			"kvmerger: option sigma is 0, want headdist, meandist or a number from 1e-6 to 1e9"},
 		{"kvmerger", 0, []string{"sigma=mean"},
-			"compress: kvmerger: option sigma is mean, want headdist, meandist or a number from 1e-6 to 1e9"},
+			"kvmerger: option sigma is mean, want headdist, meandist or a number from 1e-6 to 1e9"},
 		{"kvmerger", 0, []string{"values=sum"},
-			"compress: kvmerger: option values is sum, want count, effective, convex or paper"},
+			"kvmerger: option values is sum, want count, effective, convex or paper"},
 		{"kvmerger", 0, []string{"skip_layers=1,x"},
-			"compress: kvmerger: option skip_layers is 1,x, want empty for none, paper, or layers such as 0,1,7"},
+			"kvmerger: option skip_layers is 1,x, want empty for none, paper, or layers such as 0,1,7"},
 		{"kvmerger", 0, []string{"skip_layers=-1"},
-			"compress: kvmerger: option skip_layers is -1, want empty for none, paper, or layers such as 0,1,7"},
+			"kvmerger: option skip_layers is -1, want empty for none, paper, or layers such as 0,1,7"},
 		{"kvmerger", 0, []string{"mass=last:0"},
-			"compress: kvmerger: option mass is last:0, want exact or last:W with an integer W from 1"},
+			"kvmerger: option mass is last:0, want exact or last:W with an integer W from 1"},
 		{"kvmerger", 0, []string{"mass=last"},
-			"compress: kvmerger: option mass is last, want exact or last:W with an integer W from 1"},
-		{"gvote", 0, []string{"p_nuc=0"}, "compress: gvote: option p_nuc is 0, want a number above 0, at most 2"},
-		{"gvote", 0, []string{"samples=0"}, "compress: gvote: option samples is 0, want an integer from 1 to 1024"},
-		{"gvote", 0, []string{"samples=8.5"}, "compress: gvote: option samples is 8.5, want an integer from 1 to 1024"},
-		{"gvote", 0, []string{"n_s=-1"}, "compress: gvote: option n_s is -1, want an integer from 0 to 1000000"},
-		{"gvote", 0, []string{"include_c0=1"}, "compress: gvote: option include_c0 is 1, want true or false"},
-		{"gvote", 0, []string{"positions=last"}, "compress: gvote: option positions is last, want next or spread"},
-		{"gvote", 0, []string{"cap=4"}, "compress: gvote: option cap is 4, want 0 for none, or an integer above n_s"},
-		{"gvote", 0, []string{"cap=-1"}, "compress: gvote: option cap is -1, want 0 for none, or an integer above n_s"},
-		{"gvote", 0, []string{"cap=64", "p_nuc=1"}, "compress: gvote: option cap is 64 and p_nuc is 1," +
+			"kvmerger: option mass is last, want exact or last:W with an integer W from 1"},
+		{"gvote", 0, []string{"p_nuc=0"}, "gvote: option p_nuc is 0, want a number above 0, at most 2"},
+		{"gvote", 0, []string{"samples=0"}, "gvote: option samples is 0, want an integer from 1 to 1024"},
+		{"gvote", 0, []string{"samples=8.5"}, "gvote: option samples is 8.5, want an integer from 1 to 1024"},
+		{"gvote", 0, []string{"n_s=-1"}, "gvote: option n_s is -1, want an integer from 0 to 1000000"},
+		{"gvote", 0, []string{"include_c0=1"}, "gvote: option include_c0 is 1, want true or false"},
+		{"gvote", 0, []string{"positions=last"}, "gvote: option positions is last, want next or spread"},
+		{"gvote", 0, []string{"cap=4"}, "gvote: option cap is 4, want 0 for none, or an integer above n_s"},
+		{"gvote", 0, []string{"cap=-1"}, "gvote: option cap is -1, want 0 for none, or an integer above n_s"},
+		{"gvote", 0, []string{"cap=64", "p_nuc=1"}, "gvote: option cap is 64 and p_nuc is 1," +
 			" want one of them: p_nuc >= 1 keeps everything"},
-		{"gvote", 0, []string{"min_len=-1"}, "compress: gvote: option min_len is -1, want an integer from 0 to 1000000000"},
+		{"gvote", 0, []string{"min_len=-1"}, "gvote: option min_len is -1, want an integer from 0 to 1000000000"},
 	} {
 		t.Run(fmt.Sprint(tc.name, tc.budget, tc.options), func(t *testing.T) {
 			m, err := New(Settings{Name: tc.name, Budget: tc.budget, Options: optionMap(tc.options...)})
@@ -91,7 +91,7 @@ func TestUsageErrors(t *testing.T) {
 	}
 	// A layer that the model does not have is found only in Plan.
 	_, err := newMethod(t, "kvmerger", 0, "skip_layers=0,1").Plan(&line(4).Signals)
-	want := "compress: kvmerger: option skip_layers has layer 1, want 0 to 0"
+	want := "kvmerger: option skip_layers has layer 1, want 0 to 0"
 	if err == nil || err.Error() != want || !errors.Is(err, ErrUsage) {
 		t.Errorf("error %v\nwant  %s", err, want)
 	}

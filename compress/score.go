@@ -79,7 +79,7 @@ func (m scoring) rank(s *Signals) (nKeep []int, scores [][]float64, err error) {
 		}
 		for slot, x := range scores[h] {
 			if math.IsNaN(x) {
-				return nil, nil, fmt.Errorf("compress: %s: layer %d head %d slot %d has no score (NaN)",
+				return nil, nil, fmt.Errorf("%s: layer %d head %d slot %d has no score (NaN)",
 					m.Name(), h/s.NKVHeads, h%s.NKVHeads, slot)
 			}
 		}

@@ -178,7 +178,7 @@ func TestScoresMustBeNumbers(t *testing.T) {
 	f.Heads[1].Mass[0] = float32(math.NaN())
 	for _, name := range []string{"h2o", "ada:h2o"} {
 		_, err := newMethod(t, name, 0).Plan(&f.Signals)
-		want := "compress: h2o: layer 0 head 1 slot 0 has no score (NaN)"
+		want := "h2o: layer 0 head 1 slot 0 has no score (NaN)"
 		if err == nil || err.Error() != want {
 			t.Errorf("%s: error %v\nwant  %s", name, err, want)
 		}

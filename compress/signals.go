@@ -10,7 +10,7 @@ import (
 // Votes are not checked here: a head that nobody votes on may have none.
 func (s *Signals) check(method string, needs Needs) error {
 	if len(s.Heads) != s.NLayers*s.NKVHeads {
-		return fmt.Errorf("compress: %s: signals have %d heads, want n_layers*n_kv_heads = %d",
+		return fmt.Errorf("%s: signals have %d heads, want n_layers*n_kv_heads = %d",
 			method, len(s.Heads), s.NLayers*s.NKVHeads)
 	}
 	for i := range s.Heads {
@@ -29,7 +29,7 @@ func (s *Signals) check(method string, needs Needs) error {
 			{"pinned", len(h.Pinned), h.Pinned != nil},
 		} {
 			if field.needed && field.have != h.Slots() {
-				return fmt.Errorf("compress: %s: layer %d head %d has %d values of %s, want one per slot = %d",
+				return fmt.Errorf("%s: layer %d head %d has %d values of %s, want one per slot = %d",
 					method, i/s.NKVHeads, i%s.NKVHeads, field.have, field.name, h.Slots())
 			}
 		}
@@ -42,23 +42,23 @@ func (s *Signals) check(method string, needs Needs) error {
 // show up as NaN in the logits.
 func (s *Signals) distances(method string, pivots [][]int, aligned bool) ([][]float32, error) {
 	if s.Distance == nil {
-		return nil, fmt.Errorf("compress: %s: signals cannot measure distances", method)
+		return nil, fmt.Errorf("%s: signals cannot measure distances", method)
 	}
 	dist, err := s.Distance(pivots, aligned)
 	if err != nil {
-		return nil, fmt.Errorf("compress: %s: distances: %w", method, err)
+		return nil, fmt.Errorf("%s: distances: %w", method, err)
 	}
 	if len(dist) != len(pivots) {
-		return nil, fmt.Errorf("compress: %s: distances for %d heads, want %d", method, len(dist), len(pivots))
+		return nil, fmt.Errorf("%s: distances for %d heads, want %d", method, len(dist), len(pivots))
 	}
 	for h := range dist {
 		if len(dist[h]) != len(pivots[h]) {
-			return nil, fmt.Errorf("compress: %s: layer %d head %d has %d distances, want %d",
+			return nil, fmt.Errorf("%s: layer %d head %d has %d distances, want %d",
 				method, h/s.NKVHeads, h%s.NKVHeads, len(dist[h]), len(pivots[h]))
 		}
 		for slot, d := range dist[h] {
 			if !(d >= 0 && d <= math.MaxFloat32) {
-				return nil, fmt.Errorf("compress: %s: layer %d head %d slot %d is at distance %g, want a number >= 0",
+				return nil, fmt.Errorf("%s: layer %d head %d slot %d is at distance %g, want a number >= 0",
 					method, h/s.NKVHeads, h%s.NKVHeads, slot, d)
 			}
 		}
@@ -69,18 +69,18 @@ func (s *Signals) distances(method string, pivots [][]int, aligned bool) ([][]fl
 // keys reads the keys back and checks that every head has one per slot.
 func (s *Signals) keys(method string) ([][]float32, error) {
 	if s.Keys == nil {
-		return nil, fmt.Errorf("compress: %s: signals cannot read keys", method)
+		return nil, fmt.Errorf("%s: signals cannot read keys", method)
 	}
 	keys, err := s.Keys()
 	if err != nil {
-		return nil, fmt.Errorf("compress: %s: keys: %w", method, err)
+		return nil, fmt.Errorf("%s: keys: %w", method, err)
 	}
 	if len(keys) != len(s.Heads) {
-		return nil, fmt.Errorf("compress: %s: keys for %d heads, want %d", method, len(keys), len(s.Heads))
+		return nil, fmt.Errorf("%s: keys for %d heads, want %d", method, len(keys), len(s.Heads))
 	}
 	for h := range keys {
 		if slots := s.Heads[h].Slots(); slots > 0 && (len(keys[h]) == 0 || len(keys[h])%slots != 0) {
-			return nil, fmt.Errorf("compress: %s: layer %d head %d has %d elements of keys, want a multiple of its %d slots",
+			return nil, fmt.Errorf("%s: layer %d head %d has %d elements of keys, want a multiple of its %d slots",
 				method, h/s.NKVHeads, h%s.NKVHeads, len(keys[h]), slots)
 		}
 	}

@@ -229,31 +229,31 @@ func TestSignalsOfWrongShapeAreRefused(t *testing.T) {
 		name, method, want string
 		spoil              func(*fixture)
 	}{
-		{"heads", "full", "compress: full: signals have 2 heads, want n_layers*n_kv_heads = 4",
+		{"heads", "full", "full: signals have 2 heads, want n_layers*n_kv_heads = 4",
 			func(f *fixture) { f.NLayers = 2 }},
-		{"n", "window", "compress: window: layer 0 head 1 has 2 values of n, want one per slot = 3",
+		{"n", "window", "window: layer 0 head 1 has 2 values of n, want one per slot = 3",
 			func(f *fixture) { f.Heads[1].N = []int{1, 1} }},
-		{"bias", "gvote", "compress: gvote: layer 0 head 0 has 0 values of bias, want one per slot = 40",
+		{"bias", "gvote", "gvote: layer 0 head 0 has 0 values of bias, want one per slot = 40",
 			func(f *fixture) { f.Heads[0].Bias = nil }},
-		{"mass", "kvmerger", "compress: kvmerger: layer 0 head 0 has 0 values of mass, want one per slot = 40",
+		{"mass", "kvmerger", "kvmerger: layer 0 head 0 has 0 values of mass, want one per slot = 40",
 			func(f *fixture) { f.Heads[0].Mass = nil }},
-		{"cosine", "kvmerger", "compress: kvmerger: layer 0 head 1 has 0 values of cosine, want one per slot = 3",
+		{"cosine", "kvmerger", "kvmerger: layer 0 head 1 has 0 values of cosine, want one per slot = 3",
 			func(f *fixture) { f.Heads[1].Cosine = nil }},
-		{"votes", "gvote", "compress: gvote: layer 0 head 0 has 39 votes, want one per slot = 40",
+		{"votes", "gvote", "gvote: layer 0 head 0 has 39 votes, want one per slot = 40",
 			func(f *fixture) { f.Heads[0].Votes = f.Heads[0].Votes[1:] }},
-		{"no distance", "kvmerger", "compress: kvmerger: signals cannot measure distances",
+		{"no distance", "kvmerger", "kvmerger: signals cannot measure distances",
 			func(f *fixture) { f.Distance = nil }},
-		{"distance fails", "kvmerger", "compress: kvmerger: distances: device lost",
+		{"distance fails", "kvmerger", "kvmerger: distances: device lost",
 			func(f *fixture) {
 				f.Distance = func([][]int, bool) ([][]float32, error) { return nil, fmt.Errorf("device lost") }
 			}},
-		{"few distances", "kvmerger", "compress: kvmerger: layer 0 head 1 has 1 distances, want 3",
+		{"few distances", "kvmerger", "kvmerger: layer 0 head 1 has 1 distances, want 3",
 			func(f *fixture) {
 				f.Distance = func(p [][]int, aligned bool) ([][]float32, error) {
 					return [][]float32{make([]float32, 40), make([]float32, 1)}, nil
 				}
 			}},
-		{"NaN distance", "kvmerger", "compress: kvmerger: layer 0 head 1 slot 2 is at distance NaN, want a number >= 0",
+		{"NaN distance", "kvmerger", "kvmerger: layer 0 head 1 slot 2 is at distance NaN, want a number >= 0",
 			func(f *fixture) {
 				f.Distance = func(p [][]int, aligned bool) ([][]float32, error) {
 					d, err := f.distance(p, aligned)

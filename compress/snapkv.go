@@ -79,19 +79,19 @@ func pooled(received []float32, w float64) []float64 {
 // the answer has one number per slot.
 func (s *Signals) window(method string, w int) ([][]float32, error) {
 	if s.Window == nil {
-		return nil, fmt.Errorf("compress: %s: signals do not know the prompt's last queries", method)
+		return nil, fmt.Errorf("%s: signals do not know the prompt's last queries", method)
 	}
 	received, err := s.Window(w)
 	if err != nil {
-		return nil, fmt.Errorf("compress: %s: attention of the last %d queries: %w", method, w, err)
+		return nil, fmt.Errorf("%s: attention of the last %d queries: %w", method, w, err)
 	}
 	if len(received) != len(s.Heads) {
-		return nil, fmt.Errorf("compress: %s: attention of the last %d queries for %d heads, want %d",
+		return nil, fmt.Errorf("%s: attention of the last %d queries for %d heads, want %d",
 			method, w, len(received), len(s.Heads))
 	}
 	for h := range received {
 		if have, want := len(received[h]), s.Heads[h].Slots(); have != want {
-			return nil, fmt.Errorf("compress: %s: layer %d head %d has %d values of the last %d queries' attention, want one per slot = %d",
+			return nil, fmt.Errorf("%s: layer %d head %d has %d values of the last %d queries' attention, want one per slot = %d",
 				method, h/s.NKVHeads, h%s.NKVHeads, have, w, want)
 		}
 	}

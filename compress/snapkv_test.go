@@ -67,13 +67,13 @@ func TestSnapKVRefusesWrongSignals(t *testing.T) {
 		window func(int) ([][]float32, error)
 		want   string
 	}{
-		{nil, "compress: snapkv: signals do not know the prompt's last queries"},
+		{nil, "snapkv: signals do not know the prompt's last queries"},
 		{func(int) ([][]float32, error) { return nil, fmt.Errorf("device lost") },
-			"compress: snapkv: attention of the last 2 queries: device lost"},
+			"snapkv: attention of the last 2 queries: device lost"},
 		{func(int) ([][]float32, error) { return nil, nil },
-			"compress: snapkv: attention of the last 2 queries for 0 heads, want 1"},
+			"snapkv: attention of the last 2 queries for 0 heads, want 1"},
 		{func(int) ([][]float32, error) { return make([][]float32, 1), nil },
-			"compress: snapkv: layer 0 head 0 has 0 values of the last 2 queries' attention, want one per slot = 8"},
+			"snapkv: layer 0 head 0 has 0 values of the last 2 queries' attention, want one per slot = 8"},
 	} {
 		f := line(8)
 		f.Window = tc.window

@@ -81,7 +81,7 @@ func New(task string, seed uint64, size Size) (Document, error) {
 			return w.document(t.Text)
 		}
 	}
-	return Document{}, fmt.Errorf("corpus: no task %q; there are %s", task, strings.Join(taskNames(), ", "))
+	return Document{}, fmt.Errorf("no task %q; there are %s", task, strings.Join(taskNames(), ", "))
 }
 
 // Text returns the whole document as training reads it: the context, then

@@ -63,7 +63,7 @@ func (f frame) fill(words map[string]string) string {
 		}
 		word, ok := words[strings.ToLower(key)]
 		if !ok {
-			panic("corpus: no word for {" + slot + "} of " + string(f))
+			panic("BUG: no word for {" + slot + "} of " + string(f))
 		}
 		if article {
 			word = withArticle(word)

@@ -23,7 +23,7 @@ func Mixed(seed uint64, size Size) (Document, error) {
 		}
 		at -= m.share
 	}
-	panic(fmt.Sprint("corpus: the mix ends before ", at))
+	panic(fmt.Sprint("BUG: the mix ends before ", at))
 }
 
 // scramble hashes a seed (the end of SplitMix64), so that seeds in a row have

@@ -61,7 +61,7 @@ func (w *writer) fittingTale(room int) *tale {
 func (w *writer) addTale(t *tale) {
 	for _, s := range t.sentences {
 		if !w.fits(s.text) {
-			panic("corpus: a tale that fits has no room")
+			panic("BUG: a tale that fits has no room")
 		}
 		w.sentences = append(w.sentences, s)
 	}

@@ -202,7 +202,7 @@ func (t *tale) offer(kind, value string) {
 func (t *tale) happen(e effect, fact int) {
 	must := func(ok bool, what string) {
 		if !ok {
-			panic(fmt.Sprintf("corpus: %s %v: %s", e.op, e.args, what))
+			panic(fmt.Sprintf("BUG: %s %v: %s", e.op, e.args, what))
 		}
 	}
 	who := func(i int) *person {

@@ -117,7 +117,7 @@ func (w *writer) name() (name string, woman bool) {
 			return name, woman
 		}
 	}
-	panic("corpus: all names are taken")
+	panic("BUG: all names are taken")
 }
 
 // chance is true with probability p.
@@ -158,7 +158,7 @@ func question(q string) string { return "Question: " + q + "\nAnswer:" }
 // document joins the sentences and finds the evidence in them.
 func (w *writer) document(plain bool) (Document, error) {
 	if len(w.sentences) == 0 || len(w.asks) == 0 && !plain {
-		return Document{}, fmt.Errorf("corpus: %s of seed %d finds no room in %d tokens", w.task, w.seed, w.size.Tokens)
+		return Document{}, fmt.Errorf("%s of seed %d finds no room in %d tokens", w.task, w.seed, w.size.Tokens)
 	}
 	d := Document{Task: w.task, Seed: w.seed}
 	var b strings.Builder
@@ -187,7 +187,7 @@ func (w *writer) document(plain bool) (Document, error) {
 	for _, p := range w.asks {
 		for _, f := range p.facts {
 			if at[f] == nil {
-				return Document{}, fmt.Errorf("corpus: %s of seed %d asks for a fact that its text lacks: %q", w.task, w.seed, p.Question)
+				return Document{}, fmt.Errorf("%s of seed %d asks for a fact that its text lacks: %q", w.task, w.seed, p.Question)
 			}
 			p.Evidence = append(p.Evidence, at[f]...)
 			p.HeldOut = p.HeldOut || held[f]

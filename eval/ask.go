@@ -118,7 +118,7 @@ func (w *worker) tokenise(ex Example) (unit, error) {
 			return unit{}, err
 		}
 		if n, most := len(with[i]), w.e.Config.SeqLen; n > most {
-			return unit{}, fmt.Errorf("eval: context, question and answer have %d tokens, the model's context %d", n, most)
+			return unit{}, fmt.Errorf("context, question and answer have %d tokens, the model's context %d", n, most)
 		}
 		kept = min(kept, shared(context, prompt[i]), shared(context, with[i]))
 	}
@@ -340,7 +340,7 @@ func (w *worker) feed(ctx context.Context, c *engine.Cache, before []float32, to
 }
 
 // errWritten stops a generation whose answer is complete.
-var errWritten = errors.New("eval: the answer is complete")
+var errWritten = errors.New("the answer is complete")
 
 // write returns what the model writes behind a prompt, always taking the
 // likeliest token: to the end of the text, of the first line where only that

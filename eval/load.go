@@ -48,7 +48,7 @@ var layouts = map[string]func(line []byte, task string) (Example, error){
 func Read(r io.Reader, layout, name string) ([]Example, error) {
 	read, ok := layouts[layout]
 	if !ok {
-		return nil, fmt.Errorf("eval: no layout %q; there are %s", layout, strings.Join(Layouts(), ", "))
+		return nil, fmt.Errorf("no layout %q; there are %s", layout, strings.Join(Layouts(), ", "))
 	}
 	task := taskOf(name)
 	var examples []Example
@@ -56,12 +56,12 @@ func Read(r io.Reader, layout, name string) ([]Example, error) {
 	for number := 1; ; number++ {
 		line, err := lines.ReadBytes('\n')
 		if err != nil && err != io.EOF {
-			return nil, fmt.Errorf("eval: %s line %d: %w", name, number, err)
+			return nil, fmt.Errorf("%s line %d: %w", name, number, err)
 		}
 		if line = bytes.TrimSpace(line); len(line) > 0 {
 			e, err := read(line, task)
 			if err != nil {
-				return nil, fmt.Errorf("eval: %s line %d: %w", name, number, err)
+				return nil, fmt.Errorf("%s line %d: %w", name, number, err)
 			}
 			e.ID = fmt.Sprintf("%s/%d", name, number)
 			examples = append(examples, e)
@@ -71,7 +71,7 @@ func Read(r io.Reader, layout, name string) ([]Example, error) {
 		}
 	}
 	if len(examples) == 0 {
-		return nil, fmt.Errorf("eval: %s has no line with an example", name)
+		return nil, fmt.Errorf("%s has no line with an example", name)
 	}
 	return examples, nil
 }

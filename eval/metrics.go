@@ -45,17 +45,17 @@ func Score(metric, got string, ask Ask) (float64, error) {
 		for _, m := range Metrics() {
 			names = append(names, m.Name)
 		}
-		return 0, fmt.Errorf("eval: no metric %q; there are %s", metric, strings.Join(names, ", "))
+		return 0, fmt.Errorf("no metric %q; there are %s", metric, strings.Join(names, ", "))
 	}
 	if len(ask.Answers) == 0 {
-		return 0, fmt.Errorf("eval: the question %q has no reference", ask.Question)
+		return 0, fmt.Errorf("the question %q has no reference", ask.Question)
 	}
 	if ask.FirstLine && metric != "exact" { // exact does that itself, and is stricter
 		got, _, _ = strings.Cut(strings.TrimLeft(got, "\n"), "\n")
 	}
 	score, err := Metrics()[i].score(got, ask)
 	if err != nil {
-		return 0, fmt.Errorf("eval: %s: %w", metric, err)
+		return 0, fmt.Errorf("%s: %w", metric, err)
 	}
 	return score, nil
 }

@@ -42,7 +42,7 @@ func WritePanels(w io.Writer, title, xlabel, ylabel string, columns int, panels 
 			total += len(s.Points)
 			thumbs, err := addSeries(p, s, i)
 			if err != nil {
-				return fmt.Errorf("eval: plot %q: %q: series %q: %w", title, panel.Title, s.Name, err)
+				return fmt.Errorf("plot %q: %q: series %q: %w", title, panel.Title, s.Name, err)
 			}
 			if k == 0 && s.Name != "" {
 				legend.Add(s.Name, thumbs...)
@@ -50,12 +50,12 @@ func WritePanels(w io.Writer, title, xlabel, ylabel string, columns int, panels 
 			}
 		}
 		if total == 0 {
-			return fmt.Errorf("eval: plot %q: %q: no points in %d series", title, panel.Title, len(panel.Series))
+			return fmt.Errorf("plot %q: %q: no points in %d series", title, panel.Title, len(panel.Series))
 		}
 		plots = append(plots, p)
 	}
 	if len(plots) == 0 {
-		return fmt.Errorf("eval: plot %q: no panels", title)
+		return fmt.Errorf("plot %q: no panels", title)
 	}
 	alike(plots)
 	for _, p := range plots {
@@ -134,11 +134,11 @@ const fewCells = 12
 // values, one lies outside the scale, or cells have not the shape of the axes.
 func WriteHeats(w io.Writer, title, xlabel, ylabel, scale string, columns int, least, most float64, heats []Heat) error {
 	if len(heats) == 0 {
-		return fmt.Errorf("eval: plot %q: no maps", title)
+		return fmt.Errorf("plot %q: no maps", title)
 	}
 	shades, err := lightness()
 	if err != nil {
-		return fmt.Errorf("eval: plot %q: %w", title, err)
+		return fmt.Errorf("plot %q: %w", title, err)
 	}
 	var plots []*plot.Plot
 	for _, h := range heats {
@@ -147,7 +147,7 @@ func WriteHeats(w io.Writer, title, xlabel, ylabel, scale string, columns int, l
 			err = fmt.Errorf("values from %g to %g, the scale goes from %g to %g", low, high, least, most)
 		}
 		if err != nil {
-			return fmt.Errorf("eval: plot %q: %w", title, err)
+			return fmt.Errorf("plot %q: %w", title, err)
 		}
 		plots = append(plots, h.plot("", "", shades, least, most))
 	}

@@ -114,7 +114,7 @@ func (w *worker) window(it Item) (id string, window []int, err error) {
 		return "", nil, err
 	}
 	if len(ids) < n {
-		return "", nil, fmt.Errorf("eval: the stories of seed %d have %d tokens, want %d", seed, len(ids), n)
+		return "", nil, fmt.Errorf("the stories of seed %d have %d tokens, want %d", seed, len(ids), n)
 	}
 	return fmt.Sprintf("story/%d", seed), slices.Concat(begin, ids[:n]), nil
 }

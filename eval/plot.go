@@ -70,12 +70,12 @@ func WriteLines(w io.Writer, title, xlabel, ylabel string, series []Series) erro
 		total += len(s.Points)
 		thumbs, err := addSeries(p, s, i)
 		if err != nil {
-			return fmt.Errorf("eval: plot %q: series %q: %w", title, s.Name, err)
+			return fmt.Errorf("plot %q: series %q: %w", title, s.Name, err)
 		}
 		legend.Add(s.Name, thumbs...)
 	}
 	if total == 0 {
-		return fmt.Errorf("eval: plot %q: no points in %d series", title, len(series))
+		return fmt.Errorf("plot %q: no points in %d series", title, len(series))
 	}
 	return writeSVG(w, func(c draw.Canvas) {
 		box := legend.Rectangle(c)
@@ -208,7 +208,7 @@ func WriteHeat(w io.Writer, title, xlabel, ylabel string, xs, ys []float64, cell
 	h := Heat{Title: title, Xs: xs, Ys: ys, Cell: cell}
 	low, high, err := h.check(xlabel, ylabel)
 	if err != nil {
-		return fmt.Errorf("eval: plot %q: %w", title, err)
+		return fmt.Errorf("plot %q: %w", title, err)
 	}
 	least, most := 0.0, 1.0
 	if low < least || high > most {
@@ -216,7 +216,7 @@ func WriteHeat(w io.Writer, title, xlabel, ylabel string, xs, ys []float64, cell
 	}
 	shades, err := lightness()
 	if err != nil {
-		return fmt.Errorf("eval: plot %q: %w", title, err)
+		return fmt.Errorf("plot %q: %w", title, err)
 	}
 	return writeSVG(w, h.plot(xlabel, ylabel, shades, least, most).Draw)
 }

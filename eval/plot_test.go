@@ -209,7 +209,7 @@ func TestPlotErrors(t *testing.T) {
 		err  error
 		want string
 	}{
-		{WriteLines(io.Discard, "t", "x", "y", nil), `eval: plot "t": no points in 0 series`},
+		{WriteLines(io.Discard, "t", "x", "y", nil), `plot "t": no points in 0 series`},
 		{WriteLines(io.Discard, "t", "x", "y", []Series{{Name: "s", Points: []Point{{X: 1, Y: nan}}}}), `series "s": plotter: NaN`},
 		{WriteLines(io.Discard, "t", "x", "y", []Series{{Name: "s", Points: []Point{{X: inf, Y: 1}}}}), `series "s": plotter: infinite`},
 		{WriteLines(io.Discard, "t", "x", "y", []Series{{Name: "s", Points: []Point{{X: 1, Y: 1, Low: 0, High: inf}}}}), "infinite"},

@@ -104,7 +104,7 @@ func NewReport(c Config, results []Result, against string) (*Report, error) {
 		for _, v := range c.Variants {
 			specs = append(specs, v.Spec())
 		}
-		return nil, fmt.Errorf("eval: no method %s to compare with; there are %s", against, strings.Join(slices.Compact(specs), ", "))
+		return nil, fmt.Errorf("no method %s to compare with; there are %s", against, strings.Join(slices.Compact(specs), ", "))
 	}
 	r := &Report{Config: c, Against: against, Results: slices.Clone(results)}
 	sortResults(r.Results, c.Tasks)
@@ -318,7 +318,7 @@ func Compare(a, b []Sample, value func(Sample) float64) *Difference {
 	first, contexts := values(a)
 	second, others := values(b)
 	if !slices.Equal(contexts, others) {
-		panic(fmt.Sprintf("eval: %d samples are compared with %d of other contexts", len(a), len(b)))
+		panic(fmt.Sprintf("BUG: %d samples are compared with %d of other contexts", len(a), len(b)))
 	}
 	mean, low, high := PairedBootstrap(first, second, contexts, level, resamples, bootSeed)
 	d := &Difference{Mean: mean, P: PairedP(first, second, contexts, flips, bootSeed)}

@@ -47,7 +47,7 @@ type group struct{ sum, n float64 }
 // byCluster sums up clusters, in the order in which they appear.
 func byCluster(values []float64, cluster []string) []group {
 	if len(values) != len(cluster) {
-		panic(fmt.Sprintf("eval: %d values in %d clusters", len(values), len(cluster)))
+		panic(fmt.Sprintf("BUG: %d values in %d clusters", len(values), len(cluster)))
 	}
 	at := map[string]int{}
 	var groups []group
@@ -85,7 +85,7 @@ func quantile(sorted []float64, q float64) float64 {
 
 func differences(a, b []float64) []float64 {
 	if len(a) != len(b) {
-		panic(fmt.Sprintf("eval: %d scores against %d", len(a), len(b)))
+		panic(fmt.Sprintf("BUG: %d scores against %d", len(a), len(b)))
 	}
 	d := make([]float64, len(a))
 	for i := range d {

@@ -39,18 +39,18 @@ func OpenJournal(path string, c Config) (*Journal, error) {
 		case i == 0:
 			var begun Config
 			if err := json.Unmarshal(line, &begun); err != nil {
-				return nil, fmt.Errorf("eval: %s is no journal of a sweep: %w", path, err)
+				return nil, fmt.Errorf("%s is no journal of a sweep: %w", path, err)
 			}
 			if differ := unlike(begun, c); differ != "" {
-				return nil, fmt.Errorf("eval: %s was begun with another configuration (%s); finish that one, or delete the file", path, differ)
+				return nil, fmt.Errorf("%s was begun with another configuration (%s); finish that one, or delete the file", path, differ)
 			}
 		default:
 			var r Result
 			if err := json.Unmarshal(line, &r); err != nil {
-				return nil, fmt.Errorf("eval: %s line %d: %w", path, i+1, err)
+				return nil, fmt.Errorf("%s line %d: %w", path, i+1, err)
 			}
 			if len(r.Runs) == 0 {
-				return nil, fmt.Errorf("eval: %s line %d is no result: it has no runs", path, i+1)
+				return nil, fmt.Errorf("%s line %d is no result: it has no runs", path, i+1)
 			}
 			j.done = append(j.done, r)
 		}
@@ -188,18 +188,18 @@ func Merge(shards []*Report, names []string) (Config, []Result, error) {
 		c := shard.Config
 		c.Shard = Shard{0, 1}
 		if differ := unlike(whole, c); differ != "" {
-			return whole, nil, fmt.Errorf("eval: %s and %s have different configurations (%s)", names[0], names[i], differ)
+			return whole, nil, fmt.Errorf("%s and %s have different configurations (%s)", names[0], names[i], differ)
 		}
 		for _, r := range shard.Results {
 			if other, twice := from[r.Item]; twice {
-				return whole, nil, fmt.Errorf("eval: %s and %s both have example %d of %s", other, names[i], r.Number, r.Task)
+				return whole, nil, fmt.Errorf("%s and %s both have example %d of %s", other, names[i], r.Number, r.Task)
 			}
 			from[r.Item] = names[i]
 		}
 		all = append(all, shard.Results...)
 	}
 	if len(all) != whole.Examples {
-		return whole, nil, fmt.Errorf("eval: %s have %d examples of %d: a shard is missing",
+		return whole, nil, fmt.Errorf("%s have %d examples of %d: a shard is missing",
 			strings.Join(names, " and "), len(all), whole.Examples)
 	}
 	return whole, all, nil

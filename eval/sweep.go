@@ -142,16 +142,16 @@ func NewSweep(c Config, kv layout.CacheType, e *engine.Engine, data []Example, t
 	for _, length := range c.Lengths {
 		most := e.Config.SeqLen
 		if length > most {
-			return nil, fmt.Errorf("eval: documents of %d tokens are longer than the model's context of %d", length, most)
+			return nil, fmt.Errorf("documents of %d tokens are longer than the model's context of %d", length, most)
 		}
 		if !slices.Contains(c.Tasks, Perplexity) {
 			continue
 		}
 		if length <= shortContext {
-			return nil, fmt.Errorf("eval: perplexity behind a context of %d tokens, want more than %d", length, shortContext)
+			return nil, fmt.Errorf("perplexity behind a context of %d tokens, want more than %d", length, shortContext)
 		}
 		if length+c.ScoreTokens > most {
-			return nil, fmt.Errorf("eval: %d tokens scored behind %d are more than the model's context of %d", c.ScoreTokens, length, most)
+			return nil, fmt.Errorf("%d tokens scored behind %d are more than the model's context of %d", c.ScoreTokens, length, most)
 		}
 	}
 	var err error
@@ -160,7 +160,7 @@ func NewSweep(c Config, kv layout.CacheType, e *engine.Engine, data []Example, t
 	}
 	s.Examples = len(s.items(Shard{0, 1}))
 	if s.Examples == 0 {
-		return nil, fmt.Errorf("eval: there is no example from number %d on", c.First)
+		return nil, fmt.Errorf("there is no example from number %d on", c.First)
 	}
 	return s, nil
 }

@@ -73,7 +73,7 @@ func Variants(list string, budgets []float64, seeds int) ([]Variant, error) {
 			case v.Spec() == Full:
 				continue
 			case slices.ContainsFunc(variants, func(w Variant) bool { return w.String() == v.String() }):
-				return nil, fmt.Errorf("eval: %s is listed twice", v)
+				return nil, fmt.Errorf("%s is listed twice", v)
 			}
 			if v.Seeds, err = v.draws(seeds); err != nil {
 				return nil, err
@@ -108,7 +108,7 @@ func parseVariant(spec string) (Variant, error) {
 		case i == 0:
 			v.Method = part
 		case ok && twice:
-			return v, fmt.Errorf("eval: %s gives %s twice", spec, key)
+			return v, fmt.Errorf("%s gives %s twice", spec, key)
 		case ok && last == "":
 			v.Options, last = map[string]string{key: value}, key
 		case ok:

@@ -201,7 +201,7 @@ func TestEvalRefuses(t *testing.T) {
 		{2, `-length is "64,64"`, "-length 64,64"},
 		{2, `-length: "long" is not a number`, "-length long"},
 		{2, `-budgets: "2" is not a number`, "-budgets 2"},
-		{2, `-methods: compress: unknown method "h3o"`, "-methods h3o"},
+		{2, `-methods: unknown method "h3o"`, "-methods h3o"},
 		{2, `-against is "gvote", want one of -methods`, "-methods window -against gvote"},
 		{2, `-shard is "2/2"`, "-shard 2/2"},
 		{2, `-shard is "1"`, "-shard 1"},

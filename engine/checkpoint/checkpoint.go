@@ -138,7 +138,7 @@ func (f *File) Close() error {
 	var first error
 	for _, c := range f.close {
 		if err := c.Close(); err != nil && first == nil {
-			first = fmt.Errorf("checkpoint: %w", err)
+			first = err
 		}
 	}
 	f.close = nil
@@ -152,9 +152,9 @@ type source struct {
 	size int64 // bytes
 }
 
-// errorf returns an error in this package's form: "checkpoint: PATH: what is wrong".
+// errorf returns an error in this package's form: "PATH: what is wrong".
 func (s source) errorf(format string, args ...any) error {
-	return fmt.Errorf("checkpoint: %s: %w", s.name, fmt.Errorf(format, args...))
+	return fmt.Errorf("%s: %w", s.name, fmt.Errorf(format, args...))
 }
 
 // base returns the file's name without folder and extension.

@@ -32,7 +32,7 @@ func (c Config) GroupSize() int { return c.NHeads / c.NKVHeads }
 // the kernels cannot read (they take four elements at a time).
 func (c Config) Validate() error {
 	if err := c.check(); err != nil {
-		return fmt.Errorf("checkpoint: config: %w", err)
+		return fmt.Errorf("config: %w", err)
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func TestGGUFRefusesWhatWeCannotCompute(t *testing.T) {
 		b := writeGGUF(t, meta, m.tensorData(F32))
 		b = bytes.Replace(b, []byte("alignmenX"), []byte("alignment"), 1)
 		_, err := openGGUFBytes(b)
-		wantError(t, err, "checkpoint: x.gguf: "+tc.want)
+		wantError(t, err, "x.gguf: "+tc.want)
 	}
 }
 
@@ -107,22 +107,22 @@ func TestGGUFRefusesTensors(t *testing.T) {
 		{"blk.0.attn_post.weight", "not part of a Llama model as this program knows it, and may not be ignored"},
 	} {
 		_, err := openGGUFBytes(writeGGUF(t, m.meta(), append(m.tensorData(F32), vector(tc.name, 4))))
-		wantError(t, err, "checkpoint: x.gguf: tensor "+tc.name+": "+tc.want)
+		wantError(t, err, "x.gguf: tensor "+tc.name+": "+tc.want)
 	}
 
 	all := m.tensorData(F32)
 	_, err := openGGUFBytes(writeGGUF(t, m.meta(), all[1:]))
-	wantError(t, err, "checkpoint: x.gguf: tensor token_embd.weight is missing among 11 (a vocabulary without weights?)")
+	wantError(t, err, "x.gguf: tensor token_embd.weight is missing among 11 (a vocabulary without weights?)")
 	_, err = openGGUFBytes(writeGGUF(t, m.meta(), append(slices.Clone(all[:5]), all[6:]...)))
-	wantError(t, err, "checkpoint: x.gguf: tensor blk.0.attn_output.weight is missing, "+
+	wantError(t, err, "x.gguf: tensor blk.0.attn_output.weight is missing, "+
 		"want it with shape (dim, n_heads*head_dim)")
 	all[1] = vector(all[1].Name, 8)
 	_, err = openGGUFBytes(writeGGUF(t, m.meta(), all))
-	wantError(t, err, "checkpoint: x.gguf: tensor blk.0.attn_norm.weight has shape (8), want (4) = (dim)")
+	wantError(t, err, "x.gguf: tensor blk.0.attn_norm.weight has shape (8), want (4) = (dim)")
 	all = m.tensorData(F32)
 	all[7].Rows, all[7].Data = 8, make([]byte, 8*16)
 	_, err = openGGUFBytes(writeGGUF(t, m.meta(), all))
-	wantError(t, err, "checkpoint: x.gguf: tensor blk.0.ffn_gate.weight has shape (8, 4), want (4, 4) = (hidden_dim, dim)")
+	wantError(t, err, "x.gguf: tensor blk.0.ffn_gate.weight has shape (8, 4), want (4, 4) = (hidden_dim, dim)")
 }
 
 // patch returns b with the bytes at the end of mark, plus skip, replaced by a number of that width.
@@ -215,7 +215,7 @@ func TestGGUFRefusesDamage(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := openGGUFBytes(tc.b)
-			wantError(t, err, "checkpoint: x.gguf: "+tc.want)
+			wantError(t, err, "x.gguf: "+tc.want)
 		})
 	}
 }
@@ -237,7 +237,7 @@ func TestGGUFRefusesDeepArrays(t *testing.T) {
 	}
 	b := writeGGUF(t, []KV{{"k", deep}}, nil)
 	_, err := ReadGGUFMeta(bytes.NewReader(b), int64(len(b)), "x.gguf")
-	wantError(t, err, "checkpoint: x.gguf: metadata k: arrays nested deeper than 4")
+	wantError(t, err, "x.gguf: metadata k: arrays nested deeper than 4")
 }
 
 // A file that claims to be large is refused before memory is asked for.
@@ -255,11 +255,11 @@ func TestDeclaredSizesAllocateNothing(t *testing.T) {
 		{func() error {
 			_, err := ReadGGUFMeta(bytes.NewReader(head), int64(len(head)), "x")
 			return err
-		}, "checkpoint: x: metadata k: 16777216 elements of at least 4 bytes at byte 49, 0 remain (file cut short?)"},
+		}, "x: metadata k: 16777216 elements of at least 4 bytes at byte 49, 0 remain (file cut short?)"},
 		{func() error {
 			_, err := OpenLlama2C(bytes.NewReader(header), int64(len(header)), "x")
 			return err
-		}, "checkpoint: x: 28 bytes, want 282579320438812 for dim=65536 hidden_dim=262144 n_layers=1024 n_heads=1024 " +
+		}, "x: 28 bytes, want 282579320438812 for dim=65536 hidden_dim=262144 n_layers=1024 n_heads=1024 " +
 			"n_kv_heads=1024 vocab_size=4194304 seq_len=16777216 (file cut short, or not of llama2.c?)"},
 	} {
 		var before, after runtime.MemStats

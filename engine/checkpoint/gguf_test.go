@@ -132,13 +132,13 @@ func TestReadRowsChecksItsArguments(t *testing.T) {
 	}{
 		{0, 32, 32 * 34, ""},
 		{32, 0, 0, ""},
-		{31, 2, 68, "checkpoint: x.gguf: blk.1.attn_k.weight: 2 rows from row 31, the tensor has 32"},
-		{-1, 1, 34, "checkpoint: x.gguf: blk.1.attn_k.weight: 1 rows from row -1, the tensor has 32"},
-		{1, -1, 0, "checkpoint: x.gguf: blk.1.attn_k.weight: -1 rows from row 1, the tensor has 32"},
-		{33, 0, 0, "checkpoint: x.gguf: blk.1.attn_k.weight: 0 rows from row 33, the tensor has 32"},
+		{31, 2, 68, "x.gguf: blk.1.attn_k.weight: 2 rows from row 31, the tensor has 32"},
+		{-1, 1, 34, "x.gguf: blk.1.attn_k.weight: 1 rows from row -1, the tensor has 32"},
+		{1, -1, 0, "x.gguf: blk.1.attn_k.weight: -1 rows from row 1, the tensor has 32"},
+		{33, 0, 0, "x.gguf: blk.1.attn_k.weight: 0 rows from row 33, the tensor has 32"},
 		{1, math.MaxInt, 0, // the sum overflows
-			"checkpoint: x.gguf: blk.1.attn_k.weight: 9223372036854775807 rows from row 1, the tensor has 32"},
-		{0, 2, 67, "checkpoint: x.gguf: blk.1.attn_k.weight: 67 bytes to read into, want 2 rows of 34"},
+			"x.gguf: blk.1.attn_k.weight: 9223372036854775807 rows from row 1, the tensor has 32"},
+		{0, 2, 67, "x.gguf: blk.1.attn_k.weight: 67 bytes to read into, want 2 rows of 34"},
 	} {
 		err := f.ReadRows(k, tc.row, tc.n, make([]byte, tc.bytes))
 		if tc.want != "" {
@@ -183,13 +183,13 @@ func TestReadErrorsNameTheFile(t *testing.T) {
 		t.Error(err)
 	}
 	err = f.ReadRows(out, 1, 1, make([]byte, 16))
-	wantError(t, err, "checkpoint: x.gguf: output.weight: bytes 1776 to 1792 cannot be read: "+
+	wantError(t, err, "x.gguf: output.weight: bytes 1776 to 1792 cannot be read: "+
 		"the file is shorter than when it was opened")
 	_, err = f.SHA256()
-	wantError(t, err, "checkpoint: x.gguf: 1776 bytes, had 1792 when opened")
+	wantError(t, err, "x.gguf: 1776 bytes, had 1792 when opened")
 
 	_, err = OpenGGUF(broken{}, 100, "x.gguf")
-	wantError(t, err, "checkpoint: x.gguf: header: byte 0: disk on fire")
+	wantError(t, err, "x.gguf: header: byte 0: disk on fire")
 	if !errors.Is(err, errDisk) {
 		t.Error("the reader's error is not wrapped")
 	}
@@ -234,9 +234,9 @@ func TestWriteGGUFRefuses(t *testing.T) {
 		{nil, []TensorData{{Name: "a", Cols: 1, Data: make([]byte, 3), From: strings.NewReader("four")}}, "tensor a has 3 bytes, want 4"},
 		{nil, []TensorData{{Name: "a", Type: 99, Cols: 32}}, "tensor a has type 99, want " + TypeNames},
 	} {
-		wantError(t, WriteGGUF(io.Discard, tc.meta, tc.tensors), "checkpoint: write GGUF: "+tc.want)
+		wantError(t, WriteGGUF(io.Discard, tc.meta, tc.tensors), "write GGUF: "+tc.want)
 	}
 	r, w := io.Pipe()
 	r.CloseWithError(errDisk)
-	wantError(t, WriteGGUF(w, nil, nil), "checkpoint: write GGUF: disk on fire")
+	wantError(t, WriteGGUF(w, nil, nil), "write GGUF: disk on fire")
 }

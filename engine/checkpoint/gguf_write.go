@@ -36,13 +36,13 @@ func WriteGGUF(w io.Writer, meta []KV, tensors []TensorData) error {
 	for i, kv := range meta {
 		for _, other := range meta[:i] {
 			if other.Key == kv.Key {
-				return fmt.Errorf("checkpoint: write GGUF: metadata %s occurs twice", kv.Key)
+				return fmt.Errorf("write GGUF: metadata %s occurs twice", kv.Key)
 			}
 		}
 		if kv.Key == "general.alignment" {
 			a, ok := kv.Value.(uint32)
 			if !ok || a < 1 || a > 1<<20 || a&(a-1) != 0 {
-				return fmt.Errorf("checkpoint: write GGUF: general.alignment is %v (%T), "+
+				return fmt.Errorf("write GGUF: general.alignment is %v (%T), "+
 					"want a uint32 power of two",
 					kv.Value, kv.Value)
 			}
@@ -50,7 +50,7 @@ func WriteGGUF(w io.Writer, meta []KV, tensors []TensorData) error {
 		}
 	}
 	if err := checkTensorData(tensors); err != nil {
-		return fmt.Errorf("checkpoint: write GGUF: %w", err)
+		return fmt.Errorf("write GGUF: %w", err)
 	}
 
 	// 1. Header and metadata.
@@ -62,7 +62,7 @@ func WriteGGUF(w io.Writer, meta []KV, tensors []TensorData) error {
 		e.string(kv.Key)
 		kind, ok := kindOf(kv.Value)
 		if !ok {
-			return fmt.Errorf("checkpoint: write GGUF: metadata %s has Go type %T, "+
+			return fmt.Errorf("write GGUF: metadata %s has Go type %T, "+
 				"which GGUF cannot hold",
 				kv.Key, kv.Value)
 		}
@@ -101,7 +101,7 @@ func WriteGGUF(w io.Writer, meta []KV, tensors []TensorData) error {
 		e.err = e.w.Flush()
 	}
 	if e.err != nil {
-		return fmt.Errorf("checkpoint: write GGUF: %w", e.err)
+		return fmt.Errorf("write GGUF: %w", e.err)
 	}
 	return nil
 }

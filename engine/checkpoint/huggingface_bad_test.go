@@ -53,7 +53,7 @@ func TestConfigJSONRefuses(t *testing.T) {
 		_, err := openFiles(map[string]string{
 			"config.json": m.config(map[string]any{tc.key: tc.value}), "model.safetensors": weights,
 		})
-		wantError(t, err, "checkpoint: dir/config.json: "+tc.want)
+		wantError(t, err, "dir/config.json: "+tc.want)
 	}
 	for text, want := range map[string]string{
 		"":               "does not begin with a JSON object",
@@ -65,7 +65,7 @@ func TestConfigJSONRefuses(t *testing.T) {
 		`{"head_dim":4}`: "neither architectures nor model_type is there, want LlamaForCausalLM",
 	} {
 		_, err := openFiles(map[string]string{"config.json": text, "model.safetensors": weights})
-		wantError(t, err, "checkpoint: dir/config.json: "+want)
+		wantError(t, err, "dir/config.json: "+want)
 	}
 }
 
@@ -88,7 +88,7 @@ func TestConfigJSONNewerForms(t *testing.T) {
 	_, err = openFiles(map[string]string{"config.json": m.config(map[string]any{
 		"rope_theta": 10000.0, "rope_parameters": map[string]any{"rope_theta": 500000.0},
 	})})
-	wantError(t, err, "checkpoint: dir/config.json: rope_parameters: rope_theta is 500000 here and 10000 elsewhere")
+	wantError(t, err, "dir/config.json: rope_parameters: rope_theta is 500000 here and 10000 elsewhere")
 }
 
 func TestSafetensorsRefusesDamage(t *testing.T) {
@@ -143,7 +143,7 @@ func TestSafetensorsRefusesDamage(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := openFiles(map[string]string{"config.json": m.config(nil), "model.safetensors": tc.b})
-			wantError(t, err, "checkpoint: dir/model.safetensors: "+tc.want)
+			wantError(t, err, "dir/model.safetensors: "+tc.want)
 		})
 	}
 	for n := range len(good) {
@@ -167,10 +167,10 @@ func TestSafetensorsRefusesTensors(t *testing.T) {
 		_, err := openFiles(map[string]string{
 			"config.json": m.config(nil), "model.safetensors": string(writeSafetensors(tensors)),
 		})
-		wantError(t, err, "checkpoint: dir/model.safetensors: tensor "+name+": "+want)
+		wantError(t, err, "dir/model.safetensors: tensor "+name+": "+want)
 	}
 	_, err := openFiles(map[string]string{"config.json": m.config(nil), "a.safetensors": "", "b.safetensors": ""})
-	wantError(t, err, "checkpoint: dir: holds 2 *.safetensors files, want one, model.safetensors or "+indexName)
+	wantError(t, err, "dir: holds 2 *.safetensors files, want one, model.safetensors or "+indexName)
 	_, err = openFiles(map[string]string{"model.safetensors": ""})
-	wantError(t, err, "checkpoint: dir/config.json: file does not exist")
+	wantError(t, err, "dir/config.json: file does not exist")
 }

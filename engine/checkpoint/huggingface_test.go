@@ -209,7 +209,7 @@ func TestShardsRefused(t *testing.T) {
 		files := sharded(newToy(specimen, false))
 		tc.change(files)
 		_, err := openFiles(files)
-		wantError(t, err, "checkpoint: "+tc.want)
+		wantError(t, err, tc.want)
 	}
 }
 
@@ -220,7 +220,7 @@ func TestTiedEmbeddings(t *testing.T) {
 		return openFiles(map[string]string{"config.json": config, "model.safetensors": string(writeSafetensors(tensors))})
 	}
 	_, err := open(m.config(map[string]any{"tie_word_embeddings": true}))
-	wantError(t, err, "checkpoint: dir/model.safetensors: tensor lm_head.weight differs from "+
+	wantError(t, err, "dir/model.safetensors: tensor lm_head.weight differs from "+
 		"model.embed_tokens.weight, but tie_word_embeddings is true")
 	tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"]
 	f, err := open(m.config(map[string]any{"tie_word_embeddings": true}))
@@ -230,7 +230,7 @@ func TestTiedEmbeddings(t *testing.T) {
 	wantToy(t, f, newToy(specimen, true), F32)
 	delete(tensors, "lm_head.weight")
 	_, err = open(m.config(map[string]any{"tie_word_embeddings": nil}))
-	wantError(t, err, "checkpoint: dir/model.safetensors: tensor lm_head.weight is missing and tie_word_embeddings is not true")
+	wantError(t, err, "dir/model.safetensors: tensor lm_head.weight is missing and tie_word_embeddings is not true")
 }
 
 // The header may be padded with blanks, as real files are.

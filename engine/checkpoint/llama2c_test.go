@@ -60,7 +60,7 @@ func TestLlama2CRefusesDamage(t *testing.T) {
 			"n_layers=2 n_heads=4 n_kv_heads=2 vocab_size=-5 seq_len=12 (file cut short, or not of llama2.c?)"},
 	} {
 		_, err := openLlama2CBytes(tc.b)
-		wantError(t, err, "checkpoint: x.bin: "+tc.want)
+		wantError(t, err, "x.bin: "+tc.want)
 	}
 }
 
@@ -82,6 +82,6 @@ func TestConfigValidate(t *testing.T) {
 	} {
 		c := toyConfig
 		tc.change(&c)
-		wantError(t, c.Validate(), "checkpoint: config: "+tc.want)
+		wantError(t, c.Validate(), "config: "+tc.want)
 	}
 }

@@ -74,10 +74,10 @@ func TestOpenByPath(t *testing.T) {
 		missing: "no such file or directory",
 	} {
 		_, err := Open(path)
-		wantError(t, err, "checkpoint: "+path+": "+want)
+		wantError(t, err, path+": "+want)
 	}
 	_, err := Open(dir)
-	wantError(t, err, fmt.Sprintf("checkpoint: %s: no such file or directory", filepath.Join(dir, "config.json")))
+	wantError(t, err, fmt.Sprintf("%s: no such file or directory", filepath.Join(dir, "config.json")))
 
 	// A relative path, which has no folder in front.
 	t.Chdir(filepath.Dir(weights))

@@ -14,7 +14,7 @@ func (t *Tokenizer) Decode(ids []int) (string, error) {
 	s := t.Stream()
 	for i, id := range ids {
 		if id < 0 || id >= len(t.pieces) {
-			return "", fmt.Errorf("tokenizer: decode: id %d at place %d of %d, want 0 to %d",
+			return "", fmt.Errorf("token id %d at place %d of %d, want 0 to %d",
 				id, i, len(ids), len(t.pieces)-1)
 		}
 		b.WriteString(s.Next(id))

@@ -36,9 +36,9 @@ func TestDecode(t *testing.T) {
 		}
 	}
 	_, err := spm.Decode([]int{260, 280})
-	checkError(t, "too large", err, "tokenizer: decode: id 280 at place 1 of 2, want 0 to 279")
+	checkError(t, "too large", err, "token id 280 at place 1 of 2, want 0 to 279")
 	_, err = spm.Decode([]int{-1})
-	checkError(t, "negative", err, "tokenizer: decode: id -1 at place 0 of 1, want 0 to 279")
+	checkError(t, "negative", err, "token id -1 at place 0 of 1, want 0 to 279")
 }
 
 // TestStreamHoldsBackIncompleteCharacters follows Next id by id.

@@ -13,7 +13,7 @@ func (t *Tokenizer) Encode(text string, bos bool) ([]int, error) {
 	var ids []int
 	if bos {
 		if t.bos < 0 {
-			return nil, fmt.Errorf("tokenizer: BOS was asked for, and this vocabulary has none")
+			return nil, fmt.Errorf("BOS was asked for, and this vocabulary has none")
 		}
 		ids = append(ids, t.bos)
 	}
@@ -192,7 +192,7 @@ func (t *Tokenizer) noToken(char string, offset int) error {
 	if r == utf8.RuneError && size == 1 {
 		name = fmt.Sprintf("0x%02X", char[0])
 	}
-	return fmt.Errorf("tokenizer: no token for %s at byte %d of the text; "+
+	return fmt.Errorf("no token for %s at byte %d of the text; "+
 		"the vocabulary has no byte tokens and no unknown token", name, offset)
 }
 

@@ -132,7 +132,7 @@ func TestSpecialTokensFollowMetadata(t *testing.T) {
 		t.Errorf("with BOS: %v, %v, want %v", got, err, want)
 	}
 	_, err = fromGGUF(t, without(spmMeta(), "bos_token_id")).Encode("ab", true)
-	checkError(t, "no BOS", err, "tokenizer: BOS was asked for, and this vocabulary has none")
+	checkError(t, "no BOS", err, "BOS was asked for, and this vocabulary has none")
 }
 
 // TestSetBOSEOS: the tokens named are no longer read from text, and print nothing.
@@ -149,9 +149,9 @@ func TestSetBOSEOS(t *testing.T) {
 		t.Errorf("decoded %q, %v, want \"bb\"", text, err)
 	}
 	checkError(t, "too large", tok.SetBOSEOS(280, -1),
-		"tokenizer: BOS is 280, want 0 to 279, or -1 to leave it")
+		"BOS is 280, want 0 to 279, or -1 to leave it")
 	checkError(t, "too small", tok.SetBOSEOS(-1, -2),
-		"tokenizer: EOS is -2, want 0 to 279, or -1 to leave it")
+		"EOS is -2, want 0 to 279, or -1 to leave it")
 }
 
 // TestNoSpacePrefix: a model that adds no space strips none.
@@ -196,18 +196,18 @@ func TestUnencodable(t *testing.T) {
 		"  \ufffd":     "'�' (U+FFFD) at byte 2",
 	} {
 		_, err := tok.Encode(text, false)
-		checkError(t, text, err, "tokenizer: no token for "+want+" of the text"+end)
+		checkError(t, text, err, "no token for "+want+" of the text"+end)
 	}
 	meta := noBytes(false)
 	meta["tokenizer.ggml.tokens"].([]string)[259] = "z" // no "▁"
 	_, err := fromGGUF(t, meta).Encode("ba c", false)
-	checkError(t, "prefix", err, "tokenizer: no token for ' ' (U+0020) at byte 0 of the text"+end)
+	checkError(t, "prefix", err, "no token for ' ' (U+0020) at byte 0 of the text"+end)
 
 	meta = byteMeta("gpt-2")
 	meta["tokenizer.ggml.tokens"].([]string)[0xA9] = "" // half of é, and its merge
 	meta["tokenizer.ggml.merges"] = []string{"h e"}
 	_, err = fromGGUF(t, meta).Encode("he hé", false)
-	checkError(t, "byte-level", err, "tokenizer: no token for 0xA9 at byte 5 of the text"+end)
+	checkError(t, "byte-level", err, "no token for 0xA9 at byte 5 of the text"+end)
 }
 
 // slowMerge is the definition of merging by scores: again and again the best of all pairs, leftmost

@@ -19,7 +19,7 @@ func FromGGUF(meta map[string]any) (*Tokenizer, error) {
 	case model == "gpt2":
 		k = byteLevel
 	default:
-		return nil, fmt.Errorf("tokenizer: tokenizer.ggml.model is %s, want \"llama\" or \"gpt2\"",
+		return nil, fmt.Errorf("tokenizer.ggml.model is %s, want \"llama\" or \"gpt2\"",
 			quote(model))
 	}
 	pieces := m.texts("tokens")
@@ -68,7 +68,7 @@ func (t *Tokenizer) fillByteLevel(m *metadata) error {
 	merges := m.texts("merges")
 	t.words = wordsByName(pre)
 	if m.err == nil && t.words == nil {
-		return fmt.Errorf("tokenizer: tokenizer.ggml.pre is %s, "+
+		return fmt.Errorf("tokenizer.ggml.pre is %s, "+
 			"want gpt-2, default, llama-bpe, smollm or qwen2", quote(pre))
 	}
 	// As in llama.cpp, the Llama 3 pattern brings two settings that files do not state.
@@ -87,7 +87,7 @@ func (t *Tokenizer) fillByteLevel(m *metadata) error {
 	for i, line := range merges {
 		left, right, ok := splitMerge(line)
 		if !ok {
-			return fmt.Errorf("tokenizer: merge %d is %s, want two tokens with one space between",
+			return fmt.Errorf("merge %d is %s, want two tokens with one space between",
 				i, quote(line))
 		}
 		if err := t.addMerge(left, right); err != nil {

@@ -65,7 +65,7 @@ func TestFromGGUFRefuses(t *testing.T) {
 			delete(meta, "tokenizer.ggml."+c.key)
 		}
 		tok, err := FromGGUF(meta)
-		checkError(t, c.name, err, "tokenizer: "+c.want)
+		checkError(t, c.name, err, c.want)
 		if tok != nil {
 			t.Errorf("%s: a tokenizer beside the error", c.name)
 		}
@@ -94,13 +94,13 @@ func TestVocabularyRefused(t *testing.T) {
 		meta["tokenizer.ggml.tokens"].([]string)[c.id] = c.piece
 		meta["tokenizer.ggml.token_type"].([]int32)[c.id] = c.typ
 		_, err := FromGGUF(meta)
-		checkError(t, c.name, err, "tokenizer: "+c.want)
+		checkError(t, c.name, err, c.want)
 	}
 	_, err := FromGGUF(map[string]any{
 		"tokenizer.ggml.model": "llama", "tokenizer.ggml.tokens": []string{},
 		"tokenizer.ggml.scores": []float32{},
 	})
-	checkError(t, "empty", err, "tokenizer: the vocabulary holds 0 tokens, want at least 1")
+	checkError(t, "empty", err, "the vocabulary holds 0 tokens, want at least 1")
 }
 
 // TestMetadataWithoutTypes: all pieces are normal but those that are named, and bytes.

@@ -24,10 +24,10 @@ func FromJSON(r io.Reader) (*Tokenizer, error) {
 	var file tokenizerFile
 	dec := json.NewDecoder(r)
 	if err := dec.Decode(&file); err != nil {
-		return nil, fmt.Errorf("tokenizer: tokenizer.json: %w", err)
+		return nil, fmt.Errorf("not a tokenizer.json: %w", err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return nil, fmt.Errorf("tokenizer: tokenizer.json goes on after its object, want its end there")
+		return nil, fmt.Errorf("the file goes on after its object, want its end there")
 	}
 	if err := file.Model.check(); err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func FromJSON(r io.Reader) (*Tokenizer, error) {
 	}
 	// 2. The vocabulary.
 	if t.wholeWords = file.Model.IgnoreMerges; t.wholeWords && t.kind == sentencePiece {
-		return nil, fmt.Errorf("tokenizer: model BPE with ignore_merges=true is not supported " +
+		return nil, fmt.Errorf("model BPE with ignore_merges=true is not supported " +
 			"without pre_tokenizer ByteLevel")
 	}
 	t.eachUnknown = !file.Model.FuseUnk
@@ -67,7 +67,7 @@ func FromJSON(r io.Reader) (*Tokenizer, error) {
 	for i, raw := range file.Model.Merges {
 		left, right, err := readMerge(raw)
 		if err != nil {
-			return nil, fmt.Errorf("tokenizer: merge %d is %s, %w", i, quote(string(raw)), err)
+			return nil, fmt.Errorf("merge %d is %s, %w", i, quote(string(raw)), err)
 		}
 		if err := t.addMerge(left, right); err != nil {
 			return nil, err
@@ -114,16 +114,16 @@ func (m *bpeModel) check() error {
 	isSet := func(s *string) bool { return s != nil && *s != "" }
 	switch {
 	case m.Type != "BPE" && (m.Type != "" || m.Merges == nil): // old files leave the type out
-		return fmt.Errorf("tokenizer: model %s is not supported, want \"BPE\"", quote(m.Type))
+		return fmt.Errorf("model %s is not supported, want \"BPE\"", quote(m.Type))
 	case m.Vocab == nil:
-		return fmt.Errorf("tokenizer: model BPE has no vocab")
+		return fmt.Errorf("model BPE has no vocab")
 	case m.Dropout != nil && *m.Dropout != 0:
-		return fmt.Errorf("tokenizer: model BPE with dropout=%g is not supported, want 0", *m.Dropout)
+		return fmt.Errorf("model BPE with dropout=%g is not supported, want 0", *m.Dropout)
 	case isSet(m.SubPrefix):
-		return fmt.Errorf("tokenizer: model BPE with continuing_subword_prefix=%s is not supported",
+		return fmt.Errorf("model BPE with continuing_subword_prefix=%s is not supported",
 			quote(*m.SubPrefix))
 	case isSet(m.WordSuffix):
-		return fmt.Errorf("tokenizer: model BPE with end_of_word_suffix=%s is not supported",
+		return fmt.Errorf("model BPE with end_of_word_suffix=%s is not supported",
 			quote(*m.WordSuffix))
 	}
 	return nil
@@ -133,16 +133,16 @@ func (m *bpeModel) check() error {
 func (f *tokenizerFile) vocabulary() ([]string, []tokenType, error) {
 	var vocab map[string]int
 	if err := json.Unmarshal(f.Model.Vocab, &vocab); err != nil {
-		return nil, nil, fmt.Errorf("tokenizer: model.vocab: %w", err)
+		return nil, nil, fmt.Errorf("model.vocab: %w", err)
 	}
 	added := make(map[string]addedToken, len(f.AddedTokens))
 	for _, a := range f.AddedTokens {
 		if id, ok := vocab[a.Content]; ok && id != a.ID {
-			return nil, nil, fmt.Errorf("tokenizer: added token %s has id %d, and %d in the vocabulary",
+			return nil, nil, fmt.Errorf("added token %s has id %d, and %d in the vocabulary",
 				quote(a.Content), a.ID, id)
 		}
 		if !a.Special && (a.SingleWord || a.LStrip || a.RStrip) {
-			return nil, nil, fmt.Errorf("tokenizer: added token %s with single_word, lstrip or rstrip "+
+			return nil, nil, fmt.Errorf("added token %s with single_word, lstrip or rstrip "+
 				"is not supported", quote(a.Content))
 		}
 		if vocab == nil {
@@ -157,7 +157,7 @@ func (f *tokenizerFile) vocabulary() ([]string, []tokenType, error) {
 	types := make([]tokenType, len(pieces))
 	for id, piece := range pieces {
 		if vocab[piece] != id {
-			return nil, nil, fmt.Errorf("tokenizer: token %s has id %d, want %d: "+
+			return nil, nil, fmt.Errorf("token %s has id %d, want %d: "+
 				"ids count from 0, each once", quote(piece), vocab[piece], id)
 		}
 		types[id] = normalToken
@@ -182,7 +182,7 @@ func (f *tokenizerFile) special(t *Tokenizer) error {
 	}
 	if name := f.Model.UnkToken; name != nil {
 		if t.unk = find(*name); t.unk < 0 {
-			return fmt.Errorf("tokenizer: unk_token %s is not in the vocabulary", quote(*name))
+			return fmt.Errorf("unk_token %s is not in the vocabulary", quote(*name))
 		}
 	}
 	byName := func(names ...string) int {

@@ -242,17 +242,17 @@ func TestFromJSONRefuses(t *testing.T) {
 			}
 		}
 		tok, err := fromJSON(file)
-		checkError(t, c.name, err, "tokenizer: "+c.want)
+		checkError(t, c.name, err, c.want)
 		if tok != nil {
 			t.Errorf("%s: a tokenizer beside the error", c.name)
 		}
 	}
 	for data, want := range map[string]string{
-		"":       "tokenizer: tokenizer.json: EOF",
-		"[]":     "tokenizer: tokenizer.json: json: cannot unmarshal array",
-		`{} {}`:  "tokenizer: tokenizer.json goes on after its object, want its end there",
-		`{"mod`:  "tokenizer: tokenizer.json: unexpected EOF",
-		"\x00GG": "tokenizer: tokenizer.json: invalid character",
+		"":       "not a tokenizer.json: EOF",
+		"[]":     "not a tokenizer.json: json: cannot unmarshal array",
+		`{} {}`:  "the file goes on after its object, want its end there",
+		`{"mod`:  "not a tokenizer.json: unexpected EOF",
+		"\x00GG": "not a tokenizer.json: invalid character",
 	} {
 		_, err := FromJSON(strings.NewReader(data))
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
@@ -277,7 +277,7 @@ func TestNFCIsRefusedNotIgnored(t *testing.T) {
 		"\u1100\u1161": "U+1161 at byte 3", "\U0002F800": "U+2F800 at byte 0",
 	} {
 		_, err := tok.Encode(text, false)
-		checkError(t, text, err, "tokenizer: "+r+" of the text may need normalizer NFC, "+
+		checkError(t, text, err, r+" of the text may need normalizer NFC, "+
 			"which is not supported; the model's GGUF does without")
 	}
 }

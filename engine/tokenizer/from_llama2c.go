@@ -25,17 +25,17 @@ func FromLlama2C(r io.Reader, vocabSize int) (*Tokenizer, error) {
 		mostBytes   = 1 << 16 // far above any piece
 	)
 	if vocabSize < leastTokens || vocabSize > mostTokens {
-		return nil, fmt.Errorf("tokenizer: a vocabulary of %d tokens, want %d to %d",
+		return nil, fmt.Errorf("a vocabulary of %d tokens, want %d to %d",
 			vocabSize, leastTokens, mostTokens)
 	}
 	b := bufio.NewReader(r)
 	var word [8]byte
 	if _, err := io.ReadFull(b, word[:4]); err != nil {
-		return nil, fmt.Errorf("tokenizer: reading the longest length, the first 4 bytes: %w", err)
+		return nil, fmt.Errorf("reading the longest length, the first 4 bytes: %w", err)
 	}
 	longest := binary.LittleEndian.Uint32(word[:4])
 	if longest == 0 || longest > mostBytes {
-		return nil, fmt.Errorf("tokenizer: the longest piece has %d bytes, want 1 to %d "+
+		return nil, fmt.Errorf("the longest piece has %d bytes, want 1 to %d "+
 			"(not a tokenizer.bin?)", longest, mostBytes)
 	}
 	t := newTokenizer(sentencePiece, nil, nil)
@@ -45,17 +45,17 @@ func FromLlama2C(r io.Reader, vocabSize int) (*Tokenizer, error) {
 	// The slices grow as the file delivers: a wrong vocabSize allocates nothing.
 	for id := range vocabSize {
 		if _, err := io.ReadFull(b, word[:]); err != nil {
-			return nil, fmt.Errorf("tokenizer: reading token %d of %d: %w", id, vocabSize, err)
+			return nil, fmt.Errorf("reading token %d of %d: %w", id, vocabSize, err)
 		}
 		score := math.Float32frombits(binary.LittleEndian.Uint32(word[:4]))
 		length := binary.LittleEndian.Uint32(word[4:])
 		if length > longest {
-			return nil, fmt.Errorf("tokenizer: token %d has %d bytes, want at most %d, "+
+			return nil, fmt.Errorf("token %d has %d bytes, want at most %d, "+
 				"the longest by the file's header", id, length, longest)
 		}
 		piece := make([]byte, length)
 		if _, err := io.ReadFull(b, piece); err != nil {
-			return nil, fmt.Errorf("tokenizer: reading the %d bytes of token %d of %d: %w",
+			return nil, fmt.Errorf("reading the %d bytes of token %d of %d: %w",
 				length, id, vocabSize, err)
 		}
 		typ := normalToken
@@ -69,10 +69,10 @@ func FromLlama2C(r io.Reader, vocabSize int) (*Tokenizer, error) {
 	switch _, err := b.ReadByte(); err {
 	case io.EOF:
 	case nil:
-		return nil, fmt.Errorf("tokenizer: the file goes on after %d tokens, want its end there "+
+		return nil, fmt.Errorf("the file goes on after %d tokens, want its end there "+
 			"(a vocabulary of another size?)", vocabSize)
 	default:
-		return nil, fmt.Errorf("tokenizer: reading past token %d: %w", vocabSize-1, err)
+		return nil, fmt.Errorf("reading past token %d: %w", vocabSize-1, err)
 	}
 	if err := checkScores(t.scores, len(t.pieces)); err != nil {
 		return nil, err

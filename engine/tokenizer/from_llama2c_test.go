@@ -104,7 +104,7 @@ func TestFromLlama2CRefuses(t *testing.T) {
 			`tokens 3 and 4 are both "a", want each text once`},
 	} {
 		tok, err := FromLlama2C(bytes.NewReader(c.data), c.n)
-		checkError(t, c.name, err, "tokenizer: "+c.want)
+		checkError(t, c.name, err, c.want)
 		if tok != nil {
 			t.Errorf("%s: a tokenizer beside the error", c.name)
 		}

@@ -72,7 +72,7 @@ func refuse(place string, c component, why string) error {
 	if why != "" {
 		why = " with " + why
 	}
-	return fmt.Errorf("tokenizer: %s %s%s is not supported", place, quote(c.Type), why)
+	return fmt.Errorf("%s %s%s is not supported", place, quote(c.Type), why)
 }
 
 // settings renders what a component is set to, for refuse.
@@ -221,7 +221,7 @@ func (f *tokenizerFile) normalizer(t *Tokenizer) error {
 		}
 	}
 	if t.kind == sentencePiece && !marks {
-		return fmt.Errorf("tokenizer: tokenizer.json has neither pre_tokenizer ByteLevel nor " +
+		return fmt.Errorf("tokenizer.json has neither pre_tokenizer ByteLevel nor " +
 			"Metaspace, nor normalizer Replace of \" \" by \"▁\", want one of them")
 	}
 	return nil
@@ -262,7 +262,7 @@ func (f *tokenizerFile) postProcessor(t *Tokenizer) error {
 			name := c.Single[0].SpecialToken.ID
 			ids := c.SpecialTokens[name].IDs
 			if len(ids) != 1 || ids[0] < 0 || ids[0] >= len(t.pieces) {
-				return fmt.Errorf("tokenizer: post_processor's token %s has ids %v, want one of 0 to %d",
+				return fmt.Errorf("post_processor's token %s has ids %v, want one of 0 to %d",
 					quote(name), ids, len(t.pieces)-1)
 			}
 			t.bos, t.addsBOS = ids[0], true

@@ -39,7 +39,7 @@ func refuseNotNFC(text string) error {
 			continue
 		}
 		if unicode.In(r, unicode.M, notNFC) {
-			return fmt.Errorf("tokenizer: U+%04X at byte %d of the text may need normalizer NFC, "+
+			return fmt.Errorf("U+%04X at byte %d of the text may need normalizer NFC, "+
 				"which is not supported; the model's GGUF does without", r, i)
 		}
 	}

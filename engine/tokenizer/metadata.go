@@ -16,10 +16,10 @@ func (m *metadata) wrong(key string, v any, want string) {
 		return
 	}
 	if v == nil {
-		m.err = fmt.Errorf("tokenizer: the file holds no tokenizer.ggml.%s, want %s", key, want)
+		m.err = fmt.Errorf("the file holds no tokenizer.ggml.%s, want %s", key, want)
 		return
 	}
-	m.err = fmt.Errorf("tokenizer: tokenizer.ggml.%s is of type %T, want %s", key, v, want)
+	m.err = fmt.Errorf("tokenizer.ggml.%s is of type %T, want %s", key, v, want)
 }
 
 func (m *metadata) text(key, absent string) string {
@@ -87,13 +87,13 @@ func (m *metadata) types(n int) []tokenType {
 		return out
 	}
 	if len(ints) != n && m.err == nil {
-		m.err = fmt.Errorf("tokenizer: tokenizer.ggml.token_type holds %d entries for %d tokens, "+
+		m.err = fmt.Errorf("tokenizer.ggml.token_type holds %d entries for %d tokens, "+
 			"want one each", len(ints), n)
 	}
 	for i, x := range ints[:min(n, len(ints))] {
 		if x < int64(normalToken) || x > int64(byteToken) {
 			if m.err == nil {
-				m.err = fmt.Errorf("tokenizer: token %d has type %d, want 1 to 6", i, x)
+				m.err = fmt.Errorf("token %d has type %d, want 1 to 6", i, x)
 			}
 			return out
 		}
@@ -119,7 +119,7 @@ func (m *metadata) id(key string, n int) int {
 	}
 	if x < 0 || x >= int64(n) {
 		if m.err == nil {
-			m.err = fmt.Errorf("tokenizer: tokenizer.ggml.%s is %d, want 0 to %d", key, x, n-1)
+			m.err = fmt.Errorf("tokenizer.ggml.%s is %d, want 0 to %d", key, x, n-1)
 		}
 		return -1
 	}

@@ -106,7 +106,7 @@ func newTokenizer(k kind, pieces []string, types []tokenType) *Tokenizer {
 // their types here, whatever the file called them.
 func (t *Tokenizer) index() error {
 	if len(t.pieces) == 0 {
-		return fmt.Errorf("tokenizer: the vocabulary holds 0 tokens, want at least 1")
+		return fmt.Errorf("the vocabulary holds 0 tokens, want at least 1")
 	}
 	for _, s := range []struct {
 		id  int
@@ -129,7 +129,7 @@ func (t *Tokenizer) index() error {
 		case byteToken:
 			err = t.indexByte(id, piece)
 		default:
-			err = fmt.Errorf("tokenizer: token %d has type %d, want 1 to 6", id, typ)
+			err = fmt.Errorf("token %d has type %d, want 1 to 6", id, typ)
 		}
 		if err != nil {
 			return err
@@ -154,7 +154,7 @@ func (t *Tokenizer) indexText(id int, piece string, typ tokenType) error {
 		return nil
 	}
 	if first, ok := t.ids[piece]; ok {
-		return fmt.Errorf("tokenizer: tokens %d and %d are both %s, want each text once",
+		return fmt.Errorf("tokens %d and %d are both %s, want each text once",
 			first, id, quote(piece))
 	}
 	t.ids[piece] = int32(id)
@@ -168,11 +168,11 @@ func (t *Tokenizer) indexText(id int, piece string, typ tokenType) error {
 func (t *Tokenizer) indexByte(id int, piece string) error {
 	b, ok := parseByteToken(piece)
 	if !ok {
-		return fmt.Errorf("tokenizer: byte token %d is %s, want the form \"<0x0A>\"",
+		return fmt.Errorf("byte token %d is %s, want the form \"<0x0A>\"",
 			id, quote(piece))
 	}
 	if first := t.byteID[b]; first >= 0 {
-		return fmt.Errorf("tokenizer: tokens %d and %d both stand for byte 0x%02X, want one",
+		return fmt.Errorf("tokens %d and %d both stand for byte 0x%02X, want one",
 			first, id, b)
 	}
 	t.byteID[b] = int32(id)
@@ -187,13 +187,13 @@ func (t *Tokenizer) addMerge(left, right string) error {
 	c, okC := t.ids[left+right]
 	for i, name := range []string{left, right, left + right} {
 		if ok := [...]bool{okA, okB, okC}[i]; !ok {
-			return fmt.Errorf("tokenizer: merge %d (%s + %s) needs token %s, which the vocabulary lacks",
+			return fmt.Errorf("merge %d (%s + %s) needs token %s, which the vocabulary lacks",
 				rank, quote(left), quote(right), quote(name))
 		}
 	}
 	p := idPair{a, b}
 	if first, ok := t.merges[p]; ok {
-		return fmt.Errorf("tokenizer: merges %d and %d are both %s + %s, want each once",
+		return fmt.Errorf("merges %d and %d are both %s + %s, want each once",
 			first.rank, rank, quote(left), quote(right))
 	}
 	t.merges[p] = joined{id: c, rank: int32(rank)}
@@ -203,11 +203,11 @@ func (t *Tokenizer) addMerge(left, right string) error {
 // checkScores refuses a list of scores that does not fit the vocabulary.
 func checkScores(scores []float32, nTokens int) error {
 	if len(scores) != nTokens {
-		return fmt.Errorf("tokenizer: %d scores for %d tokens, want one each", len(scores), nTokens)
+		return fmt.Errorf("%d scores for %d tokens, want one each", len(scores), nTokens)
 	}
 	for id, s := range scores {
 		if s != s {
-			return fmt.Errorf("tokenizer: the score of token %d is NaN, want a number", id)
+			return fmt.Errorf("the score of token %d is NaN, want a number", id)
 		}
 	}
 	return nil
@@ -264,7 +264,7 @@ func (t *Tokenizer) SetBOSEOS(bos, eos int) error {
 		id   int
 	}{{"BOS", bos}, {"EOS", eos}} {
 		if s.id < -1 || s.id >= len(t.pieces) {
-			return fmt.Errorf("tokenizer: %s is %d, want 0 to %d, or -1 to leave it",
+			return fmt.Errorf("%s is %d, want 0 to %d, or -1 to leave it",
 				s.name, s.id, len(t.pieces)-1)
 		}
 	}
