@@ -27,8 +27,6 @@ var longFunctions = map[string]bool{
 	"cmd/native runCommand":                true,
 	"cmd/wasm fill":                        true,
 	"cmd/wasm serve":                       true,
-	"compress checkRows":                   true,
-	"compress scatter":                     true,
 	"engine Cache.Save":                    true,
 	"engine Engine.Prefill":                true,
 	"engine Engine.generate":               true,
