@@ -4,8 +4,8 @@ SHELL       := /bin/bash
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 30s
 
-WASMFLAGS   := -trimpath -gcflags=all=-l -ldflags="-s -w" -overlay=build/overlay/overlay.json
-WASMENV     := GOEXPERIMENT=nogreenteagc GOOS=js GOARCH=wasm
+# How wasm is built: as any program, without the tables that only debuggers read.
+GO_WASM     := GOOS=js GOARCH=wasm go build -buildvcs=false -trimpath -ldflags="-s -w"
 
 .PHONY: run setup build site demo recording model results positions bench-peers test check fuzz clean
 
@@ -52,8 +52,7 @@ build: setup
 	@go build -buildvcs=false -o build/keyfold ./cmd/native
 
 # Build the page as build/site: a folder that any static host can serve, under any path, without special
-# headers. The wasm is built small: without inlining (10 % smaller), with the older garbage collector (1 %), with
-# an overlay (7 %: internal/overlay), and with its data in few pieces (10 %: tools/joindata).
+# headers. Beside its files are compressed ones, for a server that sends those.
 site: node_modules
 	@rm -rf build/site && mkdir -p build/site/vendor
 	@cp -r web/. build/site/ && rm -f build/site/*.d.ts build/site/record.mjs
@@ -61,11 +60,9 @@ site: node_modules
 	@cp "$$(go env GOROOT)/lib/wasm/wasm_exec.js" build/site/
 	@cp models/keyfold.gguf build/site/
 	@node_modules/.bin/wat2wasm cpu/vector.wat -o build/site/vector.wasm
-	@go build -buildvcs=false -o build/makeoverlay ./internal/overlay && $(WASMENV) build/makeoverlay build/overlay
-	@$(WASMENV) go build -buildvcs=false $(WASMFLAGS) -o build/site/keyfold.wasm ./cmd/wasm
-	@go build -buildvcs=false -o build/joindata ./tools/joindata && build/joindata build/site/keyfold.wasm
-	@gzip -9 -k -n build/site/keyfold.wasm
-	@echo "build/site: keyfold.wasm is $$(stat -c %s build/site/keyfold.wasm.gz) bytes gzipped"
+	@$(GO_WASM) -o build/site/keyfold.wasm ./cmd/wasm
+	@node tools/compress.mjs build/site build/compressed
+	@echo "build/site: keyfold.wasm is $$(stat -c %s build/site/keyfold.wasm.br) bytes in brotli, $$(stat -c %s build/site/keyfold.wasm.gz) in gzip"
 
 # The page's chart library, the assembler of vector.wat and the checker of types, at the versions of package-lock.json.
 node_modules: package-lock.json | setup
@@ -79,6 +76,7 @@ demo: site build
 recording: site
 	@node web/record.mjs build/site >build/recorded.json
 	@cp build/recorded.json web/ && cp build/recorded.json build/site/
+	@node tools/compress.mjs build/site build/compressed
 
 # Train a model from nothing, or go on training it, and export it: make model SIZE=7m MINUTES=600. See train/README.md.
 SIZE    ?= 7m
@@ -100,7 +98,7 @@ results: build
 # Measure keyfold beside other engines, natively and in Chromium, in turns: make bench-peers ARGS="--rounds 5".
 # See docs/performance.md. The first time npm fetches those engines, 0.8 GB on disk.
 bench-peers: build site bench/node_modules
-	@$(WASMENV) go build -buildvcs=false $(WASMFLAGS) -o build/bench.wasm ./bench
+	@$(GO_WASM) -o build/bench.wasm ./bench
 	@node bench/peers.mjs $(ARGS)
 
 bench/node_modules: bench/package-lock.json | setup

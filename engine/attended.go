@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -12,7 +13,7 @@ import (
 // to the prompt's slots. The tokens are read behind a copy of the cache, which
 // must be the full one. Called again, it adds another text that could follow,
 // such as the next question about the same context.
-func (p *Prompt) Future(ctx Context, tokens []int) error {
+func (p *Prompt) Future(ctx context.Context, tokens []int) error {
 	if len(tokens) == 0 {
 		return errors.New("engine: no token follows the prompt, so nothing attends to it")
 	}
@@ -48,7 +49,7 @@ const (
 
 // readAgain reads the prompt's tokens behind itself and keeps the most
 // attention that one query pays to each slot.
-func (p *Prompt) readAgain(ctx Context, tokens []int) (err error) {
+func (p *Prompt) readAgain(ctx context.Context, tokens []int) (err error) {
 	var first, rest []int // lead-ins
 	if tok := p.e.Tokenizer; tok != nil {
 		if first, err = tok.Encode(rereadFirst, false); err != nil {
@@ -83,7 +84,7 @@ func (p *Prompt) readAgain(ctx Context, tokens []int) (err error) {
 // cache of its own, pay to the prompt's slots: their sum, or the most that one
 // query pays. (n_layers * n_kv_heads)(tokens), over a group's query heads the
 // mean, or the most.
-func (p *Prompt) attention(ctx Context, texts [][]int, most bool) ([][]float32, error) {
+func (p *Prompt) attention(ctx context.Context, texts [][]int, most bool) ([][]float32, error) {
 	longest := 0
 	for _, text := range texts {
 		longest = max(longest, len(text))
@@ -110,7 +111,7 @@ func (p *Prompt) attention(ctx Context, texts [][]int, most bool) ([][]float32, 
 }
 
 // readBehind feeds a text to a copy of the cache.
-func (p *Prompt) readBehind(ctx Context, text []int, t *trace) error {
+func (p *Prompt) readBehind(ctx context.Context, text []int, t *trace) error {
 	c, err := p.Cache.Fork()
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 
 	"keyfold/compress"
@@ -84,13 +85,13 @@ func (c *Compressor) Times() int { return c.times }
 
 // Generate is [Engine.Generate] on the prompt's cache, which it compresses after
 // every so many tokens that were fed to it.
-func (c *Compressor) Generate(ctx Context, text []int, n int, s Sampler, shadow *Shadow, emit func(Token) error) error {
+func (c *Compressor) Generate(ctx context.Context, text []int, n int, s Sampler, shadow *Shadow, emit func(Token) error) error {
 	return c.p.e.generate(ctx, c.p.Cache, c.p.Logits, text, n, s, shadow, nil, c, emit)
 }
 
 // Feed feeds a given text to the prompt's cache, token by token, and compresses
 // it as Generate does. It calls emit with the logits (vocab) after each token.
-func (c *Compressor) Feed(ctx Context, text []int, emit func(logits []float32) error) error {
+func (c *Compressor) Feed(ctx context.Context, text []int, emit func(logits []float32) error) error {
 	for _, id := range text {
 		if err := ctx.Err(); err != nil {
 			return err

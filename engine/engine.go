@@ -7,6 +7,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -47,11 +48,11 @@ const raceBytes = 64 << 20
 // without WebGPU or with one that computes wrong numbers gets the CPU, and for a
 // small model both devices run a few tokens and the faster one stays; Note says
 // what happened.
-func Open(ctx Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind) (*Engine, error) {
+func Open(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind) (*Engine, error) {
 	return openWith(ctx, f, tok, kind, gpu.Open)
 }
 
-func openWith(ctx Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind,
+func openWith(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind,
 	openDevice func() (*gpu.Device, error)) (*Engine, error) {
 	if tok != nil && tok.VocabSize() != f.Config.VocabSize {
 		return nil, fmt.Errorf("engine: %s: the tokenizer has %d tokens, the model %d",
@@ -76,7 +77,7 @@ func openWith(ctx Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind De
 	return e, nil
 }
 
-func openAuto(ctx Context, f *checkpoint.File, openDevice func() (*gpu.Device, error)) (
+func openAuto(ctx context.Context, f *checkpoint.File, openDevice func() (*gpu.Device, error)) (
 	r runner, note string, checks []gpu.Check, err error) {
 	onGPU, checks, err := openGPURunner(f, openDevice)
 	var wrong *kernelError
@@ -121,7 +122,7 @@ func openAuto(ctx Context, f *checkpoint.File, openDevice func() (*gpu.Device, e
 }
 
 // race returns the tokens per second of decoding a few tokens.
-func race(ctx Context, r runner) (float64, error) {
+func race(ctx context.Context, r runner) (float64, error) {
 	const warmup, tokens = 2, 6
 	cache, err := newCache(r, layout.CacheF16)
 	if err != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -73,14 +74,14 @@ func (w *Watching) read() ([][]float32, error) {
 //
 // With a shadow the full cache is fed the same tokens and every token carries
 // its Quality. watch may be nil.
-func (e *Engine) Generate(ctx Context, cache *Cache, logits []float32, text []int, n int,
+func (e *Engine) Generate(ctx context.Context, cache *Cache, logits []float32, text []int, n int,
 	s Sampler, shadow *Shadow, watch *Watching, emit func(Token) error) error {
 	return e.generate(ctx, cache, logits, text, n, s, shadow, watch, nil, emit)
 }
 
 // generate is Generate with a compressor, or nil. It has a trace or watch has,
 // but not both.
-func (e *Engine) generate(ctx Context, cache *Cache, logits []float32, text []int, n int,
+func (e *Engine) generate(ctx context.Context, cache *Cache, logits []float32, text []int, n int,
 	s Sampler, shadow *Shadow, watch *Watching, again *Compressor, emit func(Token) error) error {
 	if err := s.Validate(); err != nil {
 		return fmt.Errorf("engine: %w", err)
@@ -211,7 +212,7 @@ func logSumExp(logits []float32) float64 {
 // rows at a time. With a method the first `prefill` tokens are read and
 // compressed, and the rest decoded one by one on the compressed cache, which is
 // compressed again after every so many of them; 0: it is not.
-func (e *Engine) Logits(ctx Context, tokens []int, m compress.Method, prefill, every int, o Reading) error {
+func (e *Engine) Logits(ctx context.Context, tokens []int, m compress.Method, prefill, every int, o Reading) error {
 	if m == nil {
 		prefill = len(tokens)
 	} else {

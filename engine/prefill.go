@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -94,7 +95,7 @@ func leastRead(needs compress.Needs) int {
 
 // Prefill reads tokens into a new cache, a chunk at a time: fewer than
 // asked for where the device could not do them in a moment.
-func (e *Engine) Prefill(ctx Context, tokens []int, o Reading) (p *Prompt, err error) {
+func (e *Engine) Prefill(ctx context.Context, tokens []int, o Reading) (p *Prompt, err error) {
 	if len(tokens) == 0 {
 		return nil, fmt.Errorf("engine: prefill of no tokens, want at least one")
 	}
@@ -192,7 +193,7 @@ func (p *Prompt) piece(from int, o Reading) (int, error) {
 }
 
 // read feeds the tokens from..end-1, a chunk at a time.
-func (p *Prompt) read(ctx Context, tokens []int, from, end int, o Reading) error {
+func (p *Prompt) read(ctx context.Context, tokens []int, from, end int, o Reading) error {
 	if err := p.Cache.reserve(end - from); err != nil {
 		return err
 	}
@@ -337,7 +338,7 @@ func (p *Prompt) Decide(m compress.Method) (*compress.Plan, *compress.Signals, *
 
 // Feed appends tokens behind what the cache holds, whatever compression did to
 // it, and returns the logits after the last one.
-func (e *Engine) Feed(ctx Context, c *Cache, tokens []int) ([]float32, error) {
+func (e *Engine) Feed(ctx context.Context, c *Cache, tokens []int) ([]float32, error) {
 	var logits []float32
 	err := feedAll(ctx, c, tokens, e.chunk(c, tokens), step{logits: lastRow}, func(_ int, res *result) error {
 		logits = res.logits
@@ -354,7 +355,7 @@ func (e *Engine) chunk(c *Cache, tokens []int) int {
 // feedAll feeds tokens as s says, atOnce at a time, and tells took after each
 // chunk how many are fed and what came of it. The last row's logits are those
 // of the last chunk only.
-func feedAll(ctx Context, c *Cache, tokens []int, atOnce int, s step, took func(fed int, res *result) error) error {
+func feedAll(ctx context.Context, c *Cache, tokens []int, atOnce int, s step, took func(fed int, res *result) error) error {
 	for from := 0; from < len(tokens); from += atOnce {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -1,6 +1,9 @@
 package engine
 
-import "slices"
+import (
+	"context"
+	"slices"
+)
 
 // Score returns what a given text would have been predicted from: the logits
 // before each of its tokens, (tokens)(vocab). The text stands behind what the
@@ -9,7 +12,7 @@ import "slices"
 //
 // With [LogProb] of each row and token it is the text's likelihood, and with
 // [Compare] of two caches' rows what compression changed in it.
-func (e *Engine) Score(ctx Context, c *Cache, before []float32, text []int) ([][]float32, error) {
+func (e *Engine) Score(ctx context.Context, c *Cache, before []float32, text []int) ([][]float32, error) {
 	if len(text) == 0 {
 		return nil, nil
 	}

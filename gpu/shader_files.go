@@ -2,9 +2,6 @@ package gpu
 
 import "embed"
 
-// The wasm module is built with another file in the place of this one, which
-// holds the same texts without comments: see internal/overlay.
-
 //go:embed shaders/*.wgsl
 var shaders embed.FS
 

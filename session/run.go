@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -102,7 +103,7 @@ func (r *run) free() {
 
 // read prefills the prompt and collects what all methods with their default
 // signals need, so that any of them can be chosen afterwards.
-func (r *run) read(ctx *stopSign, kv layout.CacheType, emit func(Event)) error {
+func (r *run) read(ctx context.Context, kv layout.CacheType, emit func(Event)) error {
 	r.reading = oneReading()
 	o := engine.Reading{KV: kv, Needs: r.reading, Read: func(n int) error {
 		emit(Event{Progress: &Progress{Step: "prompt", Done: n, Total: len(r.tokens), Unit: "tokens"}})
@@ -208,7 +209,7 @@ func (r *run) compress(req Request) error {
 
 // generate writes a text behind the compressed prompt, the question and what is
 // written of it already, and beside it what the full cache would have written.
-func (r *run) generate(ctx *stopSign, req Request, written []int, emit func(Event)) error {
+func (r *run) generate(ctx context.Context, req Request, written []int, emit func(Event)) error {
 	e := r.s.engine
 	behind := slices.Concat(r.question, written)
 	sampler, err := newSampler(req)
@@ -275,13 +276,13 @@ func (r *run) generate(ctx *stopSign, req Request, written []int, emit func(Even
 		if req.StepByStep {
 			select {
 			case <-r.s.step:
-			case <-ctx.done:
+			case <-ctx.Done():
 			}
 		}
 		return ctx.Err()
 	})
 	r.report.SetTiming(r.prefillTime, r.compressTime, time.Since(start))
-	if err != nil && !errors.Is(err, errStopped) { // a stopped text has its report too
+	if err != nil && !errors.Is(err, context.Canceled) { // a stopped text has its report too
 		return err
 	}
 	fullText, err := e.Tokenizer.Decode(shadow.Text())
@@ -302,7 +303,7 @@ func (r *run) describeCache(cache *engine.Cache) {
 
 // branch continues from another token: the text before it is read again behind
 // the compressed prompt, and both columns go on from there.
-func (r *run) branch(ctx *stopSign, req Request, emit func(Event)) error {
+func (r *run) branch(ctx context.Context, req Request, emit func(Event)) error {
 	if req.Token < 0 || req.Token >= len(r.written) {
 		return wrong("token", "token %d, want 0 to %d", req.Token, len(r.written)-1)
 	}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -34,7 +35,7 @@ type Session struct {
 	run    *run
 
 	now  sync.Mutex // of stop and step, which are those of the request being handled
-	stop *stopSign
+	stop context.CancelFunc
 	step chan struct{}
 }
 
@@ -56,7 +57,7 @@ func (s *Session) Stop() {
 	s.now.Lock()
 	defer s.now.Unlock()
 	if s.stop != nil {
-		s.stop.set()
+		s.stop()
 	}
 }
 
@@ -72,9 +73,10 @@ func (s *Session) Step() {
 
 // Handle answers a request with events.
 func (s *Session) Handle(req Request, emit func(Event)) {
-	ctx := newStopSign()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
 	s.now.Lock()
-	s.stop, s.step = ctx, make(chan struct{}, 1)
+	s.stop, s.step = stop, make(chan struct{}, 1)
 	s.now.Unlock()
 	answer := func(e Event) {
 		e.ID = req.ID
@@ -94,13 +96,13 @@ func (s *Session) Handle(req Request, emit func(Event)) {
 		failed.Usage, failed.Field = true, usage.field
 	case errors.Is(err, compress.ErrUsage):
 		failed.Usage, failed.Field = true, "options"
-	case errors.Is(err, errStopped):
-		failed.Message = errStopped.Error()
+	case errors.Is(err, context.Canceled):
+		failed.Message = "stopped"
 	}
 	answer(Event{Failed: failed})
 }
 
-func (s *Session) handle(ctx *stopSign, req Request, emit func(Event)) error {
+func (s *Session) handle(ctx context.Context, req Request, emit func(Event)) error {
 	if req.Do == "load" {
 		if err := s.load(ctx, req, emit); err != nil {
 			return err
@@ -149,7 +151,7 @@ func (s *Session) handle(ctx *stopSign, req Request, emit func(Event)) error {
 }
 
 // load opens a model. The old one stays in use until the new one works.
-func (s *Session) load(ctx *stopSign, req Request, emit func(Event)) error {
+func (s *Session) load(ctx context.Context, req Request, emit func(Event)) error {
 	f, err := s.Open(req)
 	if err != nil {
 		return err
@@ -221,7 +223,7 @@ func methods() []Method {
 }
 
 // start reads a prompt and runs a method on it.
-func (s *Session) start(ctx *stopSign, req Request, emit func(Event)) error {
+func (s *Session) start(ctx context.Context, req Request, emit func(Event)) error {
 	kv, ok := layout.CacheTypeOf(cmp.Or(req.KV, "f16"))
 	if !ok {
 		return wrong("kv", "the cache type is %q, want %s", req.KV, layout.CacheTypeNames)

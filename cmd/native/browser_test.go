@@ -10,7 +10,9 @@ import (
 	"math"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -384,14 +386,28 @@ func writeZeros(t *testing.T, path string, c checkpoint.Config) {
 	}
 }
 
-// The module a visitor downloads stays small.
+// The module a visitor downloads stays small: every browser with WebGPU takes
+// brotli, in which make site writes it with quality 11.
 func TestSizeOfTheModule(t *testing.T) {
-	const most = 1_200_000
-	info, err := os.Stat(filepath.Join(site(t), "keyfold.wasm.gz"))
+	const most = 1_250_000
+	info, err := os.Stat(filepath.Join(site(t), "keyfold.wasm.br"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if info.Size() > most {
-		t.Errorf("keyfold.wasm is %d bytes after gzip -9, want at most %d", info.Size(), most)
+		t.Errorf("keyfold.wasm is %d bytes in brotli, want at most %d", info.Size(), most)
+	}
+}
+
+// The trace of a panic names files and lines of the engine. Node stands for the
+// browser here: its wasm_exec.js writes the trace to the console, too.
+func TestPanicsNameLines(t *testing.T) {
+	folder := site(t)
+	out, err := exec.Command("node", "testdata/panic.mjs", folder).CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("panic: runtime error")) {
+		t.Fatalf("%v, want a panic of the engine, written to the console:\n%s", err, out)
+	}
+	if line := regexp.MustCompile(`keyfold/cmd/wasm/\w+\.go:\d{2,}`); !line.Match(out) {
+		t.Errorf("the trace has no line of cmd/wasm (%v):\n%s", line, out)
 	}
 }

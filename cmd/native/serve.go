@@ -53,8 +53,8 @@ var contentTypes = map[string]string{
 	".wasm": "application/wasm",
 }
 
-// siteHandler serves the files of a folder, and FILE.gz in place of FILE to
-// browsers that take it, which is all of them.
+// siteHandler serves the files of a folder. In the place of FILE it sends
+// FILE.br or FILE.gz, where the folder has it and the browser prefers it.
 func siteHandler(folder string) http.Handler {
 	root := os.DirFS(folder)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -66,11 +66,16 @@ func siteHandler(folder string) http.Handler {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if kind, ok := contentTypes[path.Ext(name)]; ok {
 			w.Header().Set("Content-Type", kind)
-		}
-		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-			if _, err := os.Stat(filepath.Join(folder, filepath.FromSlash(name)+".gz")); err == nil {
-				w.Header().Set("Content-Encoding", "gzip")
-				name += ".gz"
+			w.Header().Set("Vary", "Accept-Encoding")
+			coding := chooseCoding(r.Header.Values("Accept-Encoding"), codingsOf(root, name))
+			switch coding {
+			case "":
+				http.Error(w, "no coding that this request accepts; there is identity", http.StatusNotAcceptable)
+				return
+			case identity:
+			default:
+				w.Header().Set("Content-Encoding", coding)
+				name += extensions[coding]
 			}
 		}
 		http.ServeFileFS(w, r, root, name)
