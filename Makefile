@@ -4,52 +4,35 @@ SHELL       := /bin/bash
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 30s
 
+# Version control is left out of what is built: git refuses to look at another user's repository, as in containers.
+BUILD       := go build -buildvcs=false -o build/keyfold ./cmd/native
+
 # How wasm is built: as any program, without the tables that only debuggers read.
 GO_WASM     := GOOS=js GOARCH=wasm go build -buildvcs=false -trimpath -ldflags="-s -w"
 
-.PHONY: run setup build site demo recording model results positions bench-peers test check fuzz clean
+.PHONY: run build deps npm site demo recording model results positions bench-peers test check fuzz clean
 
 # Build keyfold and continue a prompt: make run MODEL=model.gguf PROMPT="Once upon a time" ARGS="-n 50".
 # Without MODEL it runs the model that is built in, without PROMPT the text begins from nothing.
+# Installs nothing, unless there is no C compiler to build with.
 run: PROMPT := # one in the environment is some shell's own
-run: build
+run:
+	@tools/deps ready compiler vulkan
+	@$(BUILD)
 	@build/keyfold run $(if $(MODEL),-model "$$MODEL") $(ARGS) $(if $(PROMPT),-- "$$PROMPT")
 
-# Install what is missing on Debian and Ubuntu, and say what is missing elsewhere: a C compiler for cgo,
-# and a Vulkan loader and driver; Mesa's runs on the CPU too. Tests need Chromium as well. Silent when all
-# is there.
-setup:
-	@set -u; want=$$(awk '$$1 == "go" {print $$2}' go.mod); \
-	have=$$(go env GOVERSION 2>/dev/null | sed 's/^go//; s/ .*//'); \
-	if [ "$$(printf '%s\n' "$$want" "$${have:-0}" | sort -V | head -n 1)" != "$$want" ]; then \
-		echo "keyfold needs Go $$want or newer, found $${have:-none}: see https://go.dev/dl/" >&2; exit 1; \
-	fi; \
-	export PATH="$$PATH:/usr/sbin:/sbin"; missing=(); \
-	echo '#include <stdlib.h>' | $$(go env CC) -E - >/dev/null 2>&1 || missing+=(gcc libc6-dev); \
-	if [ "$$(uname -s)" = Linux ]; then \
-		ldconfig -p | grep -q 'libvulkan\.so\.1' || missing+=(libvulkan1); \
-		compgen -G '/usr/share/vulkan/icd.d/*.json' >/dev/null || compgen -G '/etc/vulkan/icd.d/*.json' >/dev/null || \
-			missing+=(mesa-vulkan-drivers); \
-	fi; \
-	if [ -n "$(filter site demo recording bench-peers test check,$(MAKECMDGOALS))" ]; then \
-		[ -n "$$(type -P npm)" ] || missing+=(npm); \
-	fi; \
-	if [ -n "$(filter bench-peers test,$(MAKECMDGOALS))" ]; then \
-		[ -n "$$(type -P chromium chromium-browser google-chrome google-chrome-stable)" ] || missing+=(chromium); \
-	fi; \
-	[ $${#missing[@]} -gt 0 ] || exit 0; \
-	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	if ! type -P apt-get >/dev/null || { [ -n "$$sudo" ] && ! type -P sudo >/dev/null; }; then \
-		echo "keyfold needs what Debian calls $${missing[*]}; please install it. Going on without." >&2; exit 0; \
-	fi; \
-	echo "installing $${missing[*]}" >&2; \
-	$$sudo apt-get update -q && \
-	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$${missing[@]}"
+# Build the command as build/keyfold. Installs nothing.
+build:
+	@tools/deps say compiler vulkan
+	@$(BUILD)
 
-# Build the command as build/keyfold. Version control is left out of it: git refuses to look at another
-# user's repository, as in containers.
-build: setup
-	@go build -buildvcs=false -o build/keyfold ./cmd/native
+# Install what is missing for "make run" on Debian and Ubuntu, and say what is missing elsewhere: a C compiler for
+# cgo, and a Vulkan loader and driver. What another target needs besides, npm and Chromium, it installs itself.
+deps:
+	@tools/deps install compiler vulkan
+
+npm:
+	@tools/deps install npm
 
 # Build the page as build/site: a folder that any static host can serve, under any path, without special
 # headers. Beside its files are compressed ones, for a server that sends those.
@@ -65,7 +48,7 @@ site: node_modules
 	@echo "build/site: keyfold.wasm is $$(stat -c %s build/site/keyfold.wasm.br) bytes in brotli, $$(stat -c %s build/site/keyfold.wasm.gz) in gzip"
 
 # The page's chart library, the assembler of vector.wat and the checker of types, at the versions of package-lock.json.
-node_modules: package-lock.json | setup
+node_modules: package-lock.json | npm
 	@npm ci --ignore-scripts --no-audit --no-fund --silent && touch node_modules
 
 # Build the page and serve it at http://127.0.0.1:8080, from this machine alone.
@@ -98,25 +81,29 @@ results: build
 # Measure keyfold beside other engines, natively and in Chromium, in turns: make bench-peers ARGS="--rounds 5".
 # See docs/performance.md. The first time npm fetches those engines, 0.8 GB on disk.
 bench-peers: build site bench/node_modules
+	@tools/deps install chromium
 	@$(GO_WASM) -o build/bench.wasm ./bench
 	@node bench/peers.mjs $(ARGS)
 
-bench/node_modules: bench/package-lock.json | setup
+bench/node_modules: bench/package-lock.json | npm
 	@cd bench && npm ci --ignore-scripts --no-audit --no-fund --silent && touch node_modules
 
 # Measure a text of ten contexts in a bounded cache, and draw docs/positions.svg: some minutes.
-positions: setup
+positions:
+	@tools/deps ready compiler vulkan
 	@go run -buildvcs=false ./experiments/positions
 
 # Run all tests, none skipped for want of a GPU (Mesa's software one will do) or of Chromium. Lists at its
 # end what was skipped and why; with CI=true only tests that need shared/data may be.
-test: setup site
+test: site
+	@tools/deps install compiler vulkan npm chromium
 	@mkdir -p build && go build -buildvcs=false -o build/testreport ./tools/testreport
 	@set -o pipefail; export REQUIRE_GPU=1 REQUIRE_BROWSER=1 XDG_RUNTIME_DIR=$${XDG_RUNTIME_DIR:-/tmp}; \
 	go test -json -shuffle=on ./... | build/testreport
 
 # Check form and common mistakes, for both targets, and the types of the page's JavaScript.
-check: setup node_modules
+check: node_modules
+	@tools/deps install compiler
 	@bad=$$(find . \( -name node_modules -o -path ./build \) -prune -o -name '*.go' -print0 | xargs -0 gofmt -l); \
 	if [ -n "$$bad" ]; then echo "gofmt would change:" $$bad >&2; exit 1; fi
 	go vet ./...
@@ -126,7 +113,8 @@ check: setup node_modules
 	npm run --silent check
 
 # Run every fuzz target for a while: make fuzz FUZZTIME=5m.
-fuzz: setup
+fuzz:
+	@tools/deps ready compiler vulkan
 	@status=0; \
 	for dir in $$(grep -rl --include='*_test.go' --exclude-dir=node_modules '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
 		targets=$$(go test -list '^Fuzz' $$dir) || { echo "$$targets"; status=1; }; \
