@@ -33,6 +33,7 @@ type Device struct {
 	Limits   Limits
 
 	subgroups bool // kernels may use subgroups
+	emulated  bool // as Software, whatever a test makes of that: compiling takes long
 
 	driver     *driver
 	kernels    map[kernelID]*kernel
@@ -58,7 +59,8 @@ func Open() (d *Device, err error) {
 		return nil, err
 	}
 	d = &Device{
-		Name: info.name, Backend: info.backend, Software: info.software, subgroups: info.subgroups, driver: driver,
+		Name: info.name, Backend: info.backend, Software: info.software,
+		subgroups: info.subgroups, emulated: info.software, driver: driver,
 		Limits: Limits{
 			BindingBytes: int(min(info.bindingBytes, math.MaxInt32*64)),
 			BufferBytes:  int(min(info.bufferBytes, math.MaxInt32*64)),

@@ -141,8 +141,8 @@ func (d *driver) write(m memory, offset int, data []byte) error {
 }
 
 // read waits for what was submitted and calls use with the contents of memory
-// that can be mapped.
-func (d *driver) read(m memory, bytes int, use func(data []byte)) error {
+// that can be mapped. A browser waits as long as it takes.
+func (d *driver) read(m memory, bytes int, _ bool, use func(data []byte)) error {
 	const mapModeRead = 1
 	if _, err := await(m.buf.Call("mapAsync", mapModeRead, 0, bytes)); err != nil {
 		time.Sleep(20 * time.Millisecond) // that the device was lost is told after this

@@ -122,14 +122,22 @@ func (d *driver) write(m memory, offset int, data []byte) error {
 
 // read waits for what was submitted and calls use with the contents of memory
 // that can be mapped. wgpu-native delivers the callback only from inside Poll.
-func (d *driver) read(m memory, bytes int, use func(data []byte)) error {
+//
+// A Poll that waits gives up after five seconds, takes the work for done, and frees
+// the commands that the device still runs: lavapipe crashes then
+// (https://github.com/gfx-rs/wgpu/issues/3601). So where the work may be long, Poll
+// only looks, from time to time. That is a millisecond late, the shortest sleep.
+func (d *driver) read(m memory, bytes int, long bool, use func(data []byte)) error {
 	status := wgpu.BufferMapAsyncStatusUnknown
 	err := m.buf.MapAsync(wgpu.MapModeRead, 0, uint64(bytes), func(s wgpu.BufferMapAsyncStatus) { status = s })
 	if err != nil {
 		return err
 	}
 	for start := time.Now(); status == wgpu.BufferMapAsyncStatusUnknown && time.Since(start) < patience; {
-		d.dev.Poll(true, nil)
+		d.dev.Poll(!long, nil)
+		if long && status == wgpu.BufferMapAsyncStatusUnknown {
+			time.Sleep(time.Millisecond)
+		}
 	}
 	if status != wgpu.BufferMapAsyncStatusSuccess {
 		return fmt.Errorf("mapping ended with status %v", status)

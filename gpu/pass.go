@@ -16,8 +16,9 @@ type Pass struct {
 	rec    *recorder // nil while nothing is recorded
 	params []byte    // uniform blocks of the dispatches since the last submit
 	reads  []*Read
-	count  int // dispatches so far, over all submits
-	work   int // floating-point operations since the device was last waited for
+	count  int  // dispatches so far, over all submits
+	work   int  // floating-point operations since the device was last waited for
+	cold   bool // a kernel ran for the first time since then
 }
 
 // Read is data on its way back from the device.
@@ -105,8 +106,9 @@ func (p *Pass) Submit() error {
 //
 // It does not take wgpu-native's word for it, which stops waiting after five
 // seconds and hands out the staging buffer as if the work were done, with what
-// an earlier submit left in it (and frees what the work still uses, so submits
-// are kept far shorter than that: see [Device.MostWork]). Every submit that is
+// an earlier submit left in it. (It also frees what the work still uses. So submits
+// are kept far shorter than that, see [Device.MostWork], and the driver is told which
+// may take long nevertheless.) Every submit that is
 // waited for copies its own number, as its last act, to the front of the staging
 // buffer, where nothing else is ever written.
 func (p *Pass) await(reads []*Read) {
@@ -141,9 +143,10 @@ func (p *Pass) await(reads []*Read) {
 		p.Copy(d.staging, 0, d.params, offset, 4)
 	}
 	p.flush()
-	p.work = 0
+	long := d.emulated && (p.cold || p.work > d.MostWork()/5)
+	p.work, p.cold = 0, false
 	if p.err == nil {
-		p.err = d.fetch(reads, d.submits)
+		p.err = d.fetch(reads, d.submits, long)
 	}
 }
 
@@ -152,11 +155,11 @@ const patience = 10 * time.Minute
 
 // fetch maps the staging buffer, waits until it holds the number of the submit,
 // and fills the reads from it.
-func (d *Device) fetch(reads []*Read, number uint32) (err error) {
+func (d *Device) fetch(reads []*Read, number uint32, long bool) (err error) {
 	defer catch("read back", &err)
 	for start := time.Now(); ; time.Sleep(5 * time.Millisecond) {
 		done := false
-		err := d.driver.read(d.staging.m, d.staging.size, func(data []byte) {
+		err := d.driver.read(d.staging.m, d.staging.size, long, func(data []byte) {
 			at := 4
 			for _, r := range reads {
 				at += copy(r.data, data[at:at+len(r.data)])
@@ -260,9 +263,10 @@ func (p *Pass) dispatch(id kernelID, groups [3]int, params []uint32, buffers ...
 	if p.d.profile != nil {
 		p.d.profile.after(p)
 	}
-	if p.d.Software && !k.warm {
+	if p.d.emulated && !k.warm {
 		// A software adapter compiles at the first dispatch, for seconds where
 		// heads are wide: one kernel per submit, or the wait gets too long.
+		p.cold = true
 		p.await(nil)
 	}
 	k.warm = true

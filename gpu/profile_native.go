@@ -199,7 +199,7 @@ func (t *timer) now(d *driver) (tick uint64, err error) {
 		return 0, err
 	}
 	t.n = 0
-	err = d.read(t.readable, 8, func(data []byte) { tick = binary.LittleEndian.Uint64(data) })
+	err = d.read(t.readable, 8, false, func(data []byte) { tick = binary.LittleEndian.Uint64(data) })
 	return tick, err
 }
 
@@ -227,7 +227,7 @@ func (t *timer) collect(d *driver) error {
 	if t.n == 0 {
 		return nil
 	}
-	err := d.read(t.readable, 8*t.n, func(data []byte) {
+	err := d.read(t.readable, 8*t.n, false, func(data []byte) {
 		for at := 0; at < 8*t.n; at += 16 {
 			start, end := binary.LittleEndian.Uint64(data[at:]), binary.LittleEndian.Uint64(data[at+8:])
 			t.ticks = append(t.ticks, max(end, start)-start)
