@@ -179,7 +179,7 @@ func compileInBrowser(t *testing.T, shaders []shaderText) []verdict {
 func TestShadersCompileInChromium(t *testing.T) {
 	var texts []shaderText
 	for _, id := range kernelIDs(t) {
-		src, err := id.source()
+		src, err := id.source(shaderFile)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +215,7 @@ func TestSubgroupsInChromium(t *testing.T) {
 	var results []expected
 	add := func(what string, w *layout.Weights, input string, params []uint32, groups int, want []float32, tl tol, buffers ...[]uint32) {
 		id := kernelID{name: "matvec_subgroups", parts: [2]string{"weights_" + w.Type.String(), input}}
-		src, err := id.source()
+		src, err := id.source(shaderFile)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -299,7 +299,7 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>) {
 // The browser test is able to fail, and on shaders that the native compiler
 // takes: why it exists.
 func TestChromiumRejectsBadShaders(t *testing.T) {
-	swiglu, err := kernelID{name: "swiglu"}.source()
+	swiglu, err := kernelID{name: "swiglu"}.source(shaderFile)
 	if err != nil {
 		t.Fatal(err)
 	}

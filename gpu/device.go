@@ -47,12 +47,17 @@ type Device struct {
 
 	profile *profile // what dispatches take; nil: not measured
 
-	sabotage func(id kernelID, src string) (string, error) // see Sabotage; else nil
+	shader func(name string) (text string, ok bool) // the text of a shader file
 }
 
 // Open opens the best adapter of this machine: a discrete GPU before an
 // integrated one before a software adapter.
-func Open() (d *Device, err error) {
+func Open() (*Device, error) { return OpenWith(shaderFile) }
+
+// OpenWith is Open with other shaders: shader returns the text of shaders/NAME.wgsl, and
+// whether there is one. It serves to try a change to a kernel, and tests to see that a
+// wrong one is found.
+func OpenWith(shader func(name string) (text string, ok bool)) (d *Device, err error) {
 	defer catch("open", &err)
 	driver, info, err := openDriver()
 	if err != nil {
@@ -66,6 +71,7 @@ func Open() (d *Device, err error) {
 			BufferBytes:  int(min(info.bufferBytes, math.MaxInt32*64)),
 			Groups:       65535, // WebGPU's default, which is not raised
 		},
+		shader:     shader,
 		kernels:    map[kernelID]*kernel{},
 		trial:      map[Task]variant{},
 		bindGroups: map[bindKey]bindGroup{},

@@ -42,14 +42,14 @@ func (id kernelID) String() string {
 }
 
 // source returns the WGSL text of a kernel: its file with its constants
-// rewritten, then the joined files.
-func (id kernelID) source() (string, error) {
+// rewritten, then the joined files. shader returns the text of a file.
+func (id kernelID) source(shader func(name string) (text string, ok bool)) (string, error) {
 	var text strings.Builder
 	for i, name := range append([]string{id.name}, id.parts[:]...) {
 		if name == "" {
 			continue
 		}
-		file, ok := shaderFile(name)
+		file, ok := shader(name)
 		if !ok {
 			return "", fmt.Errorf("gpu: no shader named %s.wgsl", name)
 		}
@@ -129,10 +129,24 @@ func storageBindings(src string) []binding {
 	return list
 }
 
+// paramFields counts the fields of a shader's struct Params, which style puts on a
+// line each.
+func paramFields(src string) int {
+	_, after, _ := strings.Cut(src, "struct Params {")
+	fields, _, _ := strings.Cut(after, "}")
+	n := 0
+	for line := range strings.Lines(fields) {
+		code, _, _ := strings.Cut(line, "//")
+		n += strings.Count(code, ":")
+	}
+	return n
+}
+
 // kernel is a compiled shader with its layout.
 type kernel struct {
 	id       kernelID
 	bindings []binding
+	params   int // fields of its struct Params
 	pipeline pipeline
 	warm     bool // has been dispatched before
 }
@@ -142,10 +156,7 @@ func (d *Device) kernel(id kernelID) (*kernel, error) {
 	if k, ok := d.kernels[id]; ok {
 		return k, nil
 	}
-	src, err := id.source()
-	if err == nil && d.sabotage != nil {
-		src, err = d.sabotage(id, src)
-	}
+	src, err := id.source(d.shader)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +170,7 @@ func (d *Device) kernel(id kernelID) (*kernel, error) {
 
 func (d *Device) compile(id kernelID, src string) (k *kernel, err error) {
 	defer catch("compile "+id.name, &err)
-	k = &kernel{id: id, bindings: storageBindings(src)}
+	k = &kernel{id: id, bindings: storageBindings(src), params: paramFields(src)}
 	k.pipeline, err = d.driver.compile(id.String(), src, k.bindings)
 	return k, err
 }

@@ -232,6 +232,9 @@ func (p *Pass) dispatch(id kernelID, groups [3]int, params []uint32, buffers ...
 	if len(buffers) != len(k.bindings) {
 		panic(fmt.Sprintf("BUG: gpu: %v takes %d buffers, got %d", id, len(k.bindings), len(buffers)))
 	}
+	if len(params) != k.params {
+		panic(fmt.Sprintf("BUG: gpu: %v has %d parameters, got %d", id, k.params, len(params)))
+	}
 	for _, g := range groups {
 		if g > p.d.Limits.Groups {
 			p.Fail(fmt.Errorf("gpu: %s: %v workgroups, this device allows %d along an axis",

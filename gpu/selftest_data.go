@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"keyfold/layout"
 )
@@ -291,19 +290,4 @@ func count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// Sabotage writes new for old, once, in every kernel that is compiled from now
-// on and has the shader file of this name in it. It stands for a driver that
-// computes wrong numbers, and is there for tests only.
-func (d *Device) Sabotage(file, old, new string) {
-	d.sabotage = func(id kernelID, src string) (string, error) {
-		if id.name != file && !slices.Contains(id.parts[:], file) {
-			return src, nil
-		}
-		if !strings.Contains(src, old) {
-			return "", fmt.Errorf("gpu: sabotage: %v has no %q", id, old)
-		}
-		return strings.Replace(src, old, new, 1), nil
-	}
 }

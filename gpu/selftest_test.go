@@ -266,6 +266,22 @@ func partSabotages() []sabotage {
 	return list
 }
 
+// wrongShader returns shader files one of which has new for old, once. It stands for
+// a driver that computes wrong numbers.
+func wrongShader(t *testing.T, file, old, new string) func(name string) (string, bool) {
+	t.Helper()
+	right, _ := shaderFile(file)
+	if !strings.Contains(right, old) {
+		t.Fatalf("%s.wgsl has no %q", file, old)
+	}
+	return func(name string) (string, bool) {
+		if name == file {
+			return strings.Replace(right, old, new, 1), true
+		}
+		return shaderFile(name)
+	}
+}
+
 // A kernel that computes something else is named, and no other.
 func TestSelfTestNamesWhatIsWrong(t *testing.T) {
 	d := openForTest(t)
@@ -281,7 +297,7 @@ func TestSelfTestNamesWhatIsWrong(t *testing.T) {
 			}
 		}
 		broken[s.file], before = true, s.file
-		d.Sabotage(s.file, s.old, s.new)
+		d.shader = wrongShader(t, s.file, s.old, s.new)
 		d.Software = !s.gpu
 		weights, caches := []layout.WeightType{layout.Q8_0}, []layout.CacheType{layout.CacheF16}
 		if strings.HasPrefix(s.file, "weights_") {
@@ -326,7 +342,7 @@ func TestSelfTestNamesWhatIsWrong(t *testing.T) {
 // A kernel that does not compile has failed its check, and the others go on.
 func TestSelfTestOfWhatDoesNotCompile(t *testing.T) {
 	d := openForTest(t)
-	d.Sabotage("swiglu", "let i = id.x;", "let i = id.x")
+	d.shader = wrongShader(t, "swiglu", "let i = id.x;", "let i = id.x")
 	checks, err := d.SelfTest([]layout.WeightType{layout.F32}, []layout.CacheType{layout.CacheF32}, 8)
 	if err != nil {
 		t.Fatal(err)

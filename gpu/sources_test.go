@@ -196,11 +196,50 @@ func TestShadersCompile(t *testing.T) {
 	}
 }
 
+// The words that a wrapper passes are counted against the shader's struct Params, and
+// the buffers against its bindings.
+func TestDispatchCounts(t *testing.T) {
+	d := openForTest(t)
+	b := d.poisoned(t, 64)
+	id, groups := kernelID{name: "swiglu"}, [3]int{1, 1, 1} // its struct Params has the field hidden alone
+	for _, tc := range []struct {
+		params  []uint32
+		buffers []*Buffer
+		want    string
+	}{
+		{nil, []*Buffer{b, d.poisoned(t, 64)}, "BUG: gpu: swiglu has 1 parameters, got 0"},
+		{[]uint32{32, 0}, []*Buffer{b, d.poisoned(t, 64)}, "BUG: gpu: swiglu has 1 parameters, got 2"},
+		{[]uint32{32}, []*Buffer{b}, "BUG: gpu: swiglu takes 2 buffers, got 1"},
+	} {
+		func() {
+			defer func() {
+				if got := recover(); got != tc.want {
+					t.Errorf("%d words and %d buffers: panic %v, want %s", len(tc.params), len(tc.buffers), got, tc.want)
+				}
+			}()
+			d.Begin().dispatch(id, groups, tc.params, tc.buffers...)
+		}()
+	}
+}
+
+// Fields are counted whatever is written behind them.
+func TestParamFields(t *testing.T) {
+	for src, want := range map[string]int{
+		"":                                0,
+		"struct Params {\n    n: u32,\n}": 1,
+		"struct Params {\n    n: u32, // of what: (n, dim)\n    // also: this\n    eps: f32,\n}\nstruct Other {\n    a: u32,\n}": 2,
+	} {
+		if got := paramFields(src); got != want {
+			t.Errorf("%q: %d fields, want %d", src, got, want)
+		}
+	}
+}
+
 // A device that takes anything would pass the test above.
 func TestCompileRejectsBadShaders(t *testing.T) {
 	d := openForTest(t)
 	id := kernelID{name: "swiglu"}
-	src, err := id.source()
+	src, err := id.source(shaderFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +354,7 @@ func TestShaderStyle(t *testing.T) {
 	}
 	// Joined texts number their storage buffers 1, 2, 3 ..., at most 8.
 	for _, id := range kernelIDs(t) {
-		src, err := id.source()
+		src, err := id.source(shaderFile)
 		if err != nil {
 			t.Fatal(err)
 		}

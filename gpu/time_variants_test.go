@@ -41,7 +41,7 @@ func TestTimeVariantsReportsWhatDoesNotCompile(t *testing.T) {
 	d := openForTest(t)
 	w := d.uploadWeights(t, quantised("w", layout.F32, 70, 64))
 	x, y := d.upload(t, normals("x", 5*64, 1)), d.poisoned(t, 5*70)
-	d.Sabotage(d.variants(FewTokens)[1].kernel, "let cols4 =", "let cols4")
+	d.shader = wrongShader(t, d.variants(FewTokens)[1].kernel, "let cols4 =", "let cols4")
 	times := d.TimeVariants(FewTokens, func(p *Pass) { p.MatMul(w, x, y, 5, 0, 70, 0, false) })
 	if len(times) != 2 || times[0].Err != nil || times[0].Time <= 0 || times[1].Err == nil || times[1].Time != 0 {
 		t.Errorf("timed %+v, want one time and one error", times)
