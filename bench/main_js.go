@@ -51,7 +51,7 @@ func measure(args []js.Value) (any, error) {
 		tokens[i] = args[0].Index(i).Int()
 	}
 	start := time.Now()
-	p, err := loaded.Prefill(context.Background(), tokens, engine.Reading{KV: layout.CacheF16})
+	p, err := loaded.Prefill(context.Background(), tokens, engine.Settings{KV: layout.CacheF16})
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,8 @@ func measure(args []js.Value) (any, error) {
 	start = time.Now()
 	// The last token is not fed.
 	greedy := engine.Sampler{TopP: 1, RepeatPenalty: 1}
-	err = loaded.Generate(context.Background(), p.Cache, p.Logits, nil, args[1].Int()+1, greedy, nil, nil, func(engine.Token) error { return nil })
+	err = p.Generate(context.Background(), engine.Generation{N: args[1].Int() + 1, Sampler: greedy,
+		Emit: func(engine.Token) error { return nil }})
 	return []any{read.Seconds(), time.Since(start).Seconds()}, err
 }
 

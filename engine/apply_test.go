@@ -121,7 +121,7 @@ func TestApplyTwice(t *testing.T) {
 // compressed to: slots as they are, the prompt's signals at the slots' positions.
 func signalsOf(t *testing.T, p *Prompt, c *Cache, m compress.Method) *compress.Signals {
 	t.Helper()
-	full, _, err := p.Signals(m.Needs())
+	full, err := p.Measure(m.Needs())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,7 @@ func (p *Prompt) attention(ctx context.Context, texts [][]int, most bool) ([][]f
 	for _, text := range texts {
 		longest = max(longest, len(text))
 	}
-	t, err := p.e.r.newTrace(compress.Needs{Mass: true}, p.tokens+longest)
+	t, err := p.e.r.newTrace(compress.Needs{Mass: true}, p.length+longest)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (p *Prompt) attention(ctx context.Context, texts [][]int, most bool) ([][]f
 		return nil, err
 	}
 	for h := range paid {
-		paid[h] = paid[h][:p.tokens]
+		paid[h] = paid[h][:p.length]
 	}
 	return paid, nil
 }
@@ -117,7 +117,7 @@ func (p *Prompt) readBehind(ctx context.Context, text []int, t *trace) error {
 		return err
 	}
 	defer c.Free()
-	return feedAll(ctx, c, text, p.e.chunk(c, text), step{trace: t}, func(int, *result) error { return nil })
+	return feedAll(ctx, c, text, chunk(c, len(text)), step{trace: t}, func(int, *result) error { return nil })
 }
 
 // collected returns an error unless the prompt has what needs asks for, collected

@@ -29,7 +29,7 @@ func TestWindowIsTheMassOfTheLastQueries(t *testing.T) {
 				needs := compress.Needs{Mass: true, MassLast: w, LastQueries: 64}
 				p := prefill(t, e, someTokens(tokens), layout.CacheF16, needs)
 				for _, what := range []string{"the cache of the prefill", "a copy"} {
-					signals, _, err := p.Signals(needs)
+					signals, err := p.Measure(needs)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -57,7 +57,7 @@ func TestExpectedAttention(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
 		e, needs := openFixture(t, kind, checkpoint.F16), newMethod(t, "expected", 0.5).Needs()
 		p := prefill(t, e, someTokens(tokens), layout.CacheF32, needs)
-		signals, _, err := p.Signals(needs)
+		signals, err := p.Measure(needs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +146,7 @@ func TestFuture(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
 		e, text := openFixture(t, kind, checkpoint.F16), someTokens(tokens+behind)
 		whole := prefill(t, e, text, layout.CacheF32, compress.Needs{Mass: true, MassLast: behind})
-		want, _, err := whole.Signals(compress.Needs{Mass: true, MassLast: behind})
+		want, err := whole.Measure(compress.Needs{Mass: true, MassLast: behind})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,7 +155,7 @@ func TestFuture(t *testing.T) {
 			if err := p.Future(context.Background(), text[tokens:]); err != nil {
 				t.Fatal(err)
 			}
-			got, _, err := p.Signals(compress.Needs{Future: true})
+			got, err := p.Measure(compress.Needs{Future: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -187,16 +187,16 @@ func TestLogitsOfAMethodThatKnowsTheFuture(t *testing.T) {
 	}
 	plan, _, _ := decide(t, p, m)
 	apply(t, p.Cache, plan)
-	want, err := e.Feed(context.Background(), p.Cache, text[tokens:])
+	err := p.Read(context.Background(), text[tokens:])
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := e.allLogits(t, text, DefaultChunk, m, tokens)
 	// One by one and as a chunk: float32 products that may be summed in another order.
-	if d, at := worst(got[len(got)-e.Config.VocabSize:], want); d > 1e-3 {
+	if d, at := worst(got[len(got)-e.Config.VocabSize:], p.Logits); d > 1e-3 {
 		t.Errorf("the last logits differ by %g at %d from those behind oracle's plan", d, at)
 	}
-	err = e.Logits(context.Background(), text, m, len(text), 0, Reading{Logits: func([]float32) error { return nil }})
+	_, err = e.Prefill(context.Background(), text, Settings{Method: m, Future: text[len(text):]})
 	if err == nil || !strings.Contains(err.Error(), "no token follows the prompt") {
 		t.Errorf("without tokens behind the prefill: error %v", err)
 	}
@@ -217,7 +217,7 @@ func TestReread(t *testing.T) {
 		e, text := openFile(t, openBytes(t, data), kind), someTokens(tokens)
 		e.Tokenizer = nil // no lead-in
 		p := prefill(t, e, text, layout.CacheF32, compress.Needs{Reread: true})
-		got, _, err := p.Signals(compress.Needs{Reread: true})
+		got, err := p.Measure(compress.Needs{Reread: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -297,7 +297,7 @@ func TestRereadInPieces(t *testing.T) {
 		}
 	}
 	e.Tokenizer = nil
-	_, err = e.Prefill(context.Background(), someTokens(200), Reading{Needs: compress.Needs{Reread: true}})
+	_, err = e.Prefill(context.Background(), someTokens(200), Settings{Needs: compress.Needs{Reread: true}})
 	if err == nil || !strings.Contains(err.Error(), "a prompt of 200 tokens and a lead-in of 0 leave no room in the context of 200") {
 		t.Errorf("a full context: error %v", err)
 	}
@@ -317,7 +317,7 @@ func TestSignalsThatWereNotCollected(t *testing.T) {
 		"kvzip":    "engine: the prompt was not read a second time",
 		"oracle":   "engine: the tokens that follow the prompt are not known",
 	} {
-		if _, _, _, err := p.Decide(newMethod(t, method, 0.5)); err == nil || err.Error() != want {
+		if _, _, err := p.Decide(newMethod(t, method, 0.5)); err == nil || err.Error() != want {
 			t.Errorf("%s: error %v\nwant  %s", method, err, want)
 		}
 	}
@@ -325,7 +325,7 @@ func TestSignalsThatWereNotCollected(t *testing.T) {
 		t.Error("a future without tokens was accepted")
 	}
 	p = prefill(t, e, someTokens(20), layout.CacheF16, compress.Needs{Expected: &compress.ExpectedOptions{NSkip: 3, Horizon: 512}})
-	if _, _, _, err := p.Decide(newMethod(t, "expected", 0.5)); err == nil || !strings.Contains(err.Error(), "behind the first 4 tokens") {
+	if _, _, err := p.Decide(newMethod(t, "expected", 0.5)); err == nil || !strings.Contains(err.Error(), "behind the first 4 tokens") {
 		t.Errorf("statistics behind the first 3 tokens instead of 4: error %v", err)
 	}
 	for _, tc := range []struct {
@@ -343,12 +343,12 @@ func TestSignalsThatWereNotCollected(t *testing.T) {
 			"engine: the prompt was read without the statistics of its hidden states behind the first 0 tokens"},
 	} {
 		p = prefill(t, e, someTokens(40), layout.CacheF16, tc.collected)
-		if _, _, _, err := p.Decide(tc.m); err == nil || err.Error() != tc.want {
+		if _, _, err := p.Decide(tc.m); err == nil || err.Error() != tc.want {
 			t.Errorf("%s: error %v\nwant  %s", tc.m.Name(), err, tc.want)
 		}
 	}
 	p = prefill(t, e, someTokens(20), layout.CacheF16, compress.Needs{LastQueries: 64})
-	signals, _, err := p.Signals(compress.Needs{LastQueries: 64})
+	signals, err := p.Measure(compress.Needs{LastQueries: 64})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,18 +366,18 @@ func TestSignalsOfAnotherText(t *testing.T) {
 	for _, m := range []compress.Method{newMethod(t, "h2o", 0.5), newMethod(t, "snapkv", 0.5),
 		newMethod(t, "gvote", 0), newMethod(t, "expected", 0.5)} {
 		p := prefill(t, e, text[:40], layout.CacheF16, m.Needs())
-		if _, err := e.Feed(context.Background(), p.Cache, text[40:]); err != nil {
+		if err := p.Read(context.Background(), text[40:]); err != nil {
 			t.Fatal(err)
 		}
 		want := "engine: the signals are those of a text of 40 tokens, the cache holds 60"
-		if _, _, _, err := p.Decide(m); err == nil || err.Error() != want {
-			t.Errorf("%s after tokens that nobody listened to: error %v\nwant  %s", m.Name(), err, want)
+		if _, _, err := p.Decide(m); err == nil || err.Error() != want {
+			t.Errorf("%s after tokens that nobody traced: error %v\nwant  %s", m.Name(), err, want)
 		}
 	}
-	p := prefill(t, e, text, layout.CacheF16, compress.Needs{Mass: true})
-	c := compressorOf(t, p, newMethod(t, "h2o", 0.5), 0)
+	p := prefillToCompress(t, e, text, layout.CacheF16, newMethod(t, "h2o", 0.5), 0)
+	compressPrompt(t, p)
 	want := "engine: the prompt has no signals, or they were given back after its only compression"
-	if _, _, err := c.Compress(); err == nil || err.Error() != want {
+	if _, _, err := p.Compress(); err == nil || err.Error() != want {
 		t.Errorf("compressed a second time: error %v\nwant  %s", err, want)
 	}
 }

@@ -49,7 +49,7 @@ func BenchmarkPrefill(b *testing.B) {
 				e := openFile(b, file(), kind)
 				tokens := someTokens(256)
 				read := func() {
-					p, err := e.Prefill(context.Background(), tokens, Reading{KV: layout.CacheF16})
+					p, err := e.Prefill(context.Background(), tokens, Settings{KV: layout.CacheF16})
 					if err != nil {
 						b.Fatal(err)
 					}
@@ -71,7 +71,7 @@ func BenchmarkDecode(b *testing.B) {
 			b.Run(name+"/"+string(kind), func(b *testing.B) {
 				e := openFile(b, file(), kind)
 				e.Tokenizer = nil // nothing ends the text
-				p, err := e.Prefill(context.Background(), someTokens(256), Reading{KV: layout.CacheF16})
+				p, err := e.Prefill(context.Background(), someTokens(256), Settings{KV: layout.CacheF16})
 				if err != nil {
 					b.Fatal(err)
 				}

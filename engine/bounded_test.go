@@ -17,7 +17,7 @@ import (
 // bounded reads a text with at most maxSlots slots in a head.
 func bounded(t testing.TB, e *Engine, tokens []int, m compress.Method, maxSlots, chunk int) *Prompt {
 	t.Helper()
-	o := Reading{KV: layout.CacheF32, Chunk: chunk, Needs: m.Needs(), MaxSlots: maxSlots, Method: m, Pins: [][2]int{{10, 12}}}
+	o := Settings{KV: layout.CacheF32, Chunk: chunk, MaxSlots: maxSlots, Method: m, Pins: [][2]int{{10, 12}}}
 	p, err := e.Prefill(context.Background(), tokens, o)
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func TestBoundedReading(t *testing.T) {
 				if c.Next() != tokens || c.longest() > maxSlots {
 					t.Errorf("%s, %d tokens: position %d, %d slots in a head", name, tokens, c.Next(), c.longest())
 				}
-				signals, _, err := p.Signals(m.Needs())
+				signals, err := p.Measure(m.Needs())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -112,7 +112,7 @@ func TestBoundedReadingKeepsLastQueries(t *testing.T) {
 	m := newMethod(t, "snapkv", 0.1)
 	for _, tokens := range []int{150, 151, 214, 215, 290, 350} {
 		p := bounded(t, e, someTokens(tokens), m, 150, 0)
-		signals, _, err := p.Signals(m.Needs())
+		signals, err := p.Measure(m.Needs())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -163,7 +163,7 @@ func TestBoundsThatAreTooLow(t *testing.T) {
 		{newMethod(t, "full", 0), 40, "full leaves 40 slots in a head after 40 tokens; with the 16 at least"},
 		{newMethod(t, "window", 0.8), 64, "window leaves 51 slots in a head after 64 tokens"},
 	} {
-		p, err := e.Prefill(context.Background(), someTokens(300), Reading{Needs: tc.m.Needs(), MaxSlots: tc.slots, Method: tc.m})
+		p, err := e.Prefill(context.Background(), someTokens(300), Settings{MaxSlots: tc.slots, Method: tc.m})
 		if err == nil || p != nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s in %d slots: %v, want %q", tc.m.Name(), tc.slots, err, tc.want)
 		}
@@ -184,7 +184,7 @@ func TestTheLeastBoundWorks(t *testing.T) {
 		if err := CanBound(tc.m, tc.most-1); err == nil {
 			t.Errorf("%s: %d slots were accepted", tc.m.Name(), tc.most-1)
 		}
-		p, err := e.Prefill(context.Background(), someTokens(300), Reading{Needs: tc.m.Needs(), MaxSlots: tc.most, Method: tc.m})
+		p, err := e.Prefill(context.Background(), someTokens(300), Settings{MaxSlots: tc.most, Method: tc.m})
 		if err != nil {
 			t.Errorf("%s in %d slots: %v", tc.m.Name(), tc.most, err)
 			continue

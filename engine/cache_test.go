@@ -70,17 +70,17 @@ func TestNothingLeaks(t *testing.T) {
 	e := openFixture(t, GPU, checkpoint.F16)
 	m := newMethod(t, "kvmerger", 0.5)
 	cycle := func() {
-		p, err := e.Prefill(context.Background(), someTokens(150), Reading{KV: layout.CacheF16, Chunk: 64, Needs: m.Needs()})
+		p, err := e.Prefill(context.Background(), someTokens(150), Settings{KV: layout.CacheF16, Chunk: 64, Needs: m.Needs()})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer p.Free()
 		plan, _, _ := decide(t, p, m)
-		shadow := e.NewShadow(fork(t, p.Cache), p.Logits, nil, true)
+		shadow := NewShadow(forkText(t, &p.Text), true)
 		defer shadow.Free()
 		apply(t, p.Cache, plan)
-		err = e.Generate(context.Background(), p.Cache, p.Logits, nil, 90, Sampler{RepeatPenalty: 1, TopP: 1, Temperature: 1, Seed: 3}, shadow, nil,
-			func(Token) error { return nil })
+		err = p.Generate(context.Background(), Generation{N: 90, Sampler: Sampler{RepeatPenalty: 1, TopP: 1, Temperature: 1, Seed: 3},
+			Shadow: shadow, Emit: func(Token) error { return nil }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,7 +101,7 @@ func TestLongTextsTakeNoMoreScratch(t *testing.T) {
 	e := openFixture(t, GPU, checkpoint.F16)
 	r, c := e.r.(*gpuRunner), e.Config
 	rest := func(tokens int) int {
-		p, err := e.Prefill(context.Background(), someTokens(tokens), Reading{KV: layout.CacheF16, Chunk: 32})
+		p, err := e.Prefill(context.Background(), someTokens(tokens), Settings{KV: layout.CacheF16, Chunk: 32})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -268,33 +268,32 @@ func TestLimitsOfTheContext(t *testing.T) {
 	e := openFixture(t, CPU, checkpoint.F16)
 	ctx := context.Background()
 	long := make([]int, e.Config.SeqLen+1)
-	if _, err := e.Prefill(ctx, long, Reading{KV: layout.CacheF16, Chunk: 256, Needs: compress.Needs{}}); err == nil {
+	if _, err := e.Prefill(ctx, long, Settings{KV: layout.CacheF16, Chunk: 256}); err == nil {
 		t.Error("a prompt longer than the context was read")
 	}
-	if _, err := e.Prefill(ctx, []int{1, 320}, Reading{KV: layout.CacheF16, Chunk: 256, Needs: compress.Needs{}}); err == nil {
+	if _, err := e.Prefill(ctx, []int{1, 320}, Settings{KV: layout.CacheF16, Chunk: 256}); err == nil {
 		t.Error("a token that the model does not have was read")
 	}
-	if _, err := e.Prefill(ctx, nil, Reading{KV: layout.CacheF16, Chunk: 256, Needs: compress.Needs{}}); err == nil {
+	if _, err := e.Prefill(ctx, nil, Settings{KV: layout.CacheF16, Chunk: 256}); err == nil {
 		t.Error("an empty prompt was read")
 	}
 	p := prefill(t, e, someTokens(50), layout.CacheF16, compress.Needs{})
-	greedy := Sampler{RepeatPenalty: 1, TopP: 1}
 	// The last token is not fed, so it needs no room.
-	if err := e.Generate(ctx, fork(t, p.Cache), p.Logits, nil, e.Config.SeqLen-50+2, greedy, nil, nil, nil); err == nil {
+	if err := forkText(t, &p.Text).Generate(ctx, Generation{N: e.Config.SeqLen - 50 + 2, Sampler: greedy}); err == nil {
 		t.Error("more tokens than the context leaves were promised")
 	}
 	stopped, cancel := context.WithCancel(ctx)
 	n := 0
-	err := e.Generate(stopped, p.Cache, p.Logits, nil, 50, greedy, nil, nil, func(Token) error {
+	err := p.Generate(stopped, Generation{N: 50, Sampler: greedy, Emit: func(Token) error {
 		if n++; n == 5 {
 			cancel()
 		}
 		return nil
-	})
+	}})
 	if !errors.Is(err, context.Canceled) || n != 5 {
 		t.Errorf("cancelled after %d tokens with %v, want 5 and context.Canceled", n, err)
 	}
-	if _, err := e.Prefill(stopped, someTokens(50), Reading{KV: layout.CacheF16, Chunk: 256, Needs: compress.Needs{}}); !errors.Is(err, context.Canceled) {
+	if _, err := e.Prefill(stopped, someTokens(50), Settings{KV: layout.CacheF16, Chunk: 256}); !errors.Is(err, context.Canceled) {
 		t.Errorf("prefill with a cancelled context: %v", err)
 	}
 }

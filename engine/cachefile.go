@@ -342,9 +342,8 @@ func finite(x float32) bool { return math.Abs(float64(x)) <= math.MaxFloat32 }
 
 // LoadCache makes the cache of a file on the engine's device, whatever device it
 // was saved on. sum is the sha256 of the engine's model, in hex; a file of another
-// model is refused. With f.Logits and f.Tokens, [Engine.Generate] goes on as it
-// would have without saving.
-func (e *Engine) LoadCache(f *CacheFile, sum string) (*Cache, error) {
+// model is refused. The text goes on as it would have without saving.
+func (e *Engine) LoadCache(f *CacheFile, sum string) (*Text, error) {
 	if f.SHA256 != sum {
 		return nil, f.errorf("saved with model %s of sha256 %s, this model has sha256 %s", f.Model, f.SHA256, sum)
 	}
@@ -373,7 +372,7 @@ func (e *Engine) LoadCache(f *CacheFile, sum string) (*Cache, error) {
 		}
 	}
 	c.notePeak(0)
-	return c, nil
+	return &Text{Cache: c, Logits: f.Logits, Tokens: slices.Clone(f.Tokens), e: e}, nil
 }
 
 // load appends layer l of a file.

@@ -42,12 +42,12 @@ func reopened(t testing.TB, e *Engine, b []byte) (*Cache, *CacheFile) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := e.LoadCache(f, fixtureSum)
+	text, err := e.LoadCache(f, fixtureSum)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.Free)
-	return c, f
+	t.Cleanup(text.Free)
+	return text.Cache, f
 }
 
 // seal puts the sum behind a file's bytes.
@@ -71,10 +71,11 @@ func smallFile(t testing.TB, kv layout.CacheType) (*Engine, []byte) {
 // drawn returns n tokens behind a text.
 func drawn(t testing.TB, e *Engine, c *Cache, logits []float32, text []int, s Sampler, n int) (ids []int) {
 	t.Helper()
-	err := e.Generate(context.Background(), c, logits, text, n, s, nil, nil, func(tok Token) error {
+	from := Text{Cache: c, Logits: logits, Tokens: text, e: e}
+	err := from.Generate(context.Background(), Generation{N: n, Sampler: s, Emit: func(tok Token) error {
 		ids = append(ids, tok.ID)
 		return nil
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,11 +105,10 @@ func TestSavedCachesGoOn(t *testing.T) {
 				c := p.Cache
 				c.InCache = name == "gvote"
 				apply(t, c, plan)
-				logits, err := e.Feed(context.Background(), c, []int{5, 6, 7}) // appended slots are saved too
-				if err != nil {
+				if err := p.Read(context.Background(), []int{5, 6, 7}); err != nil { // appended slots are saved too
 					t.Fatal(err)
 				}
-				text := slices.Concat(tokens, []int{5, 6, 7})
+				text, logits := p.Tokens, p.Logits
 				data := saved(t, c, Saved{Method: plan.Method, Options: plan.Options, Tokens: text, Logits: logits})
 
 				back, f := reopened(t, e, data)

@@ -3,7 +3,8 @@
 // sampling, and the comparison of a compressed cache with the full one.
 //
 // Read in this order: forward_cpu.go, then forward_gpu.go (the same numbered
-// steps), cache.go, prefill.go (signals and plans), generate.go, quality.go.
+// steps), cache.go, text.go, prompt.go (a run in four lines), prefill.go, generate.go,
+// quality.go.
 package engine
 
 import (
@@ -157,28 +158,3 @@ func (e *Engine) Close() { e.r.close() }
 // waits for a self-test of their kernels. If these are wrong that is an error with
 // [Auto] too: the engine is on the GPU by then, and other types still work there.
 func (e *Engine) NewCache(t layout.CacheType) (*Cache, error) { return newCache(e.r, t) }
-
-// feed appends the tokens of a step to the cache. What it feeds ahead lies behind
-// the cache's end, where room is left without growing it, and belongs to the
-// cache once it is noted.
-func feed(c *Cache, s *step) (*result, error) {
-	cfg := c.r.config()
-	for _, id := range s.tokens {
-		if int(id) >= cfg.VocabSize {
-			return nil, fmt.Errorf("engine: token %d, want 0 to %d", id, cfg.VocabSize-1)
-		}
-	}
-	if err := c.fits(len(s.tokens)); err != nil {
-		return nil, err
-	}
-	if err := c.reserve(len(s.tokens)); err != nil {
-		return nil, err
-	}
-	s.ahead = min(s.ahead, c.free()-len(s.tokens))
-	res, err := c.r.forward(c, s)
-	if err != nil {
-		return nil, err
-	}
-	c.note(len(s.tokens))
-	return res, nil
-}

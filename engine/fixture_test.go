@@ -85,7 +85,7 @@ func newMethod(t testing.TB, name string, budget float64, options ...string) com
 
 func prefill(t testing.TB, e *Engine, tokens []int, kv layout.CacheType, needs compress.Needs) *Prompt {
 	t.Helper()
-	p, err := e.Prefill(context.Background(), tokens, Reading{KV: kv, Chunk: 100, Needs: needs})
+	p, err := e.Prefill(context.Background(), tokens, Settings{KV: kv, Chunk: 100, Needs: needs})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,16 +95,34 @@ func prefill(t testing.TB, e *Engine, tokens []int, kv layout.CacheType, needs c
 
 func decide(t testing.TB, p *Prompt, m compress.Method) (*compress.Plan, *compress.Signals, *Ballots) {
 	t.Helper()
-	plan, signals, ballots, err := p.Decide(m)
+	plan, signals, err := p.Decide(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return plan, signals, ballots
+	return plan, signals, p.Ballots()
+}
+
+// decideFull returns the plan that keeps all, and its signals.
+func decideFull(t testing.TB, p *Prompt) (*compress.Plan, *compress.Signals) {
+	t.Helper()
+	plan, signals, _ := decide(t, p, newMethod(t, "full", 0))
+	return plan, signals
 }
 
 func fork(t testing.TB, c *Cache) *Cache {
 	t.Helper()
 	f, err := c.Fork()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Free)
+	return f
+}
+
+// forkText returns a copy of a text.
+func forkText(t testing.TB, text *Text) *Text {
+	t.Helper()
+	f, err := text.Fork()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,14 +146,18 @@ func rowsOf(t testing.TB, c *Cache) (k, v [][]float32) {
 	return k, v
 }
 
+// greedy takes the likeliest token, always.
+var greedy = Sampler{RepeatPenalty: 1, TopP: 1}
+
 // continuation decodes n tokens greedily and returns their ids.
 func continuation(t testing.TB, e *Engine, c *Cache, logits []float32, n int) []int {
 	t.Helper()
 	var ids []int
-	err := e.Generate(context.Background(), c, logits, nil, n, Sampler{RepeatPenalty: 1, TopP: 1}, nil, nil, func(tok Token) error {
+	text := Text{Cache: c, Logits: logits, e: e}
+	err := text.Generate(context.Background(), Generation{N: n, Sampler: greedy, Emit: func(tok Token) error {
 		ids = append(ids, tok.ID)
 		return nil
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,112 +67,163 @@ func (w *Watching) read() ([][]float32, error) {
 	return paid, nil
 }
 
-// Generate continues a text. cache holds everything but the last token's
-// successor: logits are those after the last token in it, text the tokens so
-// far. It calls emit for each of at most n tokens and ends early after EOS or
-// BOS, which are emitted too. The last token is not fed to the cache.
-//
-// With a shadow the full cache is fed the same tokens and every token carries
-// its Quality. watch may be nil.
-func (e *Engine) Generate(ctx context.Context, cache *Cache, logits []float32, text []int, n int,
-	s Sampler, shadow *Shadow, watch *Watching, emit func(Token) error) error {
-	return e.generate(ctx, cache, logits, text, n, s, shadow, watch, nil, emit)
+// Generation says how a text goes on.
+type Generation struct {
+	N       int // tokens at most
+	Sampler Sampler
+	Shadow  *Shadow   // the full cache to compare with; nil: none
+	Watch   *Watching // of the attention of decoded tokens; nil: none
+	Emit    func(Token) error
 }
 
-// generate is Generate with a compressor, or nil. It has a trace or watch has,
-// but not both.
-func (e *Engine) generate(ctx context.Context, cache *Cache, logits []float32, text []int, n int,
-	s Sampler, shadow *Shadow, watch *Watching, again *Compressor, emit func(Token) error) error {
-	if err := s.Validate(); err != nil {
-		return fmt.Errorf("engine: %w", err)
-	}
-	if err := cache.fits(again.before(n - 1)); err != nil { // the last token is not fed
+// Generate continues the text. It calls o.Emit for each token and ends early
+// after EOS or BOS, which are emitted too. The last token is not fed to the
+// cache. Afterwards the text's logits are of no use: where the device chooses,
+// they are not read back.
+//
+// With a shadow the full cache is fed the same tokens and every token carries
+// its Quality.
+func (t *Text) Generate(ctx context.Context, o Generation) error { return t.generate(ctx, o, nil) }
+
+// generate is Generate. If again is not nil, it compresses its cache, which is
+// the text's, after every so many tokens. Then nobody watches.
+func (t *Text) generate(ctx context.Context, o Generation, again *Prompt) error {
+	g := &generator{Text: t, o: o, again: again, onDevice: o.Sampler.onDevice() && o.Shadow == nil}
+	if err := g.check(); err != nil {
 		return err
 	}
-	if shadow != nil {
-		if err := shadow.goesWith(cache, n-1); err != nil {
-			return err
-		}
-	}
-	onDevice := s.onDevice() && shadow == nil
-	draw := s.draw()
-	start := time.Now()
-	id := s.Choose(logits, cache.next, text)
-	logprob := LogProb(logits, id)
-	var attention [][]float32
-	var fed []chosen        // ahead: the tokens after this one, all but the last in the cache's buffers
-	var share time.Duration // of each of them in the time of their submit
-	for i := range n {
+	g.start = time.Now()
+	g.choose()
+	for left := o.N; left > 0; left-- { // tokens to emit
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		token := Token{ID: id, Logprob: logprob, KVBytes: cache.Occupied(), Attention: attention}
-		if shadow != nil {
-			var err error
-			token.Logits, token.FullLogits = logits, shadow.logits
-			if token.Quality, err = shadow.compare(e, logits, id, s); err != nil {
-				return err
-			}
-		}
-		token.Time = share + time.Since(start)
-		start = time.Now()
-		if err := emit(token); err != nil {
+		if err := g.emit(); err != nil {
 			return err
 		}
-		text = append(text, id)
-		if i == n-1 || e.ends(id) {
+		if left == 1 || t.e.ends(g.id) {
 			return nil
 		}
-		if len(fed) > 0 {
-			cache.note(1)
-		} else {
-			st := &step{tokens: []uint32{uint32(id)}}
-			if onDevice {
-				st.choose = &draw
-			} else {
-				st.logits = lastRow
-			}
-			if watch != nil {
-				st.trace = watch.trace
-			}
-			if again != nil {
-				st.trace = again.trace()
-			}
-			if onDevice && st.trace == nil {
-				st.ahead = min(n-2-i, aheadWithin(share))
-			}
-			res, err := feed(cache, st)
-			if err != nil {
-				return err
-			}
-			fed, logits = res.chosen, res.logits
-			share = time.Since(start) / time.Duration(max(1, len(fed)))
-			start = time.Now()
+		if err := g.feed(left - 1); err != nil {
+			return err
 		}
-		if watch != nil {
-			var err error
-			if attention, err = watch.read(); err != nil {
-				return err
-			}
-		}
-		if shadow != nil {
-			if err := shadow.feed(id, cache); err != nil {
-				return err
-			}
-		}
-		if again != nil {
-			if err := again.took(); err != nil {
-				return err
-			}
-		}
-		if onDevice {
-			id, logprob = fed[0].id, float64(fed[0].logit)-float64(fed[0].lse)
-			fed = fed[1:]
-		} else {
-			id = s.Choose(logits, cache.next, text)
-			logprob = LogProb(logits, id)
+		g.choose()
+	}
+	return nil
+}
+
+// generator is a text while it is continued.
+type generator struct {
+	*Text
+	o        Generation
+	again    *Prompt
+	onDevice bool // the device chooses
+
+	id        int // the token chosen last, not fed yet
+	logprob   float64
+	attention [][]float32 // as [Token].Attention
+
+	chosen []chosen      // ahead of the text: the tokens after id, which all but the last are fed with
+	start  time.Time     // of the work on the next token
+	share  time.Duration // of each token in the time of the last submit
+}
+
+// check returns an error unless the text can go on as it should.
+func (g *generator) check() error {
+	if err := g.o.Sampler.Validate(); err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	n := g.o.N - 1 // the last token is not fed
+	positions := n
+	if g.again != nil {
+		positions = g.again.positionsFor(n)
+	}
+	if err := g.Cache.fits(positions); err != nil {
+		return err
+	}
+	if g.o.Shadow != nil {
+		return g.o.Shadow.goesWith(g.Cache, n)
+	}
+	return nil
+}
+
+// choose chooses the next token, or takes the one that the device chose.
+func (g *generator) choose() {
+	if len(g.chosen) > 0 {
+		g.id, g.logprob = g.chosen[0].id, float64(g.chosen[0].logit)-float64(g.chosen[0].lse)
+		g.chosen = g.chosen[1:]
+		return
+	}
+	g.id = g.o.Sampler.Choose(g.Logits, g.Cache.next, g.Tokens)
+	g.logprob = LogProb(g.Logits, g.id)
+}
+
+// emit hands the chosen token out.
+func (g *generator) emit() error {
+	token := Token{ID: g.id, Logprob: g.logprob, KVBytes: g.Cache.Occupied(), Attention: g.attention}
+	if shadow := g.o.Shadow; shadow != nil {
+		var err error
+		token.Logits, token.FullLogits = g.Logits, shadow.full.Logits
+		if token.Quality, err = shadow.compare(g.Logits, g.id, g.o.Sampler); err != nil {
+			return err
 		}
 	}
+	token.Time = g.share + time.Since(g.start)
+	g.start = time.Now()
+	return g.o.Emit(token)
+}
+
+// feed feeds the chosen token, behind which up to n are wanted.
+func (g *generator) feed(n int) error {
+	if len(g.chosen) > 0 { // it is in the cache's buffers
+		g.Cache.note(1)
+	} else if err := g.submit(n); err != nil {
+		return err
+	}
+	g.Tokens = append(g.Tokens, g.id)
+	if g.o.Watch != nil {
+		var err error
+		if g.attention, err = g.o.Watch.read(); err != nil {
+			return err
+		}
+	}
+	if g.o.Shadow != nil {
+		if err := g.o.Shadow.feed(g.id, g.Cache); err != nil {
+			return err
+		}
+	}
+	if g.again != nil {
+		return g.again.countDecoded()
+	}
+	return nil
+}
+
+// submit runs the forward pass for the chosen token, and if the device chooses
+// and nothing is traced, for as many after it as take little time, n-1 at most.
+func (g *generator) submit(n int) error {
+	s := &step{tokens: words([]int{g.id})}
+	if g.o.Watch != nil {
+		s.trace = g.o.Watch.trace
+	}
+	if g.again != nil {
+		s.trace = g.again.decodeTrace()
+	}
+	if g.onDevice {
+		draw := g.o.Sampler.draw()
+		s.choose = &draw
+	} else {
+		s.logits = lastRow
+	}
+	if g.onDevice && s.trace == nil {
+		s.ahead = min(n-1, aheadWithin(g.share))
+	}
+	res, err := feed(g.Cache, s)
+	if err != nil {
+		return err
+	}
+	g.chosen, g.Logits = res.chosen, res.logits
+	g.share = time.Since(g.start) / time.Duration(max(1, len(g.chosen)))
+	g.start = time.Now()
 	return nil
 }
 
@@ -206,37 +257,4 @@ func logSumExp(logits []float32) float64 {
 		wide[i] = float64(v)
 	}
 	return layout.LogSumExp(wide)
-}
-
-// Logits gives o.Logits the teacher-forced logits (n, vocab) of a text, a few
-// rows at a time. With a method the first `prefill` tokens are read and
-// compressed, and the rest decoded one by one on the compressed cache, which is
-// compressed again after every so many of them; 0: it is not.
-func (e *Engine) Logits(ctx context.Context, tokens []int, m compress.Method, prefill, every int, o Reading) error {
-	if m == nil {
-		prefill = len(tokens)
-	} else {
-		o.Needs = m.Needs()
-	}
-	p, err := e.Prefill(ctx, tokens[:prefill], o)
-	if err != nil {
-		return err
-	}
-	defer p.Free()
-	if m == nil {
-		return nil
-	}
-	if o.Needs.Future {
-		if err := p.Future(ctx, tokens[prefill:]); err != nil {
-			return err
-		}
-	}
-	c, err := p.Compressor(m, every)
-	if err != nil {
-		return err
-	}
-	if _, _, err := c.Compress(); err != nil {
-		return err
-	}
-	return c.Feed(ctx, tokens[prefill:], o.Logits)
 }

@@ -39,7 +39,7 @@ func (e *Engine) TimeKernels(t layout.CacheType, slots int, each func(TaskTimes)
 	if slots < sampledAttend {
 		return fmt.Errorf("engine: kernels are compared on a cache of %d slots, want at least %d", slots, sampledAttend)
 	}
-	prompt, err := e.Fill(slots, t)
+	prompt, err := e.Fill(slots, Settings{KV: t})
 	if err != nil {
 		return err
 	}

@@ -45,12 +45,12 @@ func TestSignalsAndPlansAgreeWithKvpress(t *testing.T) {
 			}
 		}
 		needs := compress.Needs{Mass: true, LastQueries: 64, Expected: &compress.ExpectedOptions{NSkip: 4, Horizon: 512}}
-		p, err := e.Prefill(context.Background(), g.Tokens, Reading{KV: layout.CacheF32, Needs: needs})
+		p, err := e.Prefill(context.Background(), g.Tokens, Settings{KV: layout.CacheF32, Needs: needs})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer p.Free()
-		signals, _, err := p.Signals(needs)
+		signals, err := p.Measure(needs)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -60,7 +60,7 @@ func overhead(b *testing.B, e *Engine, tokens []int, m compress.Method) {
 	var p *Prompt
 	read := func(needs compress.Needs) time.Duration {
 		return took(func() (err error) {
-			p, err = e.Prefill(context.Background(), tokens, Reading{KV: layout.CacheF16, Needs: needs})
+			p, err = e.Prefill(context.Background(), tokens, Settings{KV: layout.CacheF16, Needs: needs})
 			return err
 		})
 	}
@@ -69,7 +69,7 @@ func overhead(b *testing.B, e *Engine, tokens []int, m compress.Method) {
 	apart.Mass = false
 	decideAndApply := func(c *Cache) func() error {
 		return func() error {
-			plan, _, _, err := p.Decide(m)
+			plan, _, err := p.Decide(m)
 			if err != nil {
 				return err
 			}

@@ -86,7 +86,7 @@ func TestKeysTurnToPositionsInTheCache(t *testing.T) {
 						}
 					}
 					if name == "window" { // the others' signals are of the prompt alone
-						if _, err := e.Feed(context.Background(), c, []int{5, 6, 7, 8, 9}); err != nil {
+						if err := (&Text{Cache: c, e: e}).Read(context.Background(), []int{5, 6, 7, 8, 9}); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -116,13 +116,14 @@ func TestTextBeyondTheContext(t *testing.T) {
 		for _, kind := range []DeviceKind{CPU, GPU} {
 			e := openFile(t, openBytes(t, data), kind)
 			run := func(inCache bool) (*Prompt, []float32, error) {
-				p, err := e.Prefill(context.Background(), tokens[:40], Reading{KV: layout.CacheF32, InCache: inCache, Needs: m.Needs()})
+				p, err := e.Prefill(context.Background(), tokens[:40], Settings{KV: layout.CacheF32, InCache: inCache, Method: m, Every: every})
 				if err != nil {
 					t.Fatal(err)
 				}
 				t.Cleanup(p.Free)
 				var logits []float32
-				err = compressorOf(t, p, m, every).Feed(context.Background(), tokens[40:], func(row []float32) error {
+				compressPrompt(t, p)
+				err = p.Decode(context.Background(), tokens[40:], func(row []float32) error {
 					logits = append(logits, row...)
 					return nil
 				})
@@ -166,19 +167,19 @@ func TestReadingAndDrawingBeyondTheContext(t *testing.T) {
 		e.Tokenizer = nil // so that no token ends the text
 		m := newMethod(t, "window", 0.5)
 		tokens := someTokens(150)
-		o := Reading{KV: layout.CacheF32, Needs: m.Needs(), InCache: true, MaxSlots: 64, Method: m}
+		o := Settings{KV: layout.CacheF32, InCache: true, MaxSlots: 64, Method: m, Every: 10}
 		p, err := e.Prefill(context.Background(), tokens, o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(p.Free)
-		c := compressorOf(t, p, m, 10)
+		compressPrompt(t, p)
 		s := Sampler{RepeatPenalty: 1, TopP: 1, Temperature: 50} // the noise decides
 		var ids []int
-		if err := c.Generate(context.Background(), tokens, 60, s, nil, func(tok Token) error {
+		if err := p.Generate(context.Background(), Generation{N: 60, Sampler: s, Emit: func(tok Token) error {
 			ids = append(ids, tok.ID)
 			return nil
-		}); err != nil {
+		}}); err != nil {
 			t.Fatal(err)
 		}
 		if p.Cache.Next() != 209 || p.Cache.Used() > 64 {
@@ -197,12 +198,15 @@ func TestReadingAndDrawingBeyondTheContext(t *testing.T) {
 			t.Errorf("no bound: %v", err)
 		}
 		none := func(Token) error { return nil }
-		if err := compressorOf(t, p, m, 0).Generate(context.Background(), tokens, 60, s, nil, none); err == nil ||
+		p.o.Every = 0
+		compressPrompt(t, p)
+		p.Logits = make([]float32, cfg.VocabSize) // the device did not read any back
+		if err := p.Generate(context.Background(), Generation{N: 60, Sampler: s, Emit: none}); err == nil ||
 			!strings.Contains(err.Error(), "slots in use are more than the context of 64") {
 			t.Errorf("without compressing again: %v", err)
 		}
-		full := fork(t, p.Cache)
-		if err := e.Generate(context.Background(), p.Cache, p.Logits, tokens, 2, s, e.NewShadow(full, p.Logits, tokens, true), nil, none); err == nil ||
+		shadow := NewShadow(forkText(t, &p.Text), true)
+		if err := p.Generate(context.Background(), Generation{N: 2, Sampler: s, Shadow: shadow, Emit: none}); err == nil ||
 			!strings.Contains(err.Error(), "attention-output errors") {
 			t.Errorf("attention-output errors: %v", err)
 		}
@@ -226,11 +230,11 @@ func TestQueriesAheadStandBehindTheCache(t *testing.T) {
 			p.Cache.InCache = inCache
 			plan, _, _ := decide(t, p, newMethod(t, "window", 0.4))
 			apply(t, p.Cache, plan)
-			signals, ballots, err := p.Signals(needs)
+			signals, err := p.Measure(needs)
 			if err != nil {
 				t.Fatal(err)
 			}
-			queries[i], used[i] = ballots.SampledQueries, p.Cache.Used()
+			queries[i], used[i] = p.Ballots().SampledQueries, p.Cache.Used()
 			for _, h := range signals.Heads {
 				expected[i] = append(expected[i], h.Expected)
 			}

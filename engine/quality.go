@@ -19,14 +19,12 @@ type Quality struct {
 // on freely (what the model would have written), one is fed the compressed
 // run's tokens and is what Quality compares with.
 type Shadow struct {
-	full   *Cache
-	logits []float32 // (vocab) of full after its last token
+	full *Text // fed the compressed run's tokens
+	free *Text // the freely going copy; nil before the first difference
 
-	free       *Cache    // the freely going copy; nil before the first difference
-	freeLogits []float32 // (vocab)
-	text       []int     // the prompt and what the full run wrote
-	prompt     int       // tokens of the prompt
-	ended      bool      // the full run came to its end
+	text   []int // the prompt and what the full run wrote
+	prompt int   // tokens of the prompt
+	ended  bool  // the full run came to its end
 
 	// FirstDifference is the index of the first generated token that the full
 	// run writes differently, or -1.
@@ -36,12 +34,12 @@ type Shadow struct {
 	headTokens int
 }
 
-// NewShadow takes over the full cache of a prompt with the logits after it.
-// perHead asks for the attention-output errors too.
-func (e *Engine) NewShadow(full *Cache, logits []float32, prompt []int, perHead bool) *Shadow {
-	s := &Shadow{full: full, logits: logits, text: slices.Clone(prompt), prompt: len(prompt), FirstDifference: -1}
-	if perHead {
-		s.headErrors = make([]float64, e.Config.NLayers*e.Config.NHeads)
+// NewShadow takes over the uncompressed text that a compressed one is compared
+// with. perHead asks for the attention-output errors too.
+func NewShadow(full *Text, perHead bool) *Shadow {
+	s := &Shadow{full: full, text: slices.Clone(full.Tokens), prompt: len(full.Tokens), FirstDifference: -1}
+	if c := full.e.Config; perHead {
+		s.headErrors = make([]float64, c.NLayers*c.NHeads)
 	}
 	return s
 }
@@ -73,18 +71,18 @@ func (s *Shadow) HeadErrors() []float64 {
 
 // compare returns the quality of the token that the compressed run chose from
 // its logits, and lets the full run choose its own.
-func (s *Shadow) compare(e *Engine, logits []float32, id int, sampler Sampler) (*Quality, error) {
-	q := Compare(s.logits, logits, id)
+func (s *Shadow) compare(logits []float32, id int, sampler Sampler) (*Quality, error) {
+	q := Compare(s.full.Logits, logits, id)
 	if s.ended {
 		return q, nil
 	}
-	source, at := s.logits, s.full.next
+	source := s.full
 	if s.free != nil {
-		source, at = s.freeLogits, s.free.next
+		source = s.free
 	}
-	own := sampler.Choose(source, at, s.text)
+	own := sampler.Choose(source.Logits, source.Cache.next, s.text)
 	s.text = append(s.text, own)
-	s.ended = e.ends(own)
+	s.ended = s.full.e.ends(own)
 	if s.free == nil && own != id {
 		s.FirstDifference = len(s.text) - 1 - s.prompt
 		if !s.ended {
@@ -102,7 +100,7 @@ func (s *Shadow) goesWith(c *Cache, n int) error {
 	if s.headErrors != nil && c.InCache {
 		return errors.New("engine: attention-output errors need keys that are rotated by positions in the text, as the full run's queries are")
 	}
-	return s.full.fits(n)
+	return s.full.Cache.fits(n)
 }
 
 // feed gives the full cache the token of the compressed run, whose cache holds
@@ -112,20 +110,20 @@ func (s *Shadow) feed(id int, compressed *Cache) error {
 	if s.headErrors != nil {
 		st.against = compressed
 	}
-	res, err := feed(s.full, st)
+	res, err := feed(s.full.Cache, st)
 	if err != nil {
 		return err
 	}
-	s.logits = res.logits
+	s.full.Logits = res.logits
 	s.addHeadErrors(res)
 	if s.free == nil || s.ended {
 		return nil
 	}
-	res, err = feed(s.free, &step{tokens: words(s.text[len(s.text)-1:]), logits: lastRow})
+	res, err = feed(s.free.Cache, &step{tokens: words(s.text[len(s.text)-1:]), logits: lastRow})
 	if err != nil {
 		return err
 	}
-	s.freeLogits = res.logits
+	s.free.Logits = res.logits
 	return nil
 }
 

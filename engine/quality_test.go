@@ -38,19 +38,19 @@ func shadowed(t *testing.T, e *Engine, m compress.Method, n int, s Sampler) ([]T
 	tokens := someTokens(150)
 	p := prefill(t, e, tokens, layout.CacheF32, m.Needs())
 	plan, _, _ := decide(t, p, m)
-	c := fork(t, p.Cache)
-	apply(t, c, plan)
-	shadow := e.NewShadow(fork(t, p.Cache), p.Logits, tokens, true)
+	text := forkText(t, &p.Text)
+	apply(t, text.Cache, plan)
+	shadow := NewShadow(forkText(t, &p.Text), true)
 	t.Cleanup(func() {
 		if shadow.free != nil {
 			shadow.free.Free()
 		}
 	})
 	var out []Token
-	err := e.Generate(context.Background(), c, p.Logits, tokens, n, s, shadow, nil, func(tok Token) error {
+	err := text.Generate(context.Background(), Generation{N: n, Sampler: s, Shadow: shadow, Emit: func(tok Token) error {
 		out = append(out, tok)
 		return nil
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,6 @@ func TestShadowOfACompressedCache(t *testing.T) {
 		e.Tokenizer = nil // so that no token ends the text
 		const n = 50
 		m := newMethod(t, "window", 0.15)
-		greedy := Sampler{RepeatPenalty: 1, TopP: 1}
 		tokens, shadow := shadowed(t, e, m, n, greedy)
 		ids := make([]int, len(tokens))
 		for i, tok := range tokens {
@@ -133,26 +132,26 @@ func TestReport(t *testing.T) {
 	e := openFixture(t, CPU, checkpoint.F16)
 	m := newMethod(t, "kvmerger", 0, "eps", "0.2")
 	tokens, shadow := shadowed(t, e, m, 20, Sampler{RepeatPenalty: 1, TopP: 1})
-	r := &Report{}
+	var reports []TokenReport
 	var kls []float64
 	for _, tok := range tokens {
-		r.AddToken(tok, "x")
+		reports = append(reports, tok.Describe("x"))
 		kls = append(kls, tok.Quality.KL)
 	}
-	shadow.Summarise(r, "full")
+	q := shadow.Describe(reports, "full")
 	slices.Sort(kls)
 	var sum float64
 	for _, kl := range kls {
 		sum += kl
 	}
-	if math.Abs(r.Quality.KLMean-sum/20) > 1e-12 || r.Quality.KLP95 != kls[18] { // the 19th of 20
-		t.Errorf("mean and p95 are %g and %g, want %g and %g", r.Quality.KLMean, r.Quality.KLP95, sum/20, kls[18])
+	if math.Abs(q.KLMean-sum/20) > 1e-12 || q.KLP95 != kls[18] { // the 19th of 20
+		t.Errorf("mean and p95 are %g and %g, want %g and %g", q.KLMean, q.KLP95, sum/20, kls[18])
 	}
-	if r.Quality.PPLRatio != math.Exp(r.Quality.DeltaNLL) {
-		t.Errorf("perplexity ratio %g, delta NLL %g", r.Quality.PPLRatio, r.Quality.DeltaNLL)
+	if q.PPLRatio != math.Exp(q.DeltaNLL) {
+		t.Errorf("perplexity ratio %g, delta NLL %g", q.PPLRatio, q.DeltaNLL)
 	}
-	if len(r.Quality.HeadErrors) != e.Config.NLayers || len(r.Quality.HeadErrors[0]) != e.Config.NHeads {
-		t.Errorf("head errors are %v, want (n_layers, n_heads)", r.Quality.HeadErrors)
+	if len(q.HeadErrors) != e.Config.NLayers || len(q.HeadErrors[0]) != e.Config.NHeads {
+		t.Errorf("head errors are %v, want (n_layers, n_heads)", q.HeadErrors)
 	}
 
 	s := &compress.Signals{NLayers: 2, NKVHeads: 1, Heads: []compress.Head{

@@ -84,7 +84,7 @@ func TestWrongKernelsOfQuantisedCaches(t *testing.T) {
 func TestQuantisedCachesNeedWholeBlocks(t *testing.T) {
 	e := openFixture(t, CPU, checkpoint.F16) // head_dim 16
 	for _, kv := range quantisedTypes {
-		_, err := e.Prefill(context.Background(), someTokens(10), Reading{KV: kv})
+		_, err := e.Prefill(context.Background(), someTokens(10), Settings{KV: kv})
 		want := "a cache of type " + kv.String() + " needs a head_dim that is a multiple of 32, and this model's is 16"
 		if err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", kv, err, want)
@@ -101,22 +101,21 @@ func TestQuantisedCacheBytes(t *testing.T) {
 			p := prefill(t, e, someTokens(100), kv, compress.Needs{})
 			before := liveBytes(e)
 			c := fork(t, p.Cache)
-			var r Report
-			c.Describe(&r)
+			r := c.Describe(decideFull(t, p))
 			heads := e.Config.NLayers * e.Config.NKVHeads
-			if want := heads * 100 * row; r.Cache.BytesFull != want || r.Cache.BytesOccupied != want {
-				t.Errorf("%v: %d bytes full and %d occupied, want %d", kv, r.Cache.BytesFull, r.Cache.BytesOccupied, want)
+			if want := heads * 100 * row; r.BytesFull != want || r.BytesOccupied != want {
+				t.Errorf("%v: %d bytes full and %d occupied, want %d", kv, r.BytesFull, r.BytesOccupied, want)
 			}
 			// Room for 112 slots in every head, and on the GPU a table of two words per head.
 			want := heads * 112 * row
 			if kind == GPU {
 				want += heads * 8
-				if live := liveBytes(e) - before; live != r.Cache.BytesAllocated {
-					t.Errorf("%v: the device has %d bytes more, the cache says %d", kv, live, r.Cache.BytesAllocated)
+				if live := liveBytes(e) - before; live != r.BytesAllocated {
+					t.Errorf("%v: the device has %d bytes more, the cache says %d", kv, live, r.BytesAllocated)
 				}
 			}
-			if r.Cache.BytesAllocated != want {
-				t.Errorf("%v: %d bytes allocated, want %d", kv, r.Cache.BytesAllocated, want)
+			if r.BytesAllocated != want {
+				t.Errorf("%v: %d bytes allocated, want %d", kv, r.BytesAllocated, want)
 			}
 		}
 	})
@@ -260,13 +259,14 @@ func TestQuantisedCachesAgainstF32(t *testing.T) {
 // logitsWith returns the logits of every token, (n, vocab), read in chunks.
 func logitsWith(t testing.TB, e *Engine, tokens []int, kv layout.CacheType) (all []float32) {
 	t.Helper()
-	err := e.Logits(context.Background(), tokens, nil, 0, 0, Reading{KV: kv, Chunk: 64, Logits: func(rows []float32) error {
+	p, err := e.Prefill(context.Background(), tokens, Settings{KV: kv, Chunk: 64, Logits: func(rows []float32) error {
 		all = append(all, rows...)
 		return nil
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.Free()
 	return all
 }
 

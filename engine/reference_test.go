@@ -123,11 +123,24 @@ func worst(got, want []float32) (float64, int) {
 func (e *Engine) allLogits(t testing.TB, tokens []int, chunk int, m compress.Method, prefill int) []float32 {
 	t.Helper()
 	var logits []float32
-	err := e.Logits(context.Background(), tokens, m, prefill, 0, Reading{KV: layout.CacheF32, Chunk: chunk, Logits: func(rows []float32) error {
+	if m == nil {
+		prefill = len(tokens)
+	}
+	add := func(rows []float32) error {
 		logits = append(logits, rows...)
 		return nil
-	}})
+	}
+	p, err := e.Prefill(context.Background(), tokens[:prefill],
+		Settings{KV: layout.CacheF32, Chunk: chunk, Method: m, Future: tokens[prefill:], Logits: add})
 	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Free()
+	if m == nil {
+		return logits
+	}
+	compressPrompt(t, p)
+	if err := p.Decode(context.Background(), tokens[prefill:], add); err != nil {
 		t.Fatal(err)
 	}
 	return logits
@@ -166,7 +179,7 @@ func TestCacheOfStories260K(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
 		r := loadReference(t, "s260k_prompt64")
 		e := open(t, sharedData(t, "stories260K/stories260K.gguf"), kind)
-		p, err := e.Prefill(context.Background(), r.Input, Reading{KV: layout.CacheF32, Chunk: 16})
+		p, err := e.Prefill(context.Background(), r.Input, Settings{KV: layout.CacheF32, Chunk: 16})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -203,17 +216,16 @@ func TestGreedyTextOfStories260K(t *testing.T) {
 		}
 		e := open(t, sharedData(t, "stories260K/stories260K.gguf"), kind)
 		prompt := []int{e.Tokenizer.BOS()}
-		p, err := e.Prefill(context.Background(), prompt, Reading{KV: layout.CacheF32, Chunk: DefaultChunk, Needs: compress.Needs{}})
+		p, err := e.Prefill(context.Background(), prompt, Settings{KV: layout.CacheF32, Chunk: DefaultChunk})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer p.Free()
 		var ids []int
-		greedy := Sampler{RepeatPenalty: 1, TopP: 1}
-		err = e.Generate(context.Background(), p.Cache, p.Logits, prompt, 200, greedy, nil, nil, func(tok Token) error {
+		err = p.Generate(context.Background(), Generation{N: 200, Sampler: greedy, Emit: func(tok Token) error {
 			ids = append(ids, tok.ID)
 			return nil
-		})
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}

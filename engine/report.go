@@ -103,24 +103,22 @@ type QualityReport struct {
 	HeadErrors      [][]float64 `json:"head_errors,omitempty"`
 }
 
-// DescribeModel fills the reports about model and device.
-func (e *Engine) DescribeModel(r *Report, name, sha256 string) {
+// DescribeModel returns the report about the model.
+func (e *Engine) DescribeModel(name, sha256 string) ModelReport {
 	c := e.Config
-	r.Model = ModelReport{Name: name, SHA256: sha256, Layers: c.NLayers, Heads: c.NHeads,
+	return ModelReport{Name: name, SHA256: sha256, Layers: c.NLayers, Heads: c.NHeads,
 		KVHeads: c.NKVHeads, HeadDim: c.HeadDim, Vocab: c.VocabSize}
-	r.Device = DeviceReport{Kind: e.Device.Kind, Adapter: e.Device.Adapter, Backend: e.Device.Backend}
 }
 
-// DescribeMethod fills the report about the method from its plan and signals.
-func DescribeMethod(r *Report, m compress.Method, plan *compress.Plan, s *compress.Signals) {
-	r.Method = MethodReport{Name: plan.Method, Options: plan.Options, Differs: compress.Deviations(m),
+// Describe returns the report about the device.
+func (d Device) Describe() DeviceReport {
+	return DeviceReport{Kind: d.Kind, Adapter: d.Adapter, Backend: d.Backend}
+}
+
+// DescribeMethod returns the report about the method from its plan and signals.
+func DescribeMethod(m compress.Method, plan *compress.Plan, s *compress.Signals) MethodReport {
+	return MethodReport{Name: plan.Method, Options: plan.Options, Differs: compress.Deviations(m),
 		SimilarNeighbours: similarNeighbours(s)}
-	r.Cache.Ratio = shareOfText(plan, s)
-	r.Cache.PerLayerHead = make([][]int, s.NLayers)
-	for i, rows := range plan.Heads {
-		l := i / s.NKVHeads
-		r.Cache.PerLayerHead[l] = append(r.Cache.PerLayerHead[l], len(rows))
-	}
 }
 
 // shareOfText returns a plan's rows over the slots that the full cache would have.
@@ -160,39 +158,51 @@ func similarNeighbours(s *compress.Signals) []float64 {
 	return share
 }
 
-// Describe fills in what the cache weighs now.
-func (c *Cache) Describe(r *Report) {
-	r.Cache.BytesFull = len(c.layers) * c.r.config().NKVHeads * c.next * c.RowBytes()
-	r.Cache.BytesOccupied = c.Occupied()
-	r.Cache.BytesAllocated = c.Allocated()
-	r.Cache.BytesPeak = c.Peak()
+// Describe returns what the cache weighs now, and what the prompt's compression
+// left of it.
+func (c *Cache) Describe(plan *compress.Plan, s *compress.Signals) CacheReport {
+	r := CacheReport{
+		BytesFull:      len(c.layers) * c.r.config().NKVHeads * c.next * c.RowBytes(),
+		BytesOccupied:  c.Occupied(),
+		BytesAllocated: c.Allocated(),
+		BytesPeak:      c.Peak(),
+		Ratio:          shareOfText(plan, s),
+		PerLayerHead:   make([][]int, s.NLayers),
+	}
+	for i, rows := range plan.Heads {
+		l := i / s.NKVHeads
+		r.PerLayerHead[l] = append(r.PerLayerHead[l], len(rows))
+	}
+	return r
 }
 
-// AddToken appends a generated token.
-func (r *Report) AddToken(t Token, text string) {
-	tr := TokenReport{ID: t.ID, Text: text, Logprob: t.Logprob, MS: milliseconds(t.Time), KVBytes: t.KVBytes}
+// Describe returns the report about a token that reads as text.
+func (t Token) Describe(text string) TokenReport {
+	r := TokenReport{ID: t.ID, Text: text, Logprob: t.Logprob, MS: milliseconds(t.Time), KVBytes: t.KVBytes}
 	if q := t.Quality; q != nil {
-		tr.KL, tr.DeltaNLL, tr.Top1 = &q.KL, &q.DeltaNLL, &q.Top1
+		r.KL, r.DeltaNLL, r.Top1 = &q.KL, &q.DeltaNLL, &q.Top1
 	}
-	r.Tokens = append(r.Tokens, tr)
+	return r
 }
 
-// SetTiming fills in the times of the three stages.
-func (r *Report) SetTiming(prefill, compression, decode time.Duration) {
-	r.Timing = TimingReport{PrefillMS: milliseconds(prefill), CompressMS: milliseconds(compression), DecodeMS: milliseconds(decode)}
+// DescribeTiming returns the report about the times of the three stages, the
+// last of which made n tokens.
+func DescribeTiming(prefill, compression, decode time.Duration, n int) TimingReport {
+	r := TimingReport{PrefillMS: milliseconds(prefill), CompressMS: milliseconds(compression), DecodeMS: milliseconds(decode)}
 	if decode > 0 {
-		r.Timing.TokPerS = float64(len(r.Tokens)) / decode.Seconds()
+		r.TokPerS = float64(n) / decode.Seconds()
 	}
+	return r
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
 
-// Summarise fills the quality report from the tokens, which must carry
-// their comparison with the shadow.
-func (s *Shadow) Summarise(r *Report, fullText string) {
+// Describe returns the quality of tokens that carry their comparison with the
+// shadow. fullText is what the full run wrote.
+func (s *Shadow) Describe(tokens []TokenReport, fullText string) *QualityReport {
 	q := &QualityReport{FirstDifference: s.FirstDifference, FullText: fullText}
 	var kls []float64
-	for _, t := range r.Tokens {
+	for _, t := range tokens {
 		kls = append(kls, *t.KL)
 		q.KLMean += *t.KL
 		q.DeltaNLL += *t.DeltaNLL
@@ -206,8 +216,7 @@ func (s *Shadow) Summarise(r *Report, fullText string) {
 	}
 	q.PPLRatio = math.Exp(q.DeltaNLL)
 	if errors := s.HeadErrors(); errors != nil {
-		layers := s.full.r.config().NLayers
-		q.HeadErrors = slices.Collect(slices.Chunk(errors, len(errors)/layers))
+		q.HeadErrors = slices.Collect(slices.Chunk(errors, len(errors)/s.full.e.Config.NLayers))
 	}
-	r.Quality = q
+	return q
 }

@@ -125,10 +125,10 @@ func TestChoiceOnTheDevice(t *testing.T) {
 			onHost := s
 			onHost.RepeatPenalty = math.Nextafter32(1, 2) // moves no logit by more than its last bit
 			run := func(s Sampler) (ids []int, logprobs []float64) {
-				err := e.Generate(context.Background(), fork(t, p.Cache), p.Logits, nil, 60, s, nil, nil, func(tok Token) error {
+				err := forkText(t, &p.Text).Generate(context.Background(), Generation{N: 60, Sampler: s, Emit: func(tok Token) error {
 					ids, logprobs = append(ids, tok.ID), append(logprobs, tok.Logprob)
 					return nil
-				})
+				}})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -183,9 +183,9 @@ func (w *worker) ask(ctx context.Context, r *Result) error {
 
 // askUnit adds the runs of one context to a result.
 func (w *worker) askUnit(ctx context.Context, r *Result, ex Example, u unit, full []reference) error {
-	return w.compressions(ctx, u, func(p *engine.Prompt, c *engine.Cache, run *Run) error {
+	return w.compressions(ctx, u, func(t *engine.Text, run *Run) error {
 		for _, a := range u.asks {
-			rows, wrote, err := w.answer(ctx, c, p.Logits, u, a, ex.Asks[a.ask])
+			rows, wrote, err := w.answer(ctx, t, a, ex.Asks[a.ask])
 			if err != nil {
 				return err
 			}
@@ -233,11 +233,10 @@ func distance(full, rows [][]float32, text []int) (kl, deltaNLL float64) {
 }
 
 // compressions reads a context as often as the variants need, and for the full
-// cache and every variant calls use with a cache of its own. It adds the runs
+// cache and every variant calls use with a copy of its own. It adds the runs
 // to r. Methods that know the future know all of the unit's questions and
 // references.
-func (w *worker) compressions(ctx context.Context, u unit,
-	use func(*engine.Prompt, *engine.Cache, *Run) error, r *Result) error {
+func (w *worker) compressions(ctx context.Context, u unit, use func(*engine.Text, *Run) error, r *Result) error {
 	for i, reading := range w.readings {
 		if err := w.read(ctx, u, reading, i == 0, use, r); err != nil {
 			return err
@@ -248,8 +247,8 @@ func (w *worker) compressions(ctx context.Context, u unit,
 
 // read is compressions for the runs of one reading, with the full cache first if that is wanted.
 func (w *worker) read(ctx context.Context, u unit, reading reading, full bool,
-	use func(*engine.Prompt, *engine.Cache, *Run) error, r *Result) error {
-	p, err := w.e.Prefill(ctx, u.context, engine.Reading{KV: w.kv, Needs: reading.needs})
+	use func(*engine.Text, *Run) error, r *Result) error {
+	p, err := w.e.Prefill(ctx, u.context, engine.Settings{KV: w.kv, Needs: reading.needs})
 	if err != nil {
 		return err
 	}
@@ -271,29 +270,29 @@ func (w *worker) read(ctx context.Context, u unit, reading reading, full bool,
 	}
 	for _, run := range runs {
 		start := time.Now()
-		plan, signals, _, err := p.Decide(run.method)
+		plan, signals, err := p.Decide(run.method)
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.Variants[run.variant], err)
 		}
-		cache, err := p.Cache.Fork()
+		text, err := p.Fork()
 		if err != nil {
 			return err
 		}
-		if err := cache.Apply(plan); err != nil {
-			cache.Free()
+		if err := text.Cache.Apply(plan); err != nil {
+			text.Free()
 			return err
 		}
 		v := w.Variants[run.variant]
 		out := Run{Method: v.Spec(), Budget: v.Budget, Seed: run.seed, Options: plan.Options,
-			Ratio: plan.Ratio(signals), Bytes: cache.Occupied(), BytesFull: p.Cache.Occupied()}
+			Ratio: plan.Ratio(signals), Bytes: text.Cache.Occupied(), BytesFull: p.Cache.Occupied()}
 		for l := range w.e.Config.NLayers {
 			out.Slots = append(out.Slots, make([]int, w.e.Config.NKVHeads))
 			for h := range out.Slots[l] {
-				out.Slots[l][h] = cache.Len(l, h)
+				out.Slots[l][h] = text.Cache.Len(l, h)
 			}
 		}
-		err = use(p, cache, &out)
-		cache.Free()
+		err = use(text, &out)
+		text.Free()
 		if err != nil {
 			return err
 		}
@@ -303,67 +302,57 @@ func (w *worker) read(ctx context.Context, u unit, reading reading, full bool,
 	return nil
 }
 
-// answer asks one question of a copy of a cache. before are the logits after
-// the last token in it. It returns the logits before each token of the
-// reference, and what the model writes by itself.
-func (w *worker) answer(ctx context.Context, c *engine.Cache, before []float32, u unit, a asked, ask Ask) (
-	rows [][]float32, wrote string, err error) {
-	c, err = c.Fork()
+// answer asks one question of a copy of a text. It returns the logits before each
+// token of the reference, and what the model writes by itself.
+func (w *worker) answer(ctx context.Context, t *engine.Text, a asked, ask Ask) (rows [][]float32, wrote string, err error) {
+	t, err = t.Fork()
 	if err != nil {
 		return nil, "", err
 	}
-	defer c.Free()
-	if before, err = w.feed(ctx, c, before, a.question); err != nil {
+	defer t.Free()
+	if err := t.Read(ctx, a.question); err != nil {
 		return nil, "", err
 	}
-	forced, err := c.Fork()
+	forced, err := t.Fork()
 	if err != nil {
 		return nil, "", err
 	}
 	defer forced.Free()
-	if rows, err = w.e.Score(ctx, forced, before, a.answer); err != nil {
+	if rows, err = forced.Score(ctx, a.answer); err != nil {
 		return nil, "", err
 	}
-	if before, err = w.feed(ctx, c, before, a.rest); err != nil {
+	if err := t.Read(ctx, a.rest); err != nil {
 		return nil, "", err
 	}
-	wrote, err = w.write(ctx, c, before, slices.Concat(u.context, a.question, a.rest), ask)
+	wrote, err = w.write(ctx, t, ask)
 	return rows, wrote, err
-}
-
-// feed appends tokens, if there are any, and returns the logits after them.
-func (w *worker) feed(ctx context.Context, c *engine.Cache, before []float32, tokens []int) ([]float32, error) {
-	if len(tokens) == 0 {
-		return before, nil
-	}
-	return w.e.Feed(ctx, c, tokens)
 }
 
 // errWritten stops a generation whose answer is complete.
 var errWritten = errors.New("the answer is complete")
 
-// write returns what the model writes behind a prompt, always taking the
+// write returns what the model writes behind a text, always taking the
 // likeliest token: to the end of the text, of the first line where only that
 // counts, or of the tokens that an answer is given.
-func (w *worker) write(ctx context.Context, c *engine.Cache, before []float32, prompt []int, ask Ask) (string, error) {
+func (w *worker) write(ctx context.Context, t *engine.Text, ask Ask) (string, error) {
 	most, err := w.answerTokens(ask)
 	if err != nil {
 		return "", err
 	}
 	stream := w.e.Tokenizer.Stream()
-	for _, id := range prompt {
+	for _, id := range t.Tokens {
 		stream.Next(id)
 	}
 	var text strings.Builder
 	greedy := engine.Sampler{RepeatPenalty: 1, TopP: 1}
-	n := min(most, w.e.Config.SeqLen-c.Next()+1)
-	err = w.e.Generate(ctx, c, before, nil, n, greedy, nil, nil, func(t engine.Token) error {
+	n := min(most, w.e.Config.SeqLen-t.Cache.Next()+1)
+	err = t.Generate(ctx, engine.Generation{N: n, Sampler: greedy, Emit: func(t engine.Token) error {
 		text.WriteString(stream.Next(t.ID))
 		if ask.FirstLine && strings.Contains(strings.TrimLeft(text.String(), "\n"), "\n") { // a whole line
 			return errWritten
 		}
 		return nil
-	})
+	}})
 	if err != nil && !errors.Is(err, errWritten) {
 		return "", err
 	}
@@ -416,11 +405,11 @@ func (w *worker) withoutEvidence(ctx context.Context, ask Ask) (wrote string, by
 	if err != nil {
 		return "", 0, err
 	}
-	p, err := w.e.Prefill(ctx, u.context, engine.Reading{KV: w.kv})
+	p, err := w.e.Prefill(ctx, u.context, engine.Settings{KV: w.kv})
 	if err != nil {
 		return "", 0, err
 	}
 	defer p.Free()
-	_, wrote, err = w.answer(ctx, p.Cache, p.Logits, u, u.asks[0], ask)
+	_, wrote, err = w.answer(ctx, &p.Text, u.asks[0], ask)
 	return wrote, p.Cache.Occupied(), err
 }

@@ -47,11 +47,11 @@ func (w *worker) score(ctx context.Context, r *Result) error {
 	r.ID, r.Tokens = id, len(read)
 
 	short := append(w.beginning(), window[r.Length+1-shortContext:r.Length+1]...)
-	p, err := w.e.Prefill(ctx, short, engine.Reading{KV: w.kv})
+	p, err := w.e.Prefill(ctx, short, engine.Settings{KV: w.kv})
 	if err != nil {
 		return err
 	}
-	shortRows, err := w.e.Score(ctx, p.Cache, p.Logits, scored)
+	shortRows, err := p.Score(ctx, scored)
 	p.Free()
 	if err != nil {
 		return err
@@ -59,12 +59,11 @@ func (w *worker) score(ctx context.Context, r *Result) error {
 	var fullRows [][]float32
 	var needs []int // indices of tokens that need their context
 	u := unit{context: read, asks: []asked{{answer: window[r.Length:]}}}
-	return w.compressions(ctx, u, func(_ *engine.Prompt, c *engine.Cache, run *Run) error {
-		before, err := w.e.Feed(ctx, c, []int{fed})
-		if err != nil {
+	return w.compressions(ctx, u, func(t *engine.Text, run *Run) error {
+		if err := t.Read(ctx, []int{fed}); err != nil {
 			return err
 		}
-		rows, err := w.e.Score(ctx, c, before, scored)
+		rows, err := t.Score(ctx, scored)
 		if err != nil {
 			return err
 		}

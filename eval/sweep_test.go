@@ -106,7 +106,7 @@ func greedy(t testing.TB, e *engine.Engine, text string, n int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := e.Prefill(context.Background(), ids, engine.Reading{KV: layout.CacheF16})
+	p, err := e.Prefill(context.Background(), ids, engine.Settings{KV: layout.CacheF16})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,14 +116,14 @@ func greedy(t testing.TB, e *engine.Engine, text string, n int) string {
 		stream.Next(id)
 	}
 	stop := errors.New("a line")
-	err = e.Generate(context.Background(), p.Cache, p.Logits, nil, n, engine.Sampler{RepeatPenalty: 1, TopP: 1}, nil, nil,
-		func(token engine.Token) error {
+	err = p.Generate(context.Background(), engine.Generation{N: n, Sampler: engine.Sampler{RepeatPenalty: 1, TopP: 1},
+		Emit: func(token engine.Token) error {
 			wrote += stream.Next(token.ID)
 			if strings.Contains(strings.TrimLeft(wrote, "\n"), "\n") {
 				return stop
 			}
 			return nil
-		})
+		}})
 	if err != nil && err != stop {
 		t.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func TestMethodsShareAPrefill(t *testing.T) {
 		if err != nil {
 			return nil, 0, err
 		}
-		p, err := e.Prefill(context.Background(), ids, engine.Reading{KV: layout.CacheF16, Needs: m.Needs()})
+		p, err := e.Prefill(context.Background(), ids, engine.Settings{KV: layout.CacheF16, Needs: m.Needs()})
 		if err != nil {
 			return nil, 0, err
 		}
@@ -279,7 +279,7 @@ func TestMethodsShareAPrefill(t *testing.T) {
 				}
 			}
 		}
-		plan, signals, _, err := p.Decide(m)
+		plan, signals, err := p.Decide(m)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -517,10 +517,26 @@ func TestPerplexity(t *testing.T) {
 	}
 	vocab := e.Config.VocabSize
 	logits := func(ids []int, m compress.Method) (all []float32) {
-		if err := e.Logits(context.Background(), ids, m, length, 0, engine.Reading{KV: layout.CacheF32, Logits: func(rows []float32) error {
+		add := func(rows []float32) error {
 			all = append(all, rows...)
 			return nil
-		}}); err != nil {
+		}
+		read := ids
+		if m != nil {
+			read = ids[:length]
+		}
+		p, err := e.Prefill(context.Background(), read, engine.Settings{KV: layout.CacheF32, Method: m, Logits: add})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Free()
+		if m == nil {
+			return all
+		}
+		if _, _, err := p.Compress(); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Decode(context.Background(), ids[length:], add); err != nil {
 			t.Fatal(err)
 		}
 		return all

@@ -27,7 +27,7 @@ type run struct {
 	plan    *compress.Plan
 	signals *compress.Signals
 	weights [][][]float32 // (heads)(rows)(slots)
-	cache   *engine.Cache // the compressed prompt, forked for each text
+	text    *engine.Text  // the compressed prompt, forked for each text
 	report  *engine.Report
 	written []int // generated tokens of the last text
 
@@ -92,20 +92,20 @@ func tokensToWrite(n, left int) (int, error) {
 }
 
 func (r *run) free() {
-	if r.cache != nil {
-		r.cache.Free()
+	if r.text != nil {
+		r.text.Free()
 	}
 	if r.prompt != nil {
 		r.prompt.Free()
 	}
-	r.cache, r.prompt = nil, nil
+	r.text, r.prompt = nil, nil
 }
 
 // read prefills the prompt and collects what all methods with their default
 // signals need, so that any of them can be chosen afterwards.
 func (r *run) read(ctx context.Context, kv layout.CacheType, emit func(Event)) error {
 	r.reading = oneReading()
-	o := engine.Reading{KV: kv, Needs: r.reading, Read: func(n int) error {
+	o := engine.Settings{KV: kv, Needs: r.reading, Read: func(n int) error {
 		emit(Event{Progress: &Progress{Step: "prompt", Done: n, Total: len(r.tokens), Unit: "tokens"}})
 		return ctx.Err()
 	}}
@@ -177,33 +177,33 @@ func (r *run) compress(req Request) error {
 		}
 	}
 	start := time.Now()
-	plan, signals, _, err := r.prompt.Decide(m)
+	plan, signals, err := r.prompt.Decide(m)
 	if err != nil && req.Budget > 0 { // the budget is out of this cache's reach
 		return wrong("budget", "%w", err)
 	}
 	if err != nil {
 		return err
 	}
-	cache, err := r.prompt.Cache.Fork()
+	text, err := r.prompt.Fork()
 	if err != nil {
 		return err
 	}
-	weights, err := cache.ApplyWeights(plan)
+	weights, err := text.Cache.ApplyWeights(plan)
 	if err != nil {
-		cache.Free()
+		text.Free()
 		return err
 	}
-	if r.cache != nil {
-		r.cache.Free()
+	if r.text != nil {
+		r.text.Free()
 	}
-	r.method, r.plan, r.signals, r.cache, r.weights = m, plan, signals, cache, weights
+	r.method, r.plan, r.signals, r.text, r.weights = m, plan, signals, text, weights
 	r.compressTime = time.Since(start)
 
-	r.report = &engine.Report{PromptTokens: len(r.tokens), Tokens: []engine.TokenReport{}}
-	r.report.Model, r.report.Device = r.s.loaded.Model, r.s.loaded.Device
-	engine.DescribeMethod(r.report, m, plan, signals)
-	cache.Describe(r.report)
-	r.report.SetTiming(r.prefillTime, r.compressTime, 0)
+	r.report = &engine.Report{
+		Model: r.s.loaded.Model, Device: r.s.loaded.Device, Method: engine.DescribeMethod(m, plan, signals),
+		PromptTokens: len(r.tokens), Tokens: []engine.TokenReport{}, Cache: text.Cache.Describe(plan, signals),
+		Timing: engine.DescribeTiming(r.prefillTime, r.compressTime, 0, 0),
+	}
 	return nil
 }
 
@@ -220,29 +220,25 @@ func (r *run) generate(ctx context.Context, req Request, written []int, emit fun
 	if err != nil {
 		return err
 	}
-	cache, err := r.cache.Fork()
+	text, err := r.text.Fork()
 	if err != nil {
 		return err
 	}
-	defer cache.Free()
-	full, err := r.prompt.Cache.Fork()
+	defer text.Free()
+	full, err := r.prompt.Fork()
 	if err != nil {
 		return err
 	}
-	logits, fullLogits := r.prompt.Logits, r.prompt.Logits
-	if len(behind) > 0 {
-		if logits, err = e.Feed(ctx, cache, behind); err == nil {
-			fullLogits, err = e.Feed(ctx, full, behind)
-		}
-		if err != nil {
-			full.Free()
-			return err
-		}
+	if err = text.Read(ctx, behind); err == nil {
+		err = full.Read(ctx, behind)
 	}
-	text := slices.Concat(r.tokens, behind)
-	shadow := e.NewShadow(full, fullLogits, text, false)
+	if err != nil {
+		full.Free()
+		return err
+	}
+	shadow := engine.NewShadow(full, false)
 	defer shadow.Free()
-	watch, err := e.Watch(len(text) + n)
+	watch, err := e.Watch(len(text.Tokens) + n)
 	if err != nil {
 		return err
 	}
@@ -250,19 +246,20 @@ func (r *run) generate(ctx context.Context, req Request, written []int, emit fun
 
 	r.report.Tokens, r.written = []engine.TokenReport{}, slices.Clone(written)
 	stream, fullStream := e.Tokenizer.Stream(), e.Tokenizer.Stream()
-	for _, id := range text {
+	for _, id := range text.Tokens {
 		stream.Next(id)
 		fullStream.Next(id)
 	}
 	start, fullWritten := time.Now(), 0
-	err = e.Generate(ctx, cache, logits, text, n, sampler, shadow, watch, func(t engine.Token) error {
+	err = text.Generate(ctx, engine.Generation{N: n, Sampler: sampler, Shadow: shadow, Watch: watch, Emit: func(t engine.Token) error {
 		piece, fullPiece := stream.Next(t.ID), ""
 		if own := shadow.Text(); len(own) > fullWritten {
 			fullPiece = fullStream.Next(own[fullWritten])
 			fullWritten++
 		}
-		r.report.AddToken(t, piece)
-		r.describeCache(cache)
+		r.report.Tokens = append(r.report.Tokens, t.Describe(piece))
+		r.report.Cache = text.Cache.Describe(r.plan, r.signals)
+		r.report.Cache.BytesPeak = max(text.Cache.Peak(), r.text.Cache.Peak()) // since the prompt was compressed
 		r.written = append(r.written, t.ID)
 		emit(Event{Token: &Token{
 			Index: len(r.written) - 1, ID: t.ID, Text: piece, Logprob: t.Logprob,
@@ -280,8 +277,8 @@ func (r *run) generate(ctx context.Context, req Request, written []int, emit fun
 			}
 		}
 		return ctx.Err()
-	})
-	r.report.SetTiming(r.prefillTime, r.compressTime, time.Since(start))
+	}})
+	r.report.Timing = engine.DescribeTiming(r.prefillTime, r.compressTime, time.Since(start), len(r.report.Tokens))
 	if err != nil && !errors.Is(err, context.Canceled) { // a stopped text has its report too
 		return err
 	}
@@ -289,16 +286,9 @@ func (r *run) generate(ctx context.Context, req Request, written []int, emit fun
 	if err != nil {
 		return err
 	}
-	shadow.Summarise(r.report, fullText)
+	r.report.Quality = shadow.Describe(r.report.Tokens, fullText)
 	emit(Event{Done: r.report})
 	return nil
-}
-
-// describeCache reports what a text's cache weighs, and the peak since the
-// prompt was compressed.
-func (r *run) describeCache(cache *engine.Cache) {
-	cache.Describe(r.report)
-	r.report.Cache.BytesPeak = max(cache.Peak(), r.cache.Peak())
 }
 
 // branch continues from another token: the text before it is read again behind
@@ -448,7 +438,7 @@ func (r *run) ballots(req Request, emit func(Event)) error {
 	all := options.Samples
 	for samples := 1; samples <= all; samples++ {
 		options.Samples = samples
-		signals, ballots, err := r.prompt.Signals(compress.Needs{Votes: &options})
+		signals, err := r.prompt.Measure(compress.Needs{Votes: &options})
 		if err != nil {
 			return err
 		}
@@ -464,7 +454,7 @@ func (r *run) ballots(req Request, emit func(Event)) error {
 		copy(before, signals.Heads[h].Votes)
 		out.Rounds, out.BStep = append(out.Rounds, round), signals.Heads[h].BStep
 		size := samples * r.s.engine.Config.Dim
-		out.Hidden = ballots.Hidden[req.Layer*size : (req.Layer+1)*size]
+		out.Hidden = r.prompt.Ballots().Hidden[req.Layer*size : (req.Layer+1)*size]
 	}
 	emit(Event{Ballots: out})
 	emit(Event{Done: r.report})

@@ -180,14 +180,12 @@ func (s *Session) load(ctx context.Context, req Request, emit func(Event)) error
 		s.engine.Close()
 	}
 	s.engine, s.opened = e, req
-	report := &engine.Report{}
 	sum := ""
 	if s.InUse != nil {
 		sum = s.InUse()
 	}
-	e.DescribeModel(report, f.Model, sum)
 	s.loaded = &Loaded{
-		Model: report.Model, Device: report.Device, Note: e.Note,
+		Model: e.DescribeModel(f.Model, sum), Device: e.Device.Describe(), Note: e.Note,
 		Context: e.Config.SeqLen, Tokenizer: tok.Kind(),
 		Checks: []Check{}, Methods: methods(),
 	}

@@ -293,10 +293,8 @@ func (b *benchmark) measure(ctx context.Context, e *engine.Engine, f *checkpoint
 	if err != nil {
 		return nil, err
 	}
-	var described engine.Report
-	e.DescribeModel(&described, f.Model, sum)
 	r := &BenchReport{
-		Date: now(), Machine: machine(), Model: described.Model, Device: described.Device, KV: b.kv.String(), Method: b.method,
+		Date: now(), Machine: machine(), Model: e.DescribeModel(f.Model, sum), Device: e.Device.Describe(), KV: b.kv.String(), Method: b.method,
 	}
 	for _, t := range f.Tensors() {
 		r.Params += t.Rows * t.Cols
@@ -346,7 +344,7 @@ func (b *benchmark) measurePrefill(ctx context.Context, e *engine.Engine) (*Benc
 	tokens := arbitraryTokens(b.prefill, e.Config.VocabSize)
 	read := func() (time.Duration, error) {
 		start := time.Now()
-		p, err := e.Prefill(ctx, tokens, engine.Reading{KV: b.kv})
+		p, err := e.Prefill(ctx, tokens, engine.Settings{KV: b.kv})
 		if err != nil {
 			return 0, err
 		}
@@ -372,27 +370,23 @@ func (b *benchmark) measureContext(ctx context.Context, e *engine.Engine, n int)
 	start := time.Now()
 	var p *engine.Prompt
 	var err error
+	o := engine.Settings{KV: b.kv, Method: b.chosen, InCache: b.inCache()}
 	if b.fill {
-		p, err = e.Fill(n, b.kv)
+		p, err = e.Fill(n, o)
 	} else {
-		p, err = e.Prefill(ctx, arbitraryTokens(n, e.Config.VocabSize), engine.Reading{KV: b.kv, Needs: b.chosen.Needs()})
+		p, err = e.Prefill(ctx, arbitraryTokens(n, e.Config.VocabSize), o)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
 	defer p.Free()
-	p.Cache.InCache = b.inCache()
 	r.FillMS = 1e3 * time.Since(start).Seconds()
 	start = time.Now()
-	plan, signals, _, err := p.Decide(b.chosen)
-	if err == nil {
-		err = p.Cache.Apply(plan)
-	}
+	plan, signals, err := p.Compress()
 	if err != nil {
 		return nil, nil, err
 	}
 	r.CompressMS = 1e3 * time.Since(start).Seconds()
-	p.FreeSignals()
 	r.Slots, r.Ratio, r.Formula = p.Cache.Slots(), plan.Ratio(signals), p.Cache.Occupied()
 	r.Allocated, r.LiveBytes = p.Cache.Allocated(), e.LiveBytes()
 
@@ -400,20 +394,20 @@ func (b *benchmark) measureContext(ctx context.Context, e *engine.Engine, n int)
 	before := e.DecodeWork(p.Cache)
 	var after engine.Work
 	write := func() (took time.Duration, err error) {
-		c, err := p.Cache.Fork()
+		text, err := p.Fork()
 		if err != nil {
 			return 0, err
 		}
-		defer c.Free()
+		defer text.Free()
 		start := time.Now()
 		// The last token is not fed.
-		err = e.Generate(ctx, c, p.Logits, nil, b.decode+1, engine.Sampler{Seed: uint32(b.seed), TopP: 1, RepeatPenalty: 1}, nil, nil,
-			func(engine.Token) error { return nil })
+		err = text.Generate(ctx, engine.Generation{N: b.decode + 1, Sampler: engine.Sampler{Seed: uint32(b.seed), TopP: 1, RepeatPenalty: 1},
+			Emit: func(engine.Token) error { return nil }})
 		took = time.Since(start)
 		if err != nil {
 			return 0, err
 		}
-		after = e.DecodeWork(c)
+		after = e.DecodeWork(text.Cache)
 		return took, nil
 	}
 	if r.Rate, err = b.repeat(b.decode, write); err != nil {

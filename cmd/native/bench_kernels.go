@@ -66,9 +66,7 @@ func (b *benchmark) compareKernels(t terminal, e *engine.Engine, f *checkpoint.F
 	if err != nil {
 		return err
 	}
-	var described engine.Report
-	e.DescribeModel(&described, f.Model, sum)
-	r := &KernelReport{Date: now(), Machine: machine(), Model: described.Model, Device: described.Device, KV: b.kv.String(), Slots: b.slots(e)}
+	r := &KernelReport{Date: now(), Machine: machine(), Model: e.DescribeModel(f.Model, sum), Device: e.Device.Describe(), KV: b.kv.String(), Slots: b.slots(e)}
 	out := t.out
 	if b.json == "-" {
 		out = io.Discard

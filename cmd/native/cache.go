@@ -126,16 +126,13 @@ func cacheSave(ctx context.Context, t terminal, args []string) error {
 	defer e.Close()
 	printDevice(t.err, e)
 
-	p, err := e.Prefill(ctx, prompt, engine.Reading{KV: kv, Needs: method.Needs(), InCache: g.inCache()})
+	p, err := e.Prefill(ctx, prompt, engine.Settings{KV: kv, Method: method, InCache: g.inCache()})
 	if err != nil {
 		return err
 	}
 	defer p.Free()
-	plan, _, _, err := p.Decide(method)
+	plan, _, err := p.Compress()
 	if err != nil {
-		return err
-	}
-	if err := p.Cache.Apply(plan); err != nil {
 		return err
 	}
 	saved := engine.Saved{Model: f.Model, SHA256: sum, Method: plan.Method, Options: plan.Options, Tokens: prompt, Logits: p.Logits}
@@ -183,11 +180,11 @@ func cacheLoad(ctx context.Context, t terminal, args []string) error {
 	defer e.Close()
 	printDevice(t.err, e)
 	start := time.Now()
-	cache, err := e.LoadCache(saved, sum)
+	text, err := e.LoadCache(saved, sum)
 	if err != nil {
 		return err
 	}
-	defer cache.Free()
+	defer text.Free()
 	loadTime := time.Since(start)
 
 	// 2. Read TEXT behind it.
@@ -198,16 +195,13 @@ func cacheLoad(ctx context.Context, t terminal, args []string) error {
 	if !joined {
 		fmt.Fprintln(t.err, "note        the saved text's end and TEXT's beginning would share a token if they were read as one text; TEXT is cut into tokens by itself")
 	}
-	used := cache.Used() + len(more)
+	used := text.Cache.Used() + len(more)
 	if err := g.fitContext(f.Config, fmt.Sprintf("a cache and TEXT that use %d positions", used), used); err != nil {
 		return err
 	}
 	start = time.Now()
-	logits := saved.Logits
-	if len(more) > 0 {
-		if logits, err = e.Feed(ctx, cache, more); err != nil {
-			return err
-		}
+	if err := text.Read(ctx, more); err != nil {
+		return err
 	}
 	readTime := time.Since(start)
 
@@ -221,18 +215,18 @@ func cacheLoad(ctx context.Context, t terminal, args []string) error {
 	}
 	start = time.Now()
 	n := 0
-	err = e.Generate(ctx, cache, logits, slices.Concat(saved.Tokens, more), g.n, g.sampler, nil, nil, func(token engine.Token) error {
+	err = text.Generate(ctx, engine.Generation{N: g.n, Sampler: g.sampler, Emit: func(token engine.Token) error {
 		n++
 		_, err := fmt.Fprint(t.out, stream.Next(token.ID))
 		return err
-	})
+	}})
 	fmt.Fprintln(t.out, stream.Rest())
 	if err != nil {
 		return err
 	}
 	decodeTime := time.Since(start)
 	fmt.Fprintf(t.err, "\nsaved       %s, %d slots of a text of %d tokens\n", saved.Method, saved.Total(), len(saved.Tokens))
-	fmt.Fprintf(t.err, "cache       %d bytes occupied, %d allocated\n", cache.Occupied(), cache.Allocated())
+	fmt.Fprintf(t.err, "cache       %d bytes occupied, %d allocated\n", text.Cache.Occupied(), text.Cache.Allocated())
 	fmt.Fprintf(t.err, "time        loading %.1f ms, %d tokens of TEXT in %.1f ms, %d tokens in %.1f ms (%.1f tokens/s)\n",
 		milliseconds(loadTime), len(more), milliseconds(readTime), n, milliseconds(decodeTime), float64(n)/decodeTime.Seconds())
 	return nil

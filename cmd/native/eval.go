@@ -140,9 +140,7 @@ func evalCommand(ctx context.Context, t terminal, args []string) error {
 	}
 	defer e.Close()
 	printDevice(t.err, e)
-	var model engine.Report
-	e.DescribeModel(&model, f.Model, sum)
-	c.Model, c.Device = model.Model, model.Device
+	c.Model, c.Device = e.DescribeModel(f.Model, sum), e.Device.Describe()
 	sweep, err := eval.NewSweep(c, kv, e, data, text)
 	if err != nil {
 		return err

@@ -75,9 +75,24 @@ many of them.
 	return writeFile(*out, func(w io.Writer) error {
 		buffered := bufio.NewWriter(w)
 		write := func(rows []float32) error { return binary.Write(buffered, binary.LittleEndian, rows) }
-		err := e.Logits(ctx, ids, method, *prefill, r.every, engine.Reading{KV: kv, Chunk: *chunk, InCache: r.inCache(), Logits: write})
+		o := engine.Settings{KV: kv, Chunk: *chunk, InCache: r.inCache(), Logits: write}
+		if method == nil {
+			*prefill = len(ids)
+		} else {
+			o.Method, o.Every, o.Future = method, r.every, ids[*prefill:]
+		}
+		p, err := e.Prefill(ctx, ids[:*prefill], o)
 		if err != nil {
 			return err
+		}
+		defer p.Free()
+		if method != nil {
+			if _, _, err := p.Compress(); err != nil {
+				return err
+			}
+			if err := p.Decode(ctx, ids[*prefill:], write); err != nil {
+				return err
+			}
 		}
 		return buffered.Flush()
 	})

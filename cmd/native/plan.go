@@ -104,17 +104,12 @@ are known to -method oracle alone.
 
 	ids, future := ids[:*prefill], ids[*prefill:]
 	needs := method.Needs()
-	p, err := e.Prefill(ctx, ids, engine.Reading{KV: kv, Needs: needs, InCache: r.inCache()})
+	p, err := e.Prefill(ctx, ids, engine.Settings{KV: kv, Method: method, InCache: r.inCache(), Future: future})
 	if err != nil {
 		return err
 	}
 	defer p.Free()
-	if needs.Future {
-		if err := p.Future(ctx, future); err != nil {
-			return err
-		}
-	}
-	signals, ballots, err := p.Signals(needs)
+	signals, err := p.Measure(needs)
 	if err != nil {
 		return err
 	}
@@ -173,7 +168,7 @@ are known to -method oracle alone.
 	if window != nil {
 		arrays.write("window.f32", join(window), perSlot...)
 	}
-	if ballots != nil {
+	if ballots := p.Ballots(); ballots != nil {
 		samples := len(ballots.Hidden) / (c.NLayers * c.Dim)
 		arrays.write("votes.u32", join(ballots.Votes), perSlot...)
 		arrays.write("gvote_mu.f32", ballots.Mu, c.NLayers, c.Dim)

@@ -94,8 +94,8 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 	// 2. Read the prompt; decide; compress.
 	report := &engine.Report{PromptTokens: len(prompt), Tokens: []engine.TokenReport{}}
 	start := time.Now()
-	p, err := e.Prefill(ctx, prompt, engine.Reading{
-		KV: kv, Needs: method.Needs(), Pins: g.pins, InCache: g.inCache(), MaxSlots: g.maxSlots, Method: method,
+	p, err := e.Prefill(ctx, prompt, engine.Settings{
+		KV: kv, Pins: g.pins, InCache: g.inCache(), MaxSlots: g.maxSlots, Method: method, Every: g.every,
 	})
 	if err != nil {
 		return err
@@ -104,24 +104,20 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 	prefillTime := time.Since(start)
 	var shadow *engine.Shadow
 	if g.shadow {
-		full, logits, err := g.fullCache(ctx, e, p, prompt)
+		full, err := g.fullText(ctx, e, p)
 		if err != nil {
 			return err
 		}
-		shadow = e.NewShadow(full, logits, prompt, g.outputError)
+		shadow = engine.NewShadow(full, g.outputError)
 		defer shadow.Free()
 	}
-	compressor, err := p.Compressor(method, g.every)
-	if err != nil {
-		return err
-	}
 	start = time.Now()
-	plan, signals, err := compressor.Compress()
+	plan, signals, err := p.Compress()
 	if err != nil {
 		return err
 	}
 	compressTime := time.Since(start)
-	engine.DescribeMethod(report, method, plan, signals)
+	report.Method = engine.DescribeMethod(method, plan, signals)
 	if used := p.Cache.Used(); g.inCache() && g.every == 0 {
 		if err := g.fitContext(f.Config, fmt.Sprintf("%d slots in use", used), used); err != nil {
 			return err
@@ -134,44 +130,42 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 		fmt.Fprint(t.out, stream.Next(id))
 	}
 	start = time.Now()
-	err = compressor.Generate(ctx, prompt, g.n, g.sampler, shadow, func(token engine.Token) error {
+	err = p.Generate(ctx, engine.Generation{N: g.n, Sampler: g.sampler, Shadow: shadow, Emit: func(token engine.Token) error {
 		text := stream.Next(token.ID)
-		report.AddToken(token, text)
+		report.Tokens = append(report.Tokens, token.Describe(text))
 		_, err := fmt.Fprint(t.out, text)
 		return err
-	})
+	}})
 	fmt.Fprintln(t.out, stream.Rest())
 	if err != nil {
 		return err
 	}
-	report.SetTiming(prefillTime, compressTime, time.Since(start))
-	p.Cache.Describe(report)
-	report.Cache.Compressions = compressor.Times()
+	report.Timing = engine.DescribeTiming(prefillTime, compressTime, time.Since(start), len(report.Tokens))
+	report.Cache = p.Cache.Describe(plan, signals)
+	report.Cache.Compressions = p.Compressions()
 	if shadow != nil {
 		full, err := tok.Decode(shadow.Text())
 		if err != nil {
 			return err
 		}
-		shadow.Summarise(report, full)
+		report.Quality = shadow.Describe(report.Tokens, full)
 	}
 	printReport(t.err, report)
 	return g.writeReport(t, e, f, report)
 }
 
-// fullCache returns a full cache of the prompt and the logits after it: a copy, or
-// with -max-slots one that is read for itself, without the bound.
-func (g *generation) fullCache(ctx context.Context, e *engine.Engine, p *engine.Prompt, prompt []int) (
-	*engine.Cache, []float32, error) {
+// fullText returns the prompt in a full cache: a copy, or with -max-slots one that
+// is read for itself, without the bound.
+func (g *generation) fullText(ctx context.Context, e *engine.Engine, p *engine.Prompt) (*engine.Text, error) {
 	if g.maxSlots == 0 {
-		full, err := p.Cache.Fork()
-		return full, p.Logits, err
+		return p.Fork()
 	}
-	full, err := e.Prefill(ctx, prompt, engine.Reading{KV: p.Cache.Type})
+	full, err := e.Prefill(ctx, p.Tokens, engine.Settings{KV: p.Cache.Type})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	full.FreeSignals()
-	return full.Cache, full.Logits, nil
+	return &full.Text, nil
 }
 
 func parseGeneration(t terminal, args []string) (*generation, error) {
@@ -339,6 +333,6 @@ func (g *generation) writeReport(t terminal, e *engine.Engine, f *checkpoint.Fil
 	if err != nil {
 		return err
 	}
-	e.DescribeModel(r, f.Model, sum)
+	r.Model, r.Device = e.DescribeModel(f.Model, sum), e.Device.Describe()
 	return writeJSON(t, g.json, r)
 }

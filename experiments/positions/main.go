@@ -178,16 +178,12 @@ func (r run) measure(text []int) (points []point, peak int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	p, err := e.Prefill(context.Background(), text[:prompt], engine.Reading{KV: layout.CacheF16, Needs: m.Needs(), InCache: r.inCache})
+	p, err := e.Prefill(context.Background(), text[:prompt], engine.Settings{KV: layout.CacheF16, Method: m, Every: r.every, InCache: r.inCache})
 	if err != nil {
 		return nil, 0, err
 	}
 	defer p.Free()
-	c, err := p.Compressor(m, r.every)
-	if err != nil {
-		return nil, 0, err
-	}
-	if _, _, err := c.Compress(); err != nil {
+	if _, _, err := p.Compress(); err != nil {
 		return nil, 0, err
 	}
 	sum, scored := 0.0, 0
@@ -200,14 +196,14 @@ func (r run) measure(text []int) (points []point, peak int, err error) {
 	}
 	if r.own {
 		s := engine.Sampler{Temperature: 1, TopP: 1, RepeatPenalty: 1, Seed: 1}
-		err = c.Generate(context.Background(), text[:prompt], len(text)-prompt, s, nil, func(t engine.Token) error {
+		err = p.Generate(context.Background(), engine.Generation{N: len(text) - prompt, Sampler: s, Emit: func(t engine.Token) error {
 			add(t.Logprob)
 			return nil
-		})
+		}})
 		return points, p.Cache.Peak(), err
 	}
 	logits, at := p.Logits, prompt
-	err = c.Feed(context.Background(), text[prompt:], func(after []float32) error {
+	err = p.Decode(context.Background(), text[prompt:], func(after []float32) error {
 		add(engine.LogProb(logits, text[at]))
 		logits, at = after, at+1
 		return nil
@@ -226,11 +222,11 @@ func readAnew(text []int) (points []point, err error) {
 	defer e.Close()
 	for from := prompt; from+window <= len(text); from += window {
 		read := append([]int{text[0]}, text[max(1, from-before):from]...)
-		p, err := e.Prefill(context.Background(), read, engine.Reading{KV: layout.CacheF16})
+		p, err := e.Prefill(context.Background(), read, engine.Settings{KV: layout.CacheF16})
 		if err != nil {
 			return nil, err
 		}
-		rows, err := e.Score(context.Background(), p.Cache, p.Logits, text[from:from+window])
+		rows, err := p.Score(context.Background(), text[from:from+window])
 		if err != nil {
 			return nil, err
 		}

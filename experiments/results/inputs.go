@@ -67,14 +67,14 @@ func (s *subject) readInput(kind string, number int) (*Input, error) {
 			return nil, fmt.Errorf("%s wants a reading of its own", name)
 		}
 	}
-	p, err := s.e.Prefill(context.Background(), ids, engine.Reading{KV: layout.CacheF16, Needs: needs})
+	p, err := s.e.Prefill(context.Background(), ids, engine.Settings{KV: layout.CacheF16, Needs: needs})
 	if err != nil {
 		return nil, err
 	}
 	defer p.Free()
 	in := &Input{Kind: kind, Number: number, Kept: map[string][]float64{}}
 	for _, m := range list {
-		plan, signals, _, err := p.Decide(m)
+		plan, signals, err := p.Decide(m)
 		if err != nil {
 			return nil, err
 		}
@@ -86,9 +86,7 @@ func (s *subject) readInput(kind string, number int) (*Input, error) {
 		if !m.Needs().Cosine {
 			continue
 		}
-		var r engine.Report
-		engine.DescribeMethod(&r, m, plan, signals)
-		in.Similar = allRounded(r.Method.SimilarNeighbours)
+		in.Similar = allRounded(engine.DescribeMethod(m, plan, signals).SimilarNeighbours)
 		in.Sigma = sigmas(plan)
 		keys, err := signals.Keys()
 		if err != nil {

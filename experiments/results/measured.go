@@ -133,13 +133,12 @@ func (m measurement) open(file string) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	var r engine.Report
-	e.DescribeModel(&r, f.Model, sum)
+	model := e.DescribeModel(f.Model, sum)
 	if file != "" { // many files say "llama"
-		r.Model.Name = strings.TrimSuffix(filepath.Base(file), ".gguf")
+		model.Name = strings.TrimSuffix(filepath.Base(file), ".gguf")
 	}
 	return &subject{e: e, About: About{
-		Model: r.Model, Device: r.Device, Tokens: m.tokens,
+		Model: model, Device: e.Device.Describe(), Tokens: m.tokens,
 		Machine: fmt.Sprintf("%s/%s, %d CPUs, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version()),
 	}}, nil
 }

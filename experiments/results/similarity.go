@@ -33,7 +33,7 @@ func mapKeys(s *subject) ([]KeyMap, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.e.Prefill(context.Background(), ids, engine.Reading{KV: layout.CacheF16})
+	p, err := s.e.Prefill(context.Background(), ids, engine.Settings{KV: layout.CacheF16})
 	if err != nil {
 		return nil, err
 	}

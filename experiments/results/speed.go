@@ -42,20 +42,16 @@ func timeDecoding(s *subject) ([]Speed, error) {
 	}()
 	for _, kv := range []layout.CacheType{layout.CacheF16, layout.CacheQ8_0, layout.CacheQ4_0} {
 		for _, budget := range []float64{1, 0.5, 0.35, 0.2} {
-			p, err := s.e.Fill(s.Tokens, kv)
-			if err != nil {
-				return nil, err
-			}
-			prompts = append(prompts, p)
 			m, err := compress.New(compress.Settings{Name: "random", Budget: budget, Seed: 1})
 			if err != nil {
 				return nil, err
 			}
-			plan, _, _, err := p.Decide(m)
-			if err == nil {
-				err = p.Cache.Apply(plan)
-			}
+			p, err := s.e.Fill(s.Tokens, engine.Settings{KV: kv, Method: m})
 			if err != nil {
+				return nil, err
+			}
+			prompts = append(prompts, p)
+			if _, _, err := p.Compress(); err != nil {
 				return nil, err
 			}
 			speeds = append(speeds, Speed{KV: kv.String(), Budget: budget, Slots: p.Cache.Slots(), Bytes: p.Cache.Occupied()})
@@ -75,17 +71,17 @@ func timeDecoding(s *subject) ([]Speed, error) {
 	return speeds, nil
 }
 
-// decode writes behind a copy of a cache.
+// decode writes behind a copy of a prompt.
 func (s *subject) decode(p *engine.Prompt) (time.Duration, error) {
-	c, err := p.Cache.Fork()
+	text, err := p.Fork()
 	if err != nil {
 		return 0, err
 	}
-	defer c.Free()
+	defer text.Free()
 	start := time.Now()
 	// The last token is not fed.
-	err = s.e.Generate(context.Background(), c, p.Logits, nil, decoded+1, engine.Sampler{TopP: 1, RepeatPenalty: 1}, nil, nil,
-		func(engine.Token) error { return nil })
+	err = text.Generate(context.Background(), engine.Generation{N: decoded + 1,
+		Sampler: engine.Sampler{TopP: 1, RepeatPenalty: 1}, Emit: func(engine.Token) error { return nil }})
 	return time.Since(start), err
 }
 

@@ -14,32 +14,36 @@ import (
 	"keyfold/layout"
 )
 
-func compressorOf(t testing.TB, p *Prompt, m compress.Method, every int) *Compressor {
+// prefillToCompress reads a prompt to be compressed by a method again and again.
+func prefillToCompress(t testing.TB, e *Engine, tokens []int, kv layout.CacheType, m compress.Method, every int) *Prompt {
 	t.Helper()
-	c, err := p.Compressor(m, every)
+	p, err := e.Prefill(context.Background(), tokens, Settings{KV: kv, Chunk: 100, Method: m, Every: every})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := c.Compress(); err != nil {
+	t.Cleanup(p.Free)
+	return p
+}
+
+func compressPrompt(t testing.TB, p *Prompt) {
+	t.Helper()
+	if _, _, err := p.Compress(); err != nil {
 		t.Fatal(err)
 	}
-	return c
 }
 
 // decodeGiven feeds tokens one by one, as Generate does. Before each compression
 // it calls before.
-func decodeGiven(t testing.TB, c *Compressor, tokens []int, before func()) {
+func decodeGiven(t testing.TB, p *Prompt, tokens []int, before func()) {
 	t.Helper()
-	for _, id := range tokens {
-		if _, err := feed(c.p.Cache, &step{tokens: words([]int{id}), trace: c.trace(), logits: lastRow}); err != nil {
-			t.Fatal(err)
-		}
-		if c.fed+1 == c.every {
+	err := p.Decode(context.Background(), tokens, func([]float32) error {
+		if p.decoded+1 == p.o.Every {
 			before()
 		}
-		if err := c.took(); err != nil {
-			t.Fatal(err)
-		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -57,20 +61,21 @@ func TestSignalsGoOnWhileDecoding(t *testing.T) {
 			"expected":     newMethod(t, "expected", 1),
 		} {
 			t.Run(name, func(t *testing.T) {
-				p := prefill(t, e, text[:prompt], layout.CacheF32, m.Needs())
-				c := compressorOf(t, p, m, every)
+				p := prefillToCompress(t, e, text[:prompt], layout.CacheF32, m, every)
+				compressPrompt(t, p)
 				rounds := 0
-				decodeGiven(t, c, text[prompt:], func() {
+				decodeGiven(t, p, text[prompt:], func() {
 					rounds++
 					whole := prefill(t, e, text[:prompt+rounds*every], layout.CacheF32, m.Needs())
-					want, wantBallots, err := whole.Signals(m.Needs())
+					want, err := whole.Measure(m.Needs())
 					if err != nil {
 						t.Fatal(err)
 					}
-					got, ballots, err := p.Signals(m.Needs())
+					got, err := p.Measure(m.Needs())
 					if err != nil {
 						t.Fatal(err)
 					}
+					wantBallots, ballots := whole.Ballots(), p.Ballots()
 					// Tokens one by one are summed in another order than chunks, in float32: up to 4e-6 of sums of 8
 					// (mass) and of logits of 14 (expected attention) on lavapipe, and other adapters take exp otherwise.
 					for h := range want.Heads {
@@ -99,8 +104,8 @@ func TestSignalsGoOnWhileDecoding(t *testing.T) {
 						}
 					}
 				})
-				if rounds != 3 || c.Times() != 4 {
-					t.Fatalf("%d rounds, compressed %d times, want 3 and 4", rounds, c.Times())
+				if rounds != 3 || p.Compressions() != 4 {
+					t.Fatalf("%d rounds, compressed %d times, want 3 and 4", rounds, p.Compressions())
 				}
 			})
 		}
@@ -113,15 +118,16 @@ func TestWindowWhileDecoding(t *testing.T) {
 	text := someTokens(prompt + 2*every)
 	e := openFixture(t, CPU, checkpoint.F16)
 	m := newMethod(t, "snapkv", 1)
-	p := prefill(t, e, text[:prompt], layout.CacheF32, m.Needs())
+	p := prefillToCompress(t, e, text[:prompt], layout.CacheF32, m, every)
+	compressPrompt(t, p)
 	rounds := 0
-	decodeGiven(t, compressorOf(t, p, m, every), text[prompt:], func() {
+	decodeGiven(t, p, text[prompt:], func() {
 		rounds++
 		whole := prefill(t, e, text[:prompt+rounds*every], layout.CacheF32, m.Needs())
 		for _, w := range []int{1, 64} {
 			var rows [2][][]float32
 			for i, q := range []*Prompt{p, whole} {
-				signals, _, err := q.Signals(m.Needs())
+				signals, err := q.Measure(m.Needs())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -147,11 +153,11 @@ func TestFoldingKeepsCount(t *testing.T) {
 		const every, prompt = 15, 80
 		text := someTokens(prompt + 3*every)
 		m := newMethod(t, "kvmerger", 0.6)
-		p := prefill(t, e, text[:prompt], layout.CacheF16, m.Needs())
+		p := prefillToCompress(t, e, text[:prompt], layout.CacheF16, m, every)
 		merged := 0
-		c := compressorOf(t, p, m, every)
-		decodeGiven(t, c, text[prompt:], func() {
-			signals, _, err := p.Signals(m.Needs())
+		compressPrompt(t, p)
+		decodeGiven(t, p, text[prompt:], func() {
+			signals, err := p.Measure(m.Needs())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -197,21 +203,21 @@ func TestGenerateCompressingAgain(t *testing.T) {
 		const n, every = 35, 10
 		tokens := someTokens(100)
 		m := newMethod(t, "window", 0.5)
-		p := prefill(t, e, tokens, layout.CacheF32, m.Needs())
+		p := prefillToCompress(t, e, tokens, layout.CacheF32, m, every)
 		if err := p.Pin(20, 23); err != nil {
 			t.Fatal(err)
 		}
-		shadow := e.NewShadow(fork(t, p.Cache), p.Logits, tokens, true)
+		shadow := NewShadow(forkText(t, &p.Text), true)
 		t.Cleanup(func() {
 			if shadow.free != nil {
 				shadow.free.Free()
 			}
 		})
-		c := compressorOf(t, p, m, every)
+		compressPrompt(t, p)
 		slots := 50 // of each head: half of 100, then 1 more per token and half of that after every 10
 		var ids []int
 		var full [][]float32
-		err := c.Generate(context.Background(), tokens, n, Sampler{RepeatPenalty: 1, TopP: 1}, shadow, func(tok Token) error {
+		err := p.Generate(context.Background(), Generation{N: n, Sampler: greedy, Shadow: shadow, Emit: func(tok Token) error {
 			if want := slots * len(p.Cache.layers) * e.Config.NKVHeads * p.Cache.RowBytes(); tok.KVBytes != want {
 				t.Errorf("token %d: %d bytes in use, want %d", len(ids), tok.KVBytes, want)
 			}
@@ -220,12 +226,12 @@ func TestGenerateCompressingAgain(t *testing.T) {
 				slots /= 2
 			}
 			return nil
-		})
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.Times() != 1+(n-1)/every || p.Cache.Next() != 100+n-1 {
-			t.Errorf("compressed %d times, at position %d", c.Times(), p.Cache.Next())
+		if p.Compressions() != 1+(n-1)/every || p.Cache.Next() != 100+n-1 {
+			t.Errorf("compressed %d times, at position %d", p.Compressions(), p.Cache.Next())
 		}
 		for l := range p.Cache.layers {
 			for h := range e.Config.NKVHeads {

@@ -23,17 +23,18 @@ import (
 // Fill returns a prompt of n tokens that nobody has read: its cache holds random
 // rows, the same for the same n and type, at positions 0 to n-1. It serves to
 // measure the speed of long contexts where reading one takes minutes. There are
-// no signals, so only methods that need none can decide on it, and its logits
-// are zeros.
-func (e *Engine) Fill(n int, t layout.CacheType) (*Prompt, error) {
+// no tokens and no signals, so only methods that need none can decide on it, and
+// its logits are zeros.
+func (e *Engine) Fill(n int, o Settings) (*Prompt, error) {
 	if n < 1 || n > e.Config.SeqLen {
 		return nil, fmt.Errorf("engine: fill %d slots, want 1 to %d, the context", n, e.Config.SeqLen)
 	}
-	cfg := e.Config
+	cfg, t := e.Config, o.KV
 	c, err := e.NewCache(t)
 	if err != nil {
 		return nil, err
 	}
+	c.InCache = o.InCache
 	random := rand.New(rand.NewPCG(1, 0))
 	err = c.rebuild(func(int, *cacheLayer) (*cacheLayer, error) {
 		room, slots := make([]int, cfg.NKVHeads), make([][]layout.Slot, cfg.NKVHeads)
@@ -61,7 +62,8 @@ func (e *Engine) Fill(n int, t layout.CacheType) (*Prompt, error) {
 		return nil, err
 	}
 	c.next, c.at = n, n
-	return &Prompt{Cache: c, Logits: make([]float32, cfg.VocabSize), tokens: n, e: e}, nil
+	text := Text{Cache: c, Logits: make([]float32, cfg.VocabSize), e: e}
+	return &Prompt{Text: text, o: o, length: n}, nil
 }
 
 // randomRows returns n rows. They begin to repeat after 256, which saves time

@@ -84,7 +84,7 @@ func TestFill(t *testing.T) {
 		var keys, values [][]float32
 		for _, kind := range []DeviceKind{CPU, GPU} {
 			e := openFixture(t, kind, checkpoint.F16)
-			p, err := e.Fill(n, kv)
+			p, err := e.Fill(n, Settings{KV: kv})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -101,7 +101,7 @@ func TestFill(t *testing.T) {
 				}
 			}
 			keys, values = k, v
-			plan, _, _, err := p.Decide(newMethod(t, "random", 0.5))
+			plan, _, err := p.Decide(newMethod(t, "random", 0.5))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +112,7 @@ func TestFill(t *testing.T) {
 		}
 	}
 	e := openFixture(t, CPU, checkpoint.F16)
-	if _, err := e.Fill(models.FixtureConfig.SeqLen+1, layout.CacheF16); err == nil {
+	if _, err := e.Fill(models.FixtureConfig.SeqLen+1, Settings{KV: layout.CacheF16}); err == nil {
 		t.Error("filled more than the context")
 	}
 }

@@ -25,7 +25,7 @@ func TestScoreIsTeacherForcing(t *testing.T) {
 	p := prefill(t, e, text[:prompt], layout.CacheF32, m.Needs())
 	plan, _, _ := decide(t, p, m)
 	apply(t, p.Cache, plan)
-	rows, err := e.Score(context.Background(), p.Cache, p.Logits, text[prompt:])
+	rows, err := p.Score(context.Background(), text[prompt:])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestScoreIsTeacherForcing(t *testing.T) {
 	if got := p.Cache.Next(); got != len(text)-1 {
 		t.Errorf("%d tokens are in the cache, want all but the last of %d", got, len(text))
 	}
-	if rows, err := e.Score(context.Background(), p.Cache, p.Logits, nil); len(rows) != 0 || err != nil {
+	if rows, err := p.Score(context.Background(), nil); len(rows) != 0 || err != nil {
 		t.Errorf("no text scores %d rows, %v", len(rows), err)
 	}
 }
@@ -51,7 +51,7 @@ func TestSiblingsRunSideBySide(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			p, err := e.Sibling().Prefill(context.Background(), text, Reading{KV: layout.CacheF16})
+			p, err := e.Sibling().Prefill(context.Background(), text, Settings{KV: layout.CacheF16})
 			if err != nil {
 				t.Error(err)
 				return

@@ -1,0 +1,329 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"keyfold/compress"
+)
+
+// Prompt is a text that was read to be compressed: a [Text] with what methods
+// need to know about it. A run is, from the first token to the last,
+//
+//	e, err := engine.Open(...)
+//	p, err := e.Prefill(ctx, tokens, engine.Settings{Method: m})   // read, and collect signals
+//	plan, signals, err := p.Compress()                            // decide, and apply the plan
+//	err = p.Generate(ctx, engine.Generation{N: 64, ...})
+//
+// To compare methods on one reading, ask [Prompt.Decide] for each one's plan and
+// apply it to a Fork of the text.
+//
+// Each signal says which queries count where a cache is compressed again:
+//
+//	attention received        all of the text so far, the prompt's and the decoded ones. A slot's sum
+//	                          is that of the slots that were folded into it; what is dropped takes its sum along
+//	the last W queries'       the last W of the text
+//	statistics of hidden      all of the text so far
+//	states and queries
+//	keys: cosine, distance    no queries: the slots as they are
+//
+// A budget is a share of the slots that are there: with Every = N a method that
+// keeps R of them settles at R N / (1 - R) slots per head.
+type Prompt struct {
+	Text // its cache is the full one until it is compressed
+
+	o      Settings
+	length int    // tokens of the prompt
+	pinned []bool // (length) positions whose slots no method may touch; nil: none
+
+	// Attention that texts behind the prompt paid to its slots, (n_layers * n_kv_heads)(length).
+	reread [][]float32 // its own text, the most that one query paid; nil: not read again
+	future [][]float32 // what follows, summed; nil: not known
+
+	trace    *trace
+	received [][]float32 // attention that slots received before the trace began, (n_layers * n_kv_heads)(slots); nil: none
+	ballots  *Ballots    // of the last vote; nil: there was none
+
+	decoded      int // tokens since the last compression
+	compressions int
+}
+
+// Pin marks the slots of the prompt's tokens from..to-1 as not to be touched by
+// any method, however often the cache is compressed.
+func (p *Prompt) Pin(from, to int) error {
+	if from < 0 || to <= from || to > p.length {
+		return fmt.Errorf("engine: pin %d:%d, want 0 <= from < to <= %d, the prompt's tokens", from, to, p.length)
+	}
+	if p.pinned == nil {
+		p.pinned = make([]bool, p.length)
+	}
+	for i := from; i < to; i++ {
+		p.pinned[i] = true
+	}
+	return nil
+}
+
+// Unpin takes all pins back.
+func (p *Prompt) Unpin() { p.pinned = nil }
+
+// Free gives back the cache and the signals.
+func (p *Prompt) Free() {
+	p.Text.Free()
+	p.FreeSignals()
+}
+
+// FreeSignals gives back what the prefill collected, when no more plans are
+// wanted. The cache stays.
+func (p *Prompt) FreeSignals() {
+	if p.trace != nil {
+		p.e.r.freeTrace(p.trace)
+		p.trace = nil
+	}
+}
+
+// Decide returns a method's plan for the cache as it is, and the signals that
+// it decided from.
+func (p *Prompt) Decide(m compress.Method) (*compress.Plan, *compress.Signals, error) {
+	signals, err := p.Measure(m.Needs())
+	if err != nil {
+		return nil, nil, err
+	}
+	plan, err := m.Plan(signals)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := plan.Check(signals); err != nil {
+		panic("BUG: " + err.Error())
+	}
+	return plan, signals, nil
+}
+
+// Compress decides by the method of the settings and applies the plan. It
+// returns what was decided, and from what. Without Every the signals are given
+// back: this is the only compression.
+func (p *Prompt) Compress() (*compress.Plan, *compress.Signals, error) {
+	plan, signals, err := p.compress()
+	if err != nil {
+		return nil, nil, err
+	}
+	p.decoded = 0
+	p.compressions++
+	if p.o.Every == 0 {
+		p.FreeSignals()
+		return plan, signals, nil
+	}
+	return plan, signals, p.restart(p.o.Every)
+}
+
+// Compressions returns how often Compress compressed the cache, those while
+// tokens were decoded included.
+func (p *Prompt) Compressions() int { return p.compressions }
+
+// compress decides and applies the plan. The signals are then those of the old
+// slots, until restart is called.
+func (p *Prompt) compress() (*compress.Plan, *compress.Signals, error) {
+	if p.o.Method == nil {
+		return nil, nil, errors.New("engine: the prompt was read without a method to compress it by")
+	}
+	plan, signals, err := p.Decide(p.o.Method)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := p.Cache.Apply(plan); err != nil {
+		return nil, nil, err
+	}
+	p.reread, p.future = nil, nil // they are of slots that are no more
+	p.received = received(plan, signals, p.o.Method.Needs())
+	return plan, signals, nil
+}
+
+// received returns the attention that each row of a plan has received as part of
+// its slots: (n_layers * n_kv_heads)(rows). It is nil for methods that do not ask,
+// or ask only for that of the last queries.
+func received(plan *compress.Plan, s *compress.Signals, needs compress.Needs) [][]float32 {
+	if !needs.Mass || needs.MassLast > 0 {
+		return nil
+	}
+	sums := make([][]float32, len(plan.Heads))
+	for h, rows := range plan.Heads {
+		for _, row := range rows {
+			var sum float32
+			for _, slot := range row.Slots {
+				sum += s.Heads[h].Mass[slot]
+			}
+			sums[h] = append(sums[h], sum)
+		}
+	}
+	return sums
+}
+
+// restart makes the trace ready for the next n tokens, at the end of which the
+// signals will be read. Attention is added up from nothing: p.received has what
+// the slots brought along. Statistics go on.
+func (p *Prompt) restart(n int) error {
+	t, slots := p.trace, p.Cache.longest()+n
+	fresh, err := p.e.r.newTrace(compress.Needs{Mass: t.needs.Mass}, slots)
+	if err != nil {
+		return err
+	}
+	t.cpu.mass, fresh.cpu.mass = fresh.cpu.mass, t.cpu.mass
+	t.gpu.mass, fresh.gpu.mass = fresh.gpu.mass, t.gpu.mass
+	p.e.r.freeTrace(fresh) // with the old sums
+	t.slots, t.end = slots, p.Cache.next+n
+	return nil
+}
+
+// Generate continues the text as [Text.Generate] does, and compresses the cache
+// again after every so many tokens that were fed to it, if the settings say so.
+func (p *Prompt) Generate(ctx context.Context, o Generation) error { return p.generate(ctx, o, p) }
+
+// Decode feeds given tokens one by one, as Generate does those that it chooses,
+// and compresses the cache as it does. It calls emit with the logits (vocab)
+// after each token.
+func (p *Prompt) Decode(ctx context.Context, tokens []int, emit func(logits []float32) error) error {
+	for _, id := range tokens {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		res, err := feed(p.Cache, &step{tokens: words([]int{id}), logits: lastRow, trace: p.decodeTrace()})
+		if err != nil {
+			return err
+		}
+		p.Logits, p.Tokens = res.logits, append(p.Tokens, id)
+		if err := emit(res.logits); err != nil {
+			return err
+		}
+		if err := p.countDecoded(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decodeTrace returns what decoded tokens leave their signals in; nil if nobody
+// will read them.
+func (p *Prompt) decodeTrace() *trace {
+	if p.o.Every == 0 {
+		return nil
+	}
+	return p.trace
+}
+
+// countDecoded counts a token that was fed, and compresses when it is time.
+func (p *Prompt) countDecoded() error {
+	if p.decoded++; p.decoded != p.o.Every {
+		return nil
+	}
+	_, _, err := p.Compress()
+	return err
+}
+
+// positionsFor returns how many new positions n more tokens are rotated by: n,
+// or with InCache those up to the next compression, which gives them back.
+func (p *Prompt) positionsFor(n int) int {
+	if p.o.Every == 0 || !p.Cache.InCache {
+		return n
+	}
+	return min(n, p.o.Every-p.decoded)
+}
+
+// Measure returns the signals that needs asks for: what was collected on the way
+// is read, and the rest is measured on the cache as it now is, which must be the
+// full one, or what Compress or a bounded reading made of it. What was not
+// collected and cannot be measured any more is an error.
+func (p *Prompt) Measure(needs compress.Needs) (*compress.Signals, error) {
+	if err := p.collected(needs); err != nil {
+		return nil, err
+	}
+	s := p.slots()
+	c, r := p.Cache, p.e.r
+	s.Distance = func(pivots [][]int, aligned bool) ([][]float32, error) { return r.distance(c, pivots, aligned) }
+	s.Keys = func() ([][]float32, error) {
+		k, _, err := c.Rows()
+		return k, err
+	}
+	for _, measure := range []func(compress.Needs, *compress.Signals) error{p.mass, p.cosine, p.attended, p.vote} {
+		if err := measure(needs, s); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// slots returns signals that say what the slots are, and nothing else.
+func (p *Prompt) slots() *compress.Signals {
+	s := &compress.Signals{NLayers: len(p.Cache.layers), NKVHeads: p.e.Config.NKVHeads}
+	for l := range p.Cache.layers {
+		for h := range p.Cache.layers[l].heads {
+			var head compress.Head
+			for _, slot := range p.Cache.headSlots(l, h) {
+				head.Pos = append(head.Pos, int(slot.Pos))
+				head.N = append(head.N, int(slot.N))
+				head.Bias = append(head.Bias, slot.Bias)
+			}
+			if p.pinned != nil { // a pinned slot is never merged, so its position is its own
+				head.Pinned = make([]bool, len(head.Pos))
+				for slot, pos := range head.Pos {
+					head.Pinned[slot] = pos < len(p.pinned) && p.pinned[pos]
+				}
+			}
+			s.Heads = append(s.Heads, head)
+		}
+	}
+	return s
+}
+
+// mass adds the attention that slots received.
+func (p *Prompt) mass(needs compress.Needs, s *compress.Signals) error {
+	if !needs.Mass {
+		return nil
+	}
+	mass, err := p.e.r.readMass(p.trace)
+	if err != nil {
+		return err
+	}
+	for i := range s.Heads {
+		s.Heads[i].Mass = mass[i][:s.Heads[i].Slots()]
+		if p.received != nil {
+			s.Heads[i].Mass = slices.Clone(s.Heads[i].Mass) // the CPU's sums go on
+			for slot, sum := range p.received[i] {
+				s.Heads[i].Mass[slot] += sum
+			}
+		}
+	}
+	return nil
+}
+
+// cosine adds how similar neighbouring keys are.
+func (p *Prompt) cosine(needs compress.Needs, s *compress.Signals) error {
+	if !needs.Cosine {
+		return nil
+	}
+	cosine, err := p.e.r.cosine(p.Cache)
+	for i := range cosine {
+		s.Heads[i].Cosine = cosine[i]
+	}
+	return err
+}
+
+// vote adds GVote's votes, unless the text is no longer than what the statistics
+// skip, or shorter than MinLen: nobody votes on such a text.
+func (p *Prompt) vote(needs compress.Needs, s *compress.Signals) (err error) {
+	p.ballots = nil
+	if needs.Votes == nil || p.Cache.next <= needs.Votes.NSkip || p.Cache.next < needs.Votes.MinLen {
+		return nil
+	}
+	if p.ballots, err = p.e.r.ballots(p.Cache, p.trace, *needs.Votes); err != nil {
+		return err
+	}
+	for i := range s.Heads {
+		s.Heads[i].Votes, s.Heads[i].BStep = p.ballots.Votes[i], p.ballots.BStep[i]
+	}
+	return nil
+}
+
+// Ballots returns what the votes that were measured last were counted from; nil
+// if nobody voted.
+func (p *Prompt) Ballots() *Ballots { return p.ballots }

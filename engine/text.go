@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Text is a text in a cache: the tokens that were fed to it, and the logits that
+// the next one is chosen from.
+type Text struct {
+	Cache  *Cache
+	Logits []float32 // (vocab) after the last token
+	Tokens []int     // all of them, whatever compression made of their slots
+
+	e *Engine
+}
+
+// Fork returns an independent copy.
+func (t *Text) Fork() (*Text, error) {
+	c, err := t.Cache.Fork()
+	if err != nil {
+		return nil, err
+	}
+	return &Text{Cache: c, Logits: t.Logits, Tokens: slices.Clone(t.Tokens), e: t.e}, nil
+}
+
+// Free gives the cache back.
+func (t *Text) Free() { t.Cache.Free() }
+
+// Read appends tokens, if there are any.
+func (t *Text) Read(ctx context.Context, tokens []int) error {
+	return t.feed(ctx, tokens, lastRow, func(*result) {})
+}
+
+// Score returns what given tokens behind the text would have been predicted
+// from: the logits before each of them, (tokens)(vocab). All but the last, which
+// predicts nothing, become part of the text.
+//
+// With [LogProb] of each row and token it is the tokens' likelihood, and with
+// [Compare] of two texts' rows what compression changed in it.
+func (t *Text) Score(ctx context.Context, tokens []int) ([][]float32, error) {
+	if len(tokens) == 0 {
+		return nil, nil
+	}
+	rows := [][]float32{t.Logits}
+	err := t.feed(ctx, tokens[:len(tokens)-1], allRows, func(res *result) {
+		rows = slices.AppendSeq(rows, slices.Chunk(res.logits, t.e.Config.VocabSize))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+// feed appends tokens and calls emit with the logits that are wanted of each chunk.
+func (t *Text) feed(ctx context.Context, tokens []int, wanted rowsWanted, emit func(*result)) error {
+	return feedAll(ctx, t.Cache, tokens, chunk(t.Cache, len(tokens)), step{logits: wanted}, func(fed int, res *result) error {
+		emit(res)
+		if fed == len(tokens) {
+			t.Logits = res.logits[len(res.logits)-t.e.Config.VocabSize:]
+			t.Tokens = append(t.Tokens, tokens...)
+		}
+		return nil
+	})
+}
+
+// chunk returns how many of n tokens are fed to a cache at a time.
+func chunk(c *Cache, n int) int { return min(DefaultChunk, c.r.tokensAtOnce(c.at+n)) }
+
+// feed appends the tokens of a step to the cache. What it feeds ahead lies behind
+// the cache's end, where room is left without growing it, and belongs to the
+// cache once it is noted.
+func feed(c *Cache, s *step) (*result, error) {
+	cfg := c.r.config()
+	for _, id := range s.tokens {
+		if int(id) >= cfg.VocabSize {
+			return nil, fmt.Errorf("engine: token %d, want 0 to %d", id, cfg.VocabSize-1)
+		}
+	}
+	if err := c.fits(len(s.tokens)); err != nil {
+		return nil, err
+	}
+	if err := c.reserve(len(s.tokens)); err != nil {
+		return nil, err
+	}
+	s.ahead = min(s.ahead, c.free()-len(s.tokens))
+	res, err := c.r.forward(c, s)
+	if err != nil {
+		return nil, err
+	}
+	c.note(len(s.tokens))
+	return res, nil
+}
+
+// feedAll feeds tokens as s says, atOnce at a time, and calls emit after each
+// chunk with the number of tokens fed so far and the result. The last row's
+// logits are those of the last chunk only.
+func feedAll(ctx context.Context, c *Cache, tokens []int, atOnce int, s step, emit func(fed int, res *result) error) error {
+	for from := 0; from < len(tokens); from += atOnce {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		to := min(from+atOnce, len(tokens))
+		chunk := s
+		chunk.tokens = words(tokens[from:to])
+		if s.logits == lastRow && to < len(tokens) {
+			chunk.logits = noRows
+		}
+		res, err := feed(c, &chunk)
+		if err != nil {
+			return err
+		}
+		if err := emit(to, res); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// words converts token ids to the shaders' type. feed checks their range.
+func words(ids []int) []uint32 {
+	w := make([]uint32, len(ids))
+	for i, id := range ids {
+		w[i] = uint32(id)
+	}
+	return w
+}
