@@ -80,13 +80,13 @@ results: build
 
 # Measure keyfold beside other engines, natively and in Chromium, in turns: make bench-peers ARGS="--rounds 5".
 # See docs/performance.md. The first time npm fetches those engines, 0.8 GB on disk.
-bench-peers: build site bench/node_modules
+bench-peers: build site bench/peers/node_modules
 	@tools/deps install chromium
-	@$(GO_WASM) -o build/bench.wasm ./bench
-	@node bench/peers.mjs $(ARGS)
+	@$(GO_WASM) -o build/bench.wasm ./bench/peers/wasm
+	@node bench/peers/peers.mjs $(ARGS)
 
-bench/node_modules: bench/package-lock.json | npm
-	@cd bench && npm ci --ignore-scripts --no-audit --no-fund --silent && touch node_modules
+bench/peers/node_modules: bench/peers/package-lock.json | npm
+	@cd bench/peers && npm ci --ignore-scripts --no-audit --no-fund --silent && touch node_modules
 
 # Measure a text of ten contexts in a bounded cache, and draw docs/positions.svg: some minutes.
 positions:
@@ -101,7 +101,7 @@ test: site
 	@set -o pipefail; export REQUIRE_GPU=1 REQUIRE_BROWSER=1 XDG_RUNTIME_DIR=$${XDG_RUNTIME_DIR:-/tmp}; \
 	go test -json -shuffle=on ./... | build/testreport
 
-# Check form and common mistakes, for both targets, and the types of the page's JavaScript.
+# Check form and common mistakes, for both targets, the types of the page's JavaScript, and that lock files install.
 check: node_modules
 	@tools/deps install compiler
 	@bad=$$(find . \( -name node_modules -o -path ./build \) -prune -o -name '*.go' -print0 | xargs -0 gofmt -l); \
@@ -111,6 +111,9 @@ check: node_modules
 	go run $(STATICCHECK) ./...
 	go run -exec "env GOOS=js GOARCH=wasm" $(STATICCHECK) ./...
 	npm run --silent check
+	@for folder in . bench/peers; do \
+		(cd $$folder && npm ci --dry-run --ignore-scripts --no-audit --no-fund >/dev/null) || { echo "$$folder: its lock file does not install" >&2; exit 1; }; \
+	done
 
 # Run every fuzz target for a while: make fuzz FUZZTIME=5m.
 fuzz:

@@ -3,7 +3,7 @@ module keyfold
 go 1.25.0
 
 ignore (
-	./bench/node_modules
+	./bench/peers/node_modules
 	./build
 	./node_modules
 )

@@ -51,8 +51,8 @@ var allowed = map[string][]string{
 	"keyfold/eval": {
 		"keyfold/corpus", "keyfold/engine/...", "keyfold/compress", "keyfold/layout", "gonum.org/v1/plot/...",
 	},
-	"keyfold/bench":  {"keyfold/engine", "keyfold/engine/checkpoint", "keyfold/layout"},
-	"keyfold/corpus": {},
+	"keyfold/bench/peers/wasm": {"keyfold/engine", "keyfold/engine/checkpoint", "keyfold/layout"},
+	"keyfold/corpus":           {},
 	"keyfold/experiments/results": {
 		"keyfold/corpus", "keyfold/eval", "keyfold/engine/...", "keyfold/compress", "keyfold/layout", "keyfold/models",
 	},

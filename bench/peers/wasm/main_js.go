@@ -1,6 +1,6 @@
 //go:build js
 
-// Command bench is the engine alone in a Web Worker, without the session around
+// Command wasm is the engine alone in a Web Worker, without the session around
 // it, which runs every text twice: peers.mjs measures it against other engines
 // in the same browser. It sets one global, keyfold, with two functions that
 // return promises:

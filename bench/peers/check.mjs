@@ -1,4 +1,4 @@
-// The exported GGUF files in llama.cpp: node check.mjs ../build/models/NAME-q8_0.gguf
+// The exported GGUF files in llama.cpp: node check.mjs ../../build/models/NAME-q8_0.gguf
 //
 // node-llama-cpp carries llama.cpp as prebuilt binaries (`npm ci` in this folder fetches it). Compares log probabilities of the same
 // text and the greedy continuation with keyfold's, from the same file. Fails where they differ by more than rounding: llama.cpp
@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getLlama } from "node-llama-cpp";
 
-const [path, keyfold = "../build/keyfold"] = process.argv.slice(2);
+const [path, keyfold = "../../build/keyfold"] = process.argv.slice(2);
 const GREEDY = 64;
 const run = (...args) => execFileSync(keyfold, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
 

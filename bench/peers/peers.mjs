@@ -32,7 +32,7 @@ const [prefill, decode, rounds] = [flags.prefill, flags.decode, flags.rounds].ma
 const contextSize = Math.ceil((prefill + decode + 1) / 256) * 256;
 
 const here = dirname(fileURLToPath(import.meta.url));
-const build = join(here, "..", "build");
+const build = join(here, "..", "..", "build");
 const keyfold = join(build, "keyfold");
 
 /**
