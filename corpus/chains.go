@@ -217,18 +217,18 @@ func (s *hopScene) chain(w *writer, value string, length int, set *chainSet) []s
 
 // interleave mixes texts, each of which keeps its order.
 func (w *writer) interleave(texts [][]sentence) []sentence {
-	var turns []int
+	var order []int
 	for i, text := range texts {
 		for range text {
-			turns = append(turns, i)
+			order = append(order, i)
 		}
 	}
-	w.Shuffle(len(turns), func(i, j int) { turns[i], turns[j] = turns[j], turns[i] })
-	out := make([]sentence, len(turns))
+	w.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+	out := make([]sentence, len(order))
 	next := make([]int, len(texts))
-	for i, turn := range turns {
-		out[i] = texts[turn][next[turn]]
-		next[turn]++
+	for i, text := range order {
+		out[i] = texts[text][next[text]]
+		next[text]++
 	}
 	return out
 }

@@ -117,8 +117,8 @@ func (w *worker) tokenise(ex Example) (unit, error) {
 		if with[i], err = w.encode(ex.Context + a.Question + a.Answers[0]); err != nil {
 			return unit{}, err
 		}
-		if n, most := len(with[i]), w.e.Config.SeqLen; n > most {
-			return unit{}, fmt.Errorf("context, question and answer have %d tokens, the model's context %d", n, most)
+		if n, limit := len(with[i]), w.e.Config.SeqLen; n > limit {
+			return unit{}, fmt.Errorf("context, question and answer have %d tokens, the model's context %d", n, limit)
 		}
 		kept = min(kept, shared(context, prompt[i]), shared(context, with[i]))
 	}
@@ -335,7 +335,7 @@ var errWritten = errors.New("the answer is complete")
 // likeliest token: to the end of the text, of the first line where only that
 // counts, or of the tokens that an answer is given.
 func (w *worker) write(ctx context.Context, t *engine.Text, ask Ask) (string, error) {
-	most, err := w.answerTokens(ask)
+	limit, err := w.answerTokens(ask)
 	if err != nil {
 		return "", err
 	}
@@ -345,7 +345,7 @@ func (w *worker) write(ctx context.Context, t *engine.Text, ask Ask) (string, er
 	}
 	var text strings.Builder
 	greedy := engine.Sampler{RepeatPenalty: 1, TopP: 1}
-	n := min(most, w.e.Config.SeqLen-t.Cache.Next()+1)
+	n := min(limit, w.e.Config.SeqLen-t.Cache.Next()+1)
 	err = t.Generate(ctx, engine.Generation{N: n, Sampler: greedy, Emit: func(t engine.Token) error {
 		text.WriteString(stream.Next(t.ID))
 		if ask.FirstLine && strings.Contains(strings.TrimLeft(text.String(), "\n"), "\n") { // a whole line
@@ -364,15 +364,15 @@ func (w *worker) answerTokens(ask Ask) (int, error) {
 	if ask.Tokens > 0 {
 		return ask.Tokens, nil
 	}
-	most := 0
+	limit := 0
 	for _, answer := range ask.Answers {
 		ids, err := w.e.Tokenizer.Encode(answer, false)
 		if err != nil {
 			return 0, err
 		}
-		most = max(most, len(ids))
+		limit = max(limit, len(ids))
 	}
-	return most + spareTokens, nil
+	return limit + spareTokens, nil
 }
 
 // askRemoved adds the control: each question that can be is put to the full

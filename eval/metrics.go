@@ -63,15 +63,15 @@ func Score(metric, got string, ask Ask) (float64, error) {
 // best makes a metric of a comparison with one reference.
 func best(compare func(got, want string) (float64, error)) func(string, Ask) (float64, error) {
 	return func(got string, ask Ask) (float64, error) {
-		most := 0.0
+		best := 0.0
 		for _, want := range ask.Answers {
 			score, err := compare(got, want)
 			if err != nil {
 				return 0, err
 			}
-			most = max(most, score)
+			best = max(best, score)
 		}
-		return most, nil
+		return best, nil
 	}
 }
 

@@ -128,11 +128,11 @@ type Heat struct {
 const fewCells = 12
 
 // WriteHeats draws tables into one SVG of 9 x 5.5 inches, so many in a row, with
-// one scale of colours from least to most, which is shown at the right under
+// one scale of colours from lowest to highest, which is shown at the right under
 // its name. Where there are few columns each value of the axes has its mark and
 // each cell its number; else the axes are to scale. It fails if there are no
 // values, one lies outside the scale, or cells have not the shape of the axes.
-func WriteHeats(w io.Writer, title, xlabel, ylabel, scale string, columns int, least, most float64, heats []Heat) error {
+func WriteHeats(w io.Writer, title, xlabel, ylabel, scale string, columns int, lowest, highest float64, heats []Heat) error {
 	if len(heats) == 0 {
 		return fmt.Errorf("plot %q: no maps", title)
 	}
@@ -143,16 +143,16 @@ func WriteHeats(w io.Writer, title, xlabel, ylabel, scale string, columns int, l
 	var plots []*plot.Plot
 	for _, h := range heats {
 		low, high, err := h.check(xlabel, ylabel)
-		if err == nil && (low < least || high > most) {
-			err = fmt.Errorf("values from %g to %g, the scale goes from %g to %g", low, high, least, most)
+		if err == nil && (low < lowest || high > highest) {
+			err = fmt.Errorf("values from %g to %g, the scale goes from %g to %g", low, high, lowest, highest)
 		}
 		if err != nil {
 			return fmt.Errorf("plot %q: %w", title, err)
 		}
-		plots = append(plots, h.plot("", "", shades, least, most))
+		plots = append(plots, h.plot("", "", shades, lowest, highest))
 	}
-	shades.SetMin(least)
-	shades.SetMax(most)
+	shades.SetMin(lowest)
+	shades.SetMax(highest)
 	bar := newPlot("", "", scale)
 	bar.Add(&plotter.ColorBar{ColorMap: shades, Vertical: true, Colors: 128})
 	bar.HideX()
@@ -197,43 +197,43 @@ func (h *Heat) check(xlabel, ylabel string) (low, high float64, err error) {
 }
 
 // plot returns the map with its axes.
-func (h *Heat) plot(xlabel, ylabel string, shades palette.ColorMap, least, most float64) *plot.Plot {
+func (h *Heat) plot(xlabel, ylabel string, shades palette.ColorMap, lowest, highest float64) *plot.Plot {
 	p := newPlot(h.Title, xlabel, ylabel)
 	few := len(h.Xs) <= fewCells
 	colors := shades.Palette(256)
 	if few {
 		heat := plotter.NewHeatMap(grid(h.Cell), colors)
-		heat.Min, heat.Max = least, most
-		p.Add(heat, numbers(h.Cell, p.X.Tick.Label, least, most))
+		heat.Min, heat.Max = lowest, highest
+		p.Add(heat, numbers(h.Cell, p.X.Tick.Label, lowest, highest))
 		p.X.Tick.Marker, p.Y.Tick.Marker = ticks(h.Xs), ticks(h.Ys)
 		return p
 	}
-	p.Add(h.image(colors.Colors(), least, most))
+	p.Add(h.image(colors.Colors(), lowest, highest))
 	p.X.Padding, p.Y.Padding = 0, 0
 	p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(roundTicks), plot.TickerFunc(roundTicks)
 	return p
 }
 
 // span returns the least and the greatest value that is a number.
-func span(cell [][]float64) (least, most float64) {
-	least, most = math.Inf(1), math.Inf(-1)
+func span(cell [][]float64) (lowest, highest float64) {
+	lowest, highest = math.Inf(1), math.Inf(-1)
 	for _, v := range slices.Concat(cell...) {
 		if !math.IsNaN(v) {
-			least, most = min(least, v), max(most, v)
+			lowest, highest = min(lowest, v), max(highest, v)
 		}
 	}
-	return least, most
+	return lowest, highest
 }
 
 // image returns the map as a picture with a pixel a cell, which takes a fiftieth
 // of the bytes that shapes take. The values of both axes are equally far apart.
-func (h *Heat) image(colors []color.Color, least, most float64) *plotter.Image {
+func (h *Heat) image(colors []color.Color, lowest, highest float64) *plotter.Image {
 	picture := image.NewPaletted(image.Rect(0, 0, len(h.Xs), len(h.Ys)), append(slices.Clone(colors[:255]), color.Transparent))
 	for i, row := range h.Cell {
 		for j, v := range row {
 			index := uint8(255)
 			if !math.IsNaN(v) {
-				index = uint8(math.Round((v - least) / (most - least) * 254))
+				index = uint8(math.Round((v - lowest) / (highest - lowest) * 254))
 			}
 			picture.SetColorIndex(j, len(h.Ys)-1-i, index)
 		}

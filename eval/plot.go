@@ -123,25 +123,7 @@ func roundTicks(low, high float64) []plot.Tick {
 // legend only.
 func addSeries(p *plot.Plot, s Series, i int) ([]plot.Thumbnailer, error) {
 	c := lineColors[i%len(lineColors)]
-	points := slices.Clone(s.Points)
-	slices.SortStableFunc(points, func(a, b Point) int {
-		if a.X < b.X {
-			return -1
-		}
-		return int(oneIf(a.X > b.X))
-	})
-	var at plotter.XYs
-	var bars struct {
-		plotter.XYs
-		plotter.YErrors
-	}
-	for _, point := range points {
-		at = append(at, plotter.XY{X: point.X, Y: point.Y})
-		if point.Low < point.High { // not so for NaN
-			bars.XYs = append(bars.XYs, at[len(at)-1])
-			bars.YErrors = append(bars.YErrors, struct{ Low, High float64 }{point.Y - point.Low, point.High - point.Y})
-		}
-	}
+	at, bars := s.sorted()
 	if s.Bars && len(at) > 0 {
 		h, err := histogram(at)
 		if err != nil {
@@ -183,6 +165,32 @@ func addSeries(p *plot.Plot, s Series, i int) ([]plot.Thumbnailer, error) {
 	return append(thumbs, marks), nil
 }
 
+// errorBars are points with how far their intervals reach below and above.
+type errorBars struct {
+	plotter.XYs
+	plotter.YErrors
+}
+
+// sorted returns the points of a series from left to right, and the bars of
+// those that have an interval.
+func (s *Series) sorted() (at plotter.XYs, bars errorBars) {
+	points := slices.Clone(s.Points)
+	slices.SortStableFunc(points, func(a, b Point) int {
+		if a.X < b.X {
+			return -1
+		}
+		return int(oneIf(a.X > b.X))
+	})
+	for _, point := range points {
+		at = append(at, plotter.XY{X: point.X, Y: point.Y})
+		if point.Low < point.High { // not so for NaN
+			bars.XYs = append(bars.XYs, at[len(at)-1])
+			bars.YErrors = append(bars.YErrors, struct{ Low, High float64 }{point.Y - point.Low, point.High - point.Y})
+		}
+	}
+	return at, bars
+}
+
 // histogram returns bars around the points, which are equally far apart.
 func histogram(at plotter.XYs) (*plotter.Histogram, error) {
 	at, err := plotter.CopyXYs(at) // which checks that they are numbers
@@ -210,15 +218,15 @@ func WriteHeat(w io.Writer, title, xlabel, ylabel string, xs, ys []float64, cell
 	if err != nil {
 		return fmt.Errorf("plot %q: %w", title, err)
 	}
-	least, most := 0.0, 1.0
-	if low < least || high > most {
-		least, most = low, high
+	lowest, highest := 0.0, 1.0
+	if low < lowest || high > highest {
+		lowest, highest = low, high
 	}
 	shades, err := lightness()
 	if err != nil {
 		return fmt.Errorf("plot %q: %w", title, err)
 	}
-	return writeSVG(w, h.plot(xlabel, ylabel, shades, least, most).Draw)
+	return writeSVG(w, h.plot(xlabel, ylabel, shades, lowest, highest).Draw)
 }
 
 func ticks(values []float64) plot.ConstantTicks {
@@ -230,7 +238,7 @@ func ticks(values []float64) plot.ConstantTicks {
 }
 
 // numbers writes the values into their cells, white on dark ones.
-func numbers(cell [][]float64, style text.Style, least, most float64) *plotter.Labels {
+func numbers(cell [][]float64, style text.Style, lowest, highest float64) *plotter.Labels {
 	style.XAlign, style.YAlign = text.XCenter, text.YCenter
 	labels := &plotter.Labels{}
 	for i, row := range cell {
@@ -239,7 +247,7 @@ func numbers(cell [][]float64, style text.Style, least, most float64) *plotter.L
 				continue
 			}
 			style.Color = color.Black
-			if v-least < 0.5*(most-least) {
+			if v-lowest < 0.5*(highest-lowest) {
 				style.Color = color.White
 			}
 			labels.XYs = append(labels.XYs, plotter.XY{X: float64(j), Y: float64(i)})

@@ -140,9 +140,9 @@ func NewSweep(c Config, kv layout.CacheType, e *engine.Engine, data []Example, t
 	c.KV = kv.String()
 	s := &Sweep{Config: c, Engine: e, Data: data, Text: text, kv: kv}
 	for _, length := range c.Lengths {
-		most := e.Config.SeqLen
-		if length > most {
-			return nil, fmt.Errorf("documents of %d tokens are longer than the model's context of %d", length, most)
+		limit := e.Config.SeqLen
+		if length > limit {
+			return nil, fmt.Errorf("documents of %d tokens are longer than the model's context of %d", length, limit)
 		}
 		if !slices.Contains(c.Tasks, Perplexity) {
 			continue
@@ -150,8 +150,8 @@ func NewSweep(c Config, kv layout.CacheType, e *engine.Engine, data []Example, t
 		if length <= shortContext {
 			return nil, fmt.Errorf("perplexity behind a context of %d tokens, want more than %d", length, shortContext)
 		}
-		if length+c.ScoreTokens > most {
-			return nil, fmt.Errorf("%d tokens scored behind %d are more than the model's context of %d", c.ScoreTokens, length, most)
+		if length+c.ScoreTokens > limit {
+			return nil, fmt.Errorf("%d tokens scored behind %d are more than the model's context of %d", c.ScoreTokens, length, limit)
 		}
 	}
 	var err error

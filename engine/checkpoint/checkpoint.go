@@ -166,10 +166,10 @@ func (s source) base() string {
 // plain returns s for use in an error: as it is if it looks like a name, else quoted and cut, so
 // that a damaged file cannot put control characters or pages of text into a message.
 func plain(s string) string {
-	const most = 80
+	const limit = 80
 	short := s
-	if len(short) > most {
-		short = short[:most]
+	if len(short) > limit {
+		short = short[:limit]
 	}
 	ok := short == s && s != ""
 	for _, c := range []byte(short) {

@@ -152,7 +152,7 @@ func (d *decoder) tensor(alignment int64) *Tensor {
 	}
 	t.Type, t.Rows, t.Cols, t.offset = typ, int(dims[1]), int(dims[0]), int64(offset)
 	// Rows and columns are below 2^31, so their product in bytes may not fit an int64.
-	if most := d.src.size / int64(typ.RowBytes(t.Cols)); dims[1] > uint64(most) {
+	if limit := d.src.size / int64(typ.RowBytes(t.Cols)); dims[1] > uint64(limit) {
 		d.fail("%s has %d rows of %d bytes, the file has %d bytes",
 			d.what, t.Rows, typ.RowBytes(t.Cols), d.src.size)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"math"
 )
 
 // kindOf returns GGUF's number for the Go type of v.
@@ -85,32 +84,6 @@ func (e *encoder) string(s string) {
 // value writes v, which kindOf knows, without the type of v itself but with that of its elements.
 func (e *encoder) value(v any) {
 	switch v := v.(type) {
-	case uint8:
-		e.raw([]byte{v})
-	case int8:
-		e.raw([]byte{byte(v)})
-	case uint16:
-		e.raw(binary.LittleEndian.AppendUint16(nil, v))
-	case int16:
-		e.raw(binary.LittleEndian.AppendUint16(nil, uint16(v)))
-	case uint32:
-		e.uint32(v)
-	case int32:
-		e.uint32(uint32(v))
-	case uint64:
-		e.uint64(v)
-	case int64:
-		e.uint64(uint64(v))
-	case float32:
-		e.uint32(math.Float32bits(v))
-	case float64:
-		e.uint64(math.Float64bits(v))
-	case bool:
-		if v {
-			e.raw([]byte{1})
-		} else {
-			e.raw([]byte{0})
-		}
 	case string:
 		e.string(v)
 	case []uint8:
@@ -143,6 +116,12 @@ func (e *encoder) value(v any) {
 		for _, element := range v {
 			e.value(element)
 		}
+	default: // a number or bool
+		b, err := binary.Append(nil, binary.LittleEndian, v)
+		if err != nil {
+			panic("BUG: " + err.Error())
+		}
+		e.raw(b)
 	}
 }
 

@@ -31,27 +31,14 @@ func (t TensorData) bytes() int { return max(t.Rows, 1) * t.Type.RowBytes(t.Cols
 // multiples of the entry general.alignment (a uint32 power of two), or of 32 without it.
 // It fails on values and sizes that a reader would refuse, and on the errors of w.
 func WriteGGUF(w io.Writer, meta []KV, tensors []TensorData) error {
-	e := &encoder{w: bufio.NewWriter(w)}
-	alignment := 32
-	for i, kv := range meta {
-		for _, other := range meta[:i] {
-			if other.Key == kv.Key {
-				return fmt.Errorf("write GGUF: metadata %s occurs twice", kv.Key)
-			}
-		}
-		if kv.Key == "general.alignment" {
-			a, ok := kv.Value.(uint32)
-			if !ok || a < 1 || a > 1<<20 || a&(a-1) != 0 {
-				return fmt.Errorf("write GGUF: general.alignment is %v (%T), "+
-					"want a uint32 power of two",
-					kv.Value, kv.Value)
-			}
-			alignment = int(a)
-		}
+	alignment, err := checkMetadata(meta)
+	if err == nil {
+		err = checkTensorData(tensors)
 	}
-	if err := checkTensorData(tensors); err != nil {
+	if err != nil {
 		return fmt.Errorf("write GGUF: %w", err)
 	}
+	e := &encoder{w: bufio.NewWriter(w)}
 
 	// 1. Header and metadata.
 	e.raw([]byte("GGUF"))
@@ -60,12 +47,7 @@ func WriteGGUF(w io.Writer, meta []KV, tensors []TensorData) error {
 	e.uint64(uint64(len(meta)))
 	for _, kv := range meta {
 		e.string(kv.Key)
-		kind, ok := kindOf(kv.Value)
-		if !ok {
-			return fmt.Errorf("write GGUF: metadata %s has Go type %T, "+
-				"which GGUF cannot hold",
-				kv.Key, kv.Value)
-		}
+		kind, _ := kindOf(kv.Value)
 		e.uint32(kind)
 		e.value(kv.Value)
 	}
@@ -104,6 +86,29 @@ func WriteGGUF(w io.Writer, meta []KV, tensors []TensorData) error {
 		return fmt.Errorf("write GGUF: %w", e.err)
 	}
 	return nil
+}
+
+// checkMetadata refuses entries that a reader would, and returns the alignment of tensors.
+func checkMetadata(meta []KV) (alignment int, err error) {
+	alignment = 32
+	for i, kv := range meta {
+		for _, other := range meta[:i] {
+			if other.Key == kv.Key {
+				return 0, fmt.Errorf("metadata %s occurs twice", kv.Key)
+			}
+		}
+		if _, ok := kindOf(kv.Value); !ok {
+			return 0, fmt.Errorf("metadata %s has Go type %T, which GGUF cannot hold", kv.Key, kv.Value)
+		}
+		if kv.Key == "general.alignment" {
+			a, ok := kv.Value.(uint32)
+			if !ok || a < 1 || a > 1<<20 || a&(a-1) != 0 {
+				return 0, fmt.Errorf("general.alignment is %v (%T), want a uint32 power of two", kv.Value, kv.Value)
+			}
+			alignment = int(a)
+		}
+	}
+	return alignment, nil
 }
 
 func checkTensorData(tensors []TensorData) error {

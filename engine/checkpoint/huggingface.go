@@ -25,20 +25,42 @@ func openFolder(fsys fs.FS, dir, path, file string) (_ *File, err error) {
 			f.Close()
 		}
 	}()
-	at := func(name string) source { return source{name: filepath.Join(dir, name)} }
-	config, err := readSmall(fsys, "config.json", at("config.json").name)
+	configFile := source{name: filepath.Join(dir, "config.json")}
+	config, err := readSmall(fsys, "config.json", configFile.name)
 	if err != nil {
 		return nil, err
 	}
-	c, tied, err := parseConfig(at("config.json"), config)
+	c, tied, err := parseConfig(configFile, config)
 	if err != nil {
 		return nil, err
 	}
 	f.Config = c
+	found, err := f.openShards(fsys, dir, file)
+	if err != nil {
+		return nil, err
+	}
+	f.Model = modelName(path, file)
+	if err := f.adopt(f.sources[0], found, hfName); err != nil {
+		return nil, err
+	}
+	for _, t := range f.tensors {
+		if strings.Contains(t.Name, ".attn_q.") || strings.Contains(t.Name, ".attn_k.") {
+			t.pairs = c.HeadDim / 2
+		}
+	}
+	if err := f.tie(tied); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// openShards opens the safetensors files of a folder and returns their tensors by name.
+func (f *File) openShards(fsys fs.FS, dir, file string) (map[string]*Tensor, error) {
 	index, files, err := findShards(fsys, dir, file)
 	if err != nil {
 		return nil, err
 	}
+	at := func(name string) source { return source{name: filepath.Join(dir, name)} }
 	found := make(map[string]*Tensor) // nil for those that are skipped
 	for _, name := range files {
 		src, closer, err := openSource(fsys, name, at(name).name)
@@ -66,20 +88,7 @@ func openFolder(fsys fs.FS, dir, path, file string) (_ *File, err error) {
 		}
 	}
 	maps.DeleteFunc(found, func(_ string, t *Tensor) bool { return t == nil })
-
-	f.Model = modelName(path, file)
-	if err := f.adopt(f.sources[0], found, hfName); err != nil {
-		return nil, err
-	}
-	for _, t := range f.tensors {
-		if strings.Contains(t.Name, ".attn_q.") || strings.Contains(t.Name, ".attn_k.") {
-			t.pairs = c.HeadDim / 2
-		}
-	}
-	if err := f.tie(tied); err != nil {
-		return nil, err
-	}
-	return f, nil
+	return found, nil
 }
 
 // modelName returns the name of the safetensors file that the user named, or else of the folder.

@@ -55,14 +55,14 @@ func object(data []byte, visit func(key string, value json.RawMessage) error) er
 
 // readSmall reads a JSON file of at most 64 MiB. path stands for it in errors.
 func readSmall(fsys fs.FS, name, path string) ([]byte, error) {
-	const most = 64 << 20
+	const limit = 64 << 20
 	src, closer, err := openSource(fsys, name, path)
 	if err != nil {
 		return nil, err
 	}
 	defer closer.Close()
-	if src.size > most {
-		return nil, src.errorf("%d bytes, want at most %d", src.size, most)
+	if src.size > limit {
+		return nil, src.errorf("%d bytes, want at limit %d", src.size, limit)
 	}
 	data := make([]byte, src.size)
 	if n, err := src.r.ReadAt(data, 0); n < len(data) {

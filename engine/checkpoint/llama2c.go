@@ -28,52 +28,73 @@ import (
 // Source: memory_map_weights in run.c and legacy_export in export.py, github.com/karpathy/llama2.c.
 func OpenLlama2C(r io.ReaderAt, size int64, name string) (*File, error) {
 	src := source{name, r, size}
-	const headerBytes = 7 * 4
-	if size < headerBytes {
-		return nil, src.errorf("%d bytes, want a llama2.c header of %d (file cut short?)",
-			size, headerBytes)
+	c, shared, err := readLlama2CHeader(src)
+	if err != nil {
+		return nil, err
 	}
-	var b [headerBytes]byte
-	if n, err := r.ReadAt(b[:], 0); n < len(b) {
-		return nil, src.errorf("llama2.c header: %w", err)
+	f := &File{Name: name, Format: "llama2.c", Model: src.base(), Config: c, sources: []source{src}}
+	if err := f.adopt(src, llama2CTensors(src, c, shared), func(name string) string { return name }); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+const llama2CHeaderBytes = 7 * 4
+
+// readLlama2CHeader reads the header and checks that the file is as long as it says. The
+// classifier shares the embedding's weights, or has its own.
+func readLlama2CHeader(src source) (c Config, shared bool, err error) {
+	var b [llama2CHeaderBytes]byte
+	if src.size < llama2CHeaderBytes {
+		return c, false, src.errorf("%d bytes, want a llama2.c header of %d (file cut short?)",
+			src.size, llama2CHeaderBytes)
+	}
+	if n, err := src.r.ReadAt(b[:], 0); n < len(b) {
+		return c, false, src.errorf("llama2.c header: %w", err)
 	}
 	if string(b[:4]) == "24ka" {
-		return nil, src.errorf("llama2.c checkpoint of version %d, want the legacy version 0",
+		return c, false, src.errorf("llama2.c checkpoint of version %d, want the legacy version 0",
 			binary.LittleEndian.Uint32(b[4:]))
 	}
 	var h [7]int
 	for i := range h {
 		h[i] = int(int32(binary.LittleEndian.Uint32(b[4*i:])))
 	}
-	c := Config{
+	c = Config{
 		Dim: h[0], HiddenDim: h[1], NLayers: h[2], NHeads: h[3], NKVHeads: h[4],
 		VocabSize: max(h[5], -h[5]), SeqLen: h[6],
 		NormEps: float64(float32(1e-5)), RopeBase: 10000,
 	}
-	shared := h[5] > 0
-	err := c.setHeadDim(0)
-	if err == nil {
+	shared = h[5] > 0
+	if err = c.setHeadDim(0); err == nil {
 		err = c.check()
 	}
 	if err != nil {
-		return nil, src.errorf("llama2.c header: %w", err)
+		return c, false, src.errorf("llama2.c header: %w", err)
 	}
+	if want := llama2CBytes(c, shared); src.size != want {
+		return c, false, src.errorf("%d bytes, want %d for dim=%d hidden_dim=%d n_layers=%d n_heads=%d "+
+			"n_kv_heads=%d vocab_size=%d seq_len=%d (file cut short, or not of llama2.c?)",
+			src.size, want, h[0], h[1], h[2], h[3], h[4], h[5], h[6])
+	}
+	return c, shared, nil
+}
 
-	// The sizes checked above keep this far from overflow.
+// llama2CBytes returns the size of a file. Config.check keeps it far from overflow.
+func llama2CBytes(c Config, shared bool) int64 {
 	dim := int64(c.Dim)
 	layer := dim * int64(2+2*c.QDim()+2*c.KVDim()+3*c.HiddenDim)
 	floats := int64(c.VocabSize)*dim + int64(c.NLayers)*layer + dim + int64(c.SeqLen)*int64(c.HeadDim)
 	if !shared {
 		floats += int64(c.VocabSize) * dim
 	}
-	if want := headerBytes + 4*floats; size != want {
-		return nil, src.errorf("%d bytes, want %d for dim=%d hidden_dim=%d n_layers=%d n_heads=%d "+
-			"n_kv_heads=%d vocab_size=%d seq_len=%d (file cut short, or not of llama2.c?)",
-			size, want, h[0], h[1], h[2], h[3], h[4], h[5], h[6])
-	}
+	return llama2CHeaderBytes + 4*floats
+}
 
+// llama2CTensors returns the tensors by GGUF's names, in the order of the file.
+func llama2CTensors(src source, c Config, shared bool) map[string]*Tensor {
 	found := make(map[string]*Tensor)
-	offset := int64(headerBytes)
+	offset := int64(llama2CHeaderBytes)
 	add := func(name string, rows, cols int) {
 		found[name] = &Tensor{
 			Type: F32, Rows: rows, Cols: cols,
@@ -101,9 +122,5 @@ func OpenLlama2C(r io.ReaderAt, size int64, name string) (*File, error) {
 	if !shared {
 		add("output.weight", c.VocabSize, c.Dim)
 	}
-	f := &File{Name: name, Format: "llama2.c", Model: src.base(), Config: c, sources: []source{src}}
-	if err := f.adopt(src, found, func(name string) string { return name }); err != nil {
-		return nil, err
-	}
-	return f, nil
+	return found
 }

@@ -19,7 +19,7 @@ import (
 //
 // Source: README of github.com/huggingface/safetensors, section "Format".
 func readSafetensors(src source) (map[string]*Tensor, error) {
-	const most = 100_000_000 // bytes of JSON; the limit of the reference implementation
+	const limit = 100_000_000 // bytes of JSON; the limit of the reference implementation
 	var b [8]byte
 	if src.size < int64(len(b)) {
 		return nil, src.errorf("%d bytes, want a safetensors header (file cut short?)", src.size)
@@ -28,9 +28,9 @@ func readSafetensors(src source) (map[string]*Tensor, error) {
 		return nil, src.errorf("header: %w", err)
 	}
 	n := binary.LittleEndian.Uint64(b[:])
-	if n > uint64(src.size-8) || n > most {
+	if n > uint64(src.size-8) || n > limit {
 		return nil, src.errorf("header of %d bytes, want at most %d in a file of %d bytes "+
-			"(file cut short, or not safetensors?)", n, min(most, src.size-8), src.size)
+			"(file cut short, or not safetensors?)", n, min(limit, src.size-8), src.size)
 	}
 	header := make([]byte, n)
 	if n, err := src.r.ReadAt(header, 8); n < len(header) {

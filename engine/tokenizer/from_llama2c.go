@@ -19,24 +19,14 @@ import (
 //
 // Source: Karpathy 2023, llama2.c, tokenizer.py (export) and run.c (build_tokenizer).
 func FromLlama2C(r io.Reader, vocabSize int) (*Tokenizer, error) {
-	const (
-		leastTokens = 3       // unknown, BOS, EOS
-		mostTokens  = 1 << 24 // far above any vocabulary
-		mostBytes   = 1 << 16 // far above any piece
-	)
-	if vocabSize < leastTokens || vocabSize > mostTokens {
-		return nil, fmt.Errorf("a vocabulary of %d tokens, want %d to %d",
-			vocabSize, leastTokens, mostTokens)
+	const minTokens, maxTokens = 3, 1 << 24 // unknown, BOS, EOS; far above any vocabulary
+	if vocabSize < minTokens || vocabSize > maxTokens {
+		return nil, fmt.Errorf("a vocabulary of %d tokens, want %d to %d", vocabSize, minTokens, maxTokens)
 	}
 	b := bufio.NewReader(r)
-	var word [8]byte
-	if _, err := io.ReadFull(b, word[:4]); err != nil {
-		return nil, fmt.Errorf("reading the longest length, the first 4 bytes: %w", err)
-	}
-	longest := binary.LittleEndian.Uint32(word[:4])
-	if longest == 0 || longest > mostBytes {
-		return nil, fmt.Errorf("the longest piece has %d bytes, want 1 to %d "+
-			"(not a tokenizer.bin?)", longest, mostBytes)
+	longest, err := readLongest(b)
+	if err != nil {
+		return nil, err
 	}
 	t := newTokenizer(sentencePiece, nil, nil)
 	t.space = " "
@@ -44,25 +34,15 @@ func FromLlama2C(r io.Reader, vocabSize int) (*Tokenizer, error) {
 	t.unk, t.bos, t.eos, t.addsBOS = 0, 1, 2, true
 	// The slices grow as the file delivers: a wrong vocabSize allocates nothing.
 	for id := range vocabSize {
-		if _, err := io.ReadFull(b, word[:]); err != nil {
-			return nil, fmt.Errorf("reading token %d of %d: %w", id, vocabSize, err)
-		}
-		score := math.Float32frombits(binary.LittleEndian.Uint32(word[:4]))
-		length := binary.LittleEndian.Uint32(word[4:])
-		if length > longest {
-			return nil, fmt.Errorf("token %d has %d bytes, want at most %d, "+
-				"the longest by the file's header", id, length, longest)
-		}
-		piece := make([]byte, length)
-		if _, err := io.ReadFull(b, piece); err != nil {
-			return nil, fmt.Errorf("reading the %d bytes of token %d of %d: %w",
-				length, id, vocabSize, err)
+		piece, score, err := readPiece(b, id, vocabSize, longest)
+		if err != nil {
+			return nil, err
 		}
 		typ := normalToken
-		if v, ok := parseByteToken(string(piece)); ok && id == 3+int(v) {
+		if v, ok := parseByteToken(piece); ok && id == 3+int(v) {
 			typ = byteToken
 		}
-		t.pieces = append(t.pieces, string(piece))
+		t.pieces = append(t.pieces, piece)
 		t.scores = append(t.scores, score)
 		t.types = append(t.types, typ)
 	}
@@ -81,4 +61,39 @@ func FromLlama2C(r io.Reader, vocabSize int) (*Tokenizer, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// readLongest reads the length of the longest piece, in bytes.
+func readLongest(r io.Reader) (uint32, error) {
+	const maxBytes = 1 << 16 // far above any piece
+	var word [4]byte
+	if _, err := io.ReadFull(r, word[:]); err != nil {
+		return 0, fmt.Errorf("reading the longest length, the first 4 bytes: %w", err)
+	}
+	longest := binary.LittleEndian.Uint32(word[:])
+	if longest == 0 || longest > maxBytes {
+		return 0, fmt.Errorf("the longest piece has %d bytes, want 1 to %d "+
+			"(not a tokenizer.bin?)", longest, maxBytes)
+	}
+	return longest, nil
+}
+
+// readPiece reads a token of up to longest bytes and its score.
+func readPiece(r io.Reader, id, vocabSize int, longest uint32) (piece string, score float32, err error) {
+	var word [8]byte
+	if _, err := io.ReadFull(r, word[:]); err != nil {
+		return "", 0, fmt.Errorf("reading token %d of %d: %w", id, vocabSize, err)
+	}
+	score = math.Float32frombits(binary.LittleEndian.Uint32(word[:4]))
+	length := binary.LittleEndian.Uint32(word[4:])
+	if length > longest {
+		return "", 0, fmt.Errorf("token %d has %d bytes, want at most %d, "+
+			"the longest by the file's header", id, length, longest)
+	}
+	b := make([]byte, length)
+	if _, err := io.ReadFull(r, b); err != nil {
+		return "", 0, fmt.Errorf("reading the %d bytes of token %d of %d: %w",
+			length, id, vocabSize, err)
+	}
+	return string(b), score, nil
 }

@@ -215,9 +215,9 @@ func checkScores(scores []float32, nTokens int) error {
 
 // quote renders a piece for an error message, cut to a readable length.
 func quote(piece string) string {
-	const most = 40
-	if len(piece) > most {
-		return fmt.Sprintf("%q... (%d bytes)", piece[:most], len(piece))
+	const limit = 40
+	if len(piece) > limit {
+		return fmt.Sprintf("%q... (%d bytes)", piece[:limit], len(piece))
 	}
 	return fmt.Sprintf("%q", piece)
 }

@@ -288,11 +288,11 @@ func drawKept(w io.Writer, m *Measured[Input]) error {
 // drawSigma draws how often which sigma is taken, by layer.
 func drawSigma(w io.Writer, m *Measured[Input]) error {
 	const bars = 24
-	most := 0.0
+	largest := 0.0
 	for _, in := range m.Rows {
-		most = max(most, slices.Max(in.Sigma))
+		largest = max(largest, slices.Max(in.Sigma))
 	}
-	width := most / bars
+	width := largest / bars
 	var panels []eval.Panel
 	for layer := range m.Model.Layers {
 		sigma, _, heads := layerSigmas(m, layer)

@@ -15,7 +15,7 @@ import (
 )
 
 // A KeyMap is what the keys of one layer and KV head have in common, as they
-// stand in the cache, turned by RoPE: the cosine of every two, in cells.
+// stand in the cache, rotated by RoPE: the cosine of every two, in cells.
 type KeyMap struct {
 	Layer int `json:"layer"`
 	Head  int `json:"head"`

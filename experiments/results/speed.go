@@ -59,12 +59,12 @@ func timeDecoding(s *subject) ([]Speed, error) {
 	}
 	for round := range rounds + 1 { // the first of them does not count
 		for i, p := range prompts {
-			took, err := s.decode(p)
+			elapsed, err := s.decode(p)
 			if err != nil {
 				return nil, err
 			}
 			if round > 0 {
-				speeds[i].Rates = append(speeds[i].Rates, rounded(decoded/took.Seconds()))
+				speeds[i].Rates = append(speeds[i].Rates, rounded(decoded/elapsed.Seconds()))
 			}
 		}
 	}

@@ -30,16 +30,9 @@ var longFunctions = map[string]bool{
 	"engine Cache.Save":                    true,
 	"engine cpuRunner.forward":             true,
 	"engine gpuRunner.forward":             true,
-	"engine/checkpoint OpenLlama2C":        true,
-	"engine/checkpoint WriteGGUF":          true,
-	"engine/checkpoint encoder.value":      true,
-	"engine/checkpoint openFolder":         true,
-	"engine/tokenizer FromLlama2C":         true,
-	"eval addSeries":                       true,
 	"gpu selfTest.cacheKernels":            true,
 	"session appendValue":                  true,
 	"session run.generate":                 true,
-	"tools/testreport report":              true,
 }
 
 // TestFunctionsAreShort measures every function outside tests. A function that

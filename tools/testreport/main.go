@@ -37,17 +37,7 @@ type skip struct{ name, reason string }
 
 // report copies the events in r to w and returns the exit status.
 func report(r io.Reader, w io.Writer, ci bool) int {
-	output := map[event]*strings.Builder{} // by package and test, until it ends
-	said := func(key event) string {
-		text := ""
-		if b := output[key]; b != nil {
-			text = b.String()
-		}
-		delete(output, key)
-		return text
-	}
-	var skips []skip
-	passed := 0
+	run := &run{w: w, output: map[event]*strings.Builder{}}
 	lines := bufio.NewReader(r)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -55,47 +45,16 @@ func report(r io.Reader, w io.Writer, ci bool) int {
 		if len(line) > 0 && json.Unmarshal(line, &e) != nil {
 			fmt.Fprintf(w, "%s", line) // not an event: go test itself complains
 		}
-		key := event{Package: e.Package, Test: e.Test}
-		switch e.Action {
-		case "output":
-			if output[key] == nil {
-				output[key] = &strings.Builder{}
-			}
-			output[key].WriteString(e.Output)
-		case "build-output":
-			fmt.Fprint(w, e.Output)
-		case "pass":
-			text := said(key)
-			if e.Test != "" {
-				passed++
-			} else {
-				fmt.Fprint(w, lastLine(text))
-			}
-		case "skip":
-			text := said(key)
-			if e.Test != "" {
-				skips = append(skips, skip{e.Package + "." + e.Test, reason(text)})
-			}
-		case "fail":
-			if e.Test == "" {
-				// What ends a package, a panic or a time limit, leaves tests without an end.
-				for other := range output {
-					if other.Package == e.Package && other.Test != "" {
-						fmt.Fprint(w, said(other))
-					}
-				}
-			}
-			fmt.Fprint(w, said(key))
-		}
+		run.take(e)
 		if err != nil {
 			break
 		}
 	}
 
-	fmt.Fprintf(w, "\n%d tests and subtests passed, %d skipped\n", passed, len(skips))
-	slices.SortFunc(skips, func(a, b skip) int { return strings.Compare(a.name, b.name) })
+	fmt.Fprintf(w, "\n%d tests and subtests passed, %d skipped\n", run.passed, len(run.skips))
+	slices.SortFunc(run.skips, func(a, b skip) int { return strings.Compare(a.name, b.name) })
 	status := 0
-	for _, s := range skips {
+	for _, s := range run.skips {
 		fmt.Fprintf(w, "skipped %s: %s\n", s.name, s.reason)
 		if ci && !strings.Contains(s.reason, "shared/data") {
 			fmt.Fprintln(w, "        which CI does not allow: only what needs shared/data may be skipped there")
@@ -103,6 +62,60 @@ func report(r io.Reader, w io.Writer, ci bool) int {
 		}
 	}
 	return status
+}
+
+// A run is what has been read so far.
+type run struct {
+	w      io.Writer
+	output map[event]*strings.Builder // by package and test, until it ends
+	skips  []skip
+	passed int
+}
+
+// said returns what a package or test has said, and forgets it.
+func (r *run) said(key event) string {
+	text := ""
+	if b := r.output[key]; b != nil {
+		text = b.String()
+	}
+	delete(r.output, key)
+	return text
+}
+
+// take reads one event.
+func (r *run) take(e event) {
+	key := event{Package: e.Package, Test: e.Test}
+	switch e.Action {
+	case "output":
+		if r.output[key] == nil {
+			r.output[key] = &strings.Builder{}
+		}
+		r.output[key].WriteString(e.Output)
+	case "build-output":
+		fmt.Fprint(r.w, e.Output)
+	case "pass":
+		text := r.said(key)
+		if e.Test != "" {
+			r.passed++
+		} else {
+			fmt.Fprint(r.w, lastLine(text))
+		}
+	case "skip":
+		text := r.said(key)
+		if e.Test != "" {
+			r.skips = append(r.skips, skip{e.Package + "." + e.Test, reason(text)})
+		}
+	case "fail":
+		if e.Test == "" {
+			// What ends a package, a panic or a time limit, leaves tests without an end.
+			for other := range r.output {
+				if other.Package == e.Package && other.Test != "" {
+					fmt.Fprint(r.w, r.said(other))
+				}
+			}
+		}
+		fmt.Fprint(r.w, r.said(key))
+	}
 }
 
 // reason returns what a skipped test said, on one line, without the lines of
