@@ -47,7 +47,8 @@ var gVoteEntry = entry{
 	noBudget: "its size follows from the votes",
 	options: []OptionHelp{
 		{Key: "p_nuc", Default: "0.95", Want: "a number above 0, at most 2",
-			Meaning: "attention mass that one query's keys must hold; 1 or more keeps everything"},
+			Meaning: "attention mass that one query's keys must hold; 1 or more keeps everything",
+			Size:    "attention to keep"},
 		{Key: "samples", Default: "8", Want: "an integer from 1 to 1024",
 			Meaning: "sampled future queries per layer"},
 		{Key: "n_s", Default: "4", Want: "an integer from 0 to 1000000",

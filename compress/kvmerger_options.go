@@ -19,7 +19,8 @@ var kvMergerEntry = entry{
 var kvMergerOptions = slices.Concat([]OptionHelp{
 	{Key: "eps", Default: "0.75", Want: "a number from -1 to 2",
 		Meaning: "cosine above which neighbours are merged; 1 or more: none. " +
-			"A budget chooses it"},
+			"A budget chooses it",
+		ByBudget: true},
 	{Key: "recent", Default: "0.17", Want: "a number from 0 to 1",
 		Meaning: "share of the slots, the last ones, left alone; follows a budget unless given"},
 	{Key: "top", Default: "0.12", Want: "a number from 0 to 1",

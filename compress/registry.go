@@ -39,6 +39,9 @@ type OptionHelp struct {
 	Want    string // what is accepted
 	Meaning string
 	Differs string // how the default differs from the paper; "": it does not
+
+	ByBudget bool   // a budget chooses it, so it cannot be given together with one
+	Size     string // what it is a share of, if it sets the size of a method without a budget; else ""
 }
 
 // entry is one line of the registry. Each method's file defines its own.
@@ -92,6 +95,10 @@ func find(name string) (*entry, error) {
 	}
 	return nil, usagef("unknown method %q, want one of %s", name, strings.Join(Names(), ", "))
 }
+
+// Opening returns settings for somebody who wants to see a cache compressed and has
+// not chosen how: they fold, and the budget is small enough for it to show.
+func Opening() Settings { return Settings{Name: kvMergerEntry.name, Budget: 0.35} }
 
 // Help returns a method's options and one line about it: what it does, its
 // paper, and whether it takes a budget.

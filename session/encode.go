@@ -11,8 +11,8 @@ import (
 )
 
 // Encode returns v as JSON by the json tags of its structs. It does what
-// encoding/json does for the types of this package, which the wasm build leaves
-// out for its size, and writes null for numbers that JSON does not have.
+// encoding/json does for the types of this package, and is much smaller, which counts
+// in the wasm build. It writes null for numbers that JSON does not have.
 func Encode(v any) string { return string(appendValue(nil, reflect.ValueOf(v))) }
 
 func appendValue(b []byte, v reflect.Value) []byte {
@@ -37,47 +37,59 @@ func appendValue(b []byte, v reflect.Value) []byte {
 		}
 		return appendValue(b, v.Elem())
 	case reflect.Slice, reflect.Array:
-		b = append(b, '[')
-		for i := range v.Len() {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = appendValue(b, v.Index(i))
-		}
-		return append(b, ']')
+		return appendList(b, v)
 	case reflect.Map:
-		var keys []string // in order; for a few keys that is less code than a sort
-		for _, key := range v.MapKeys() {
-			at, _ := slices.BinarySearch(keys, key.String())
-			keys = slices.Insert(keys, at, key.String())
-		}
-		b = append(b, '{')
-		for i, key := range keys {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = append(appendString(b, key), ':')
-			b = appendValue(b, v.MapIndex(reflect.ValueOf(key)))
-		}
-		return append(b, '}')
+		return appendMap(b, v)
 	case reflect.Struct:
-		b = append(b, '{')
-		first := true
-		for i := range v.NumField() {
-			name, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-			if name == "" || options == "omitempty" && isEmpty(v.Field(i)) {
-				continue
-			}
-			if !first {
-				b = append(b, ',')
-			}
-			first = false
-			b = append(appendString(b, name), ':')
-			b = appendValue(b, v.Field(i))
-		}
-		return append(b, '}')
+		return appendStruct(b, v)
 	}
 	panic(fmt.Sprintf("BUG: session: cannot encode %v", v.Type()))
+}
+
+func appendList(b []byte, v reflect.Value) []byte {
+	b = append(b, '[')
+	for i := range v.Len() {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendValue(b, v.Index(i))
+	}
+	return append(b, ']')
+}
+
+func appendMap(b []byte, v reflect.Value) []byte {
+	var keys []string // in order; for a few keys that is less code than a sort
+	for _, key := range v.MapKeys() {
+		at, _ := slices.BinarySearch(keys, key.String())
+		keys = slices.Insert(keys, at, key.String())
+	}
+	b = append(b, '{')
+	for i, key := range keys {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendString(b, key), ':')
+		b = appendValue(b, v.MapIndex(reflect.ValueOf(key)))
+	}
+	return append(b, '}')
+}
+
+func appendStruct(b []byte, v reflect.Value) []byte {
+	b = append(b, '{')
+	first := true
+	for i := range v.NumField() {
+		name, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		if name == "" || options == "omitempty" && isEmpty(v.Field(i)) {
+			continue
+		}
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+		b = append(appendString(b, name), ':')
+		b = appendValue(b, v.Field(i))
+	}
+	return append(b, '}')
 }
 
 // isEmpty reports what omitempty leaves out.

@@ -2,8 +2,10 @@
 // go in, events come out. In the browser they travel between the page and a Web
 // Worker; nothing in here knows that.
 //
-// The structs below are the whole protocol. On the wire they are JSON objects
-// with the names of the json tags; a field that is empty may be left out.
+// The structs in messages.go are the whole protocol, together with the report of
+// package engine. On the wire they are JSON objects with the names of the json tags;
+// a field with omitempty is left out where it is empty. web/protocol.js declares the
+// same types for the page, and protocol_test.go compares the two.
 package session
 
 import "keyfold/engine"
@@ -12,7 +14,7 @@ import "keyfold/engine"
 // answer is a stream of events with the request's ID, the last of which is
 // Done or Failed.
 type Request struct {
-	ID int    `json:"id"`
+	ID int    `json:"id,omitempty"`
 	Do string `json:"do"`
 
 	// "load": open a model. The file itself is handed over beside the message.
@@ -23,7 +25,7 @@ type Request struct {
 	// again in another way and generate; nothing is read a second time. "plan":
 	// the same without generating.
 	Prompt     string            `json:"prompt,omitempty"`
-	Question   string            `json:"question,omitempty"` // read behind the prompt, after compression
+	Question   string            `json:"question,omitempty"` // read after the prompt has been compressed
 	Method     string            `json:"method,omitempty"`
 	Budget     float64           `json:"budget,omitempty"` // kept / total; 0: not given
 	Options    map[string]string `json:"options,omitempty"`
@@ -39,8 +41,14 @@ type Request struct {
 	Token  int `json:"token,omitempty"`
 	Choice int `json:"choice,omitempty"`
 
+	// "needle": ask Question of each of Texts, with its cache compressed to one size
+	// after the other, and look for Answer. Prompt and Budget do not count; the other
+	// fields of "run" do.
+	Texts  []string `json:"texts,omitempty"`
+	Answer string   `json:"answer,omitempty"`
+
 	// "cell": take a row of the compressed cache apart. "map": how similar all
-	// keys of a head are. "ballots": GVote's votes sample by sample.
+	// keys of a head are. "ballots": the votes for the slots of a head, sample by sample.
 	Layer int `json:"layer,omitempty"`
 	Head  int `json:"head,omitempty"`
 	Row   int `json:"row,omitempty"`
@@ -71,15 +79,16 @@ type Event struct {
 	Plan     *Plan          `json:"plan,omitempty"`
 	Token    *Token         `json:"token,omitempty"`
 	Cell     *Cell          `json:"cell,omitempty"`
-	Map      *Map           `json:"map,omitempty"`
+	Map      *SimilarityMap `json:"map,omitempty"`
 	Ballots  *Ballots       `json:"ballots,omitempty"`
+	Needle   *Needle        `json:"needle,omitempty"`
 	Done     *engine.Report `json:"done,omitempty"`
 	Failed   *Failed        `json:"failed,omitempty"`
 }
 
 // Progress tells how far a long step is. Bytes for loading, tokens for reading.
 type Progress struct {
-	Step  string `json:"step"` // "weights", "prompt"
+	Step  string `json:"step"` // "weights" or "prompt"; before there is an engine "engine" or "fetch"
 	Done  int    `json:"done"`
 	Total int    `json:"total"`
 	Unit  string `json:"unit"` // "bytes" or "tokens"
@@ -94,6 +103,13 @@ type Loaded struct {
 	Tokenizer string              `json:"tokenizer"`
 	Checks    []Check             `json:"checks"` // the self-test, kernel by kernel
 	Methods   []Method            `json:"methods"`
+	Opening   Opening             `json:"opening"`
+}
+
+// Opening is what a page chooses until the reader does.
+type Opening struct {
+	Method string  `json:"method"`
+	Budget float64 `json:"budget"` // of methods that take one
 }
 
 // Check is one kernel of the self-test. Fault is empty where it agrees with its twin.
@@ -107,7 +123,15 @@ type Method struct {
 	Name        string   `json:"name"`
 	Line        string   `json:"line"`
 	TakesBudget bool     `json:"takes_budget"`
+	Size        *Size    `json:"size,omitempty"` // of an adaptive method, which finds its size itself
+	Votes       bool     `json:"votes"`          // its plans hold votes, and its heads have ballots
 	Options     []Option `json:"options"`
+}
+
+// Size is the option that makes what an adaptive method keeps larger or smaller.
+type Size struct {
+	Option string `json:"option"` // its key; a share, at which 1 keeps everything
+	Label  string `json:"label"`  // what it is a share of
 }
 
 // Option is one option of a method.
@@ -117,6 +141,8 @@ type Option struct {
 	Want    string `json:"want"`
 	Meaning string `json:"meaning"`
 	Differs string `json:"differs"`
+
+	ByBudget bool `json:"by_budget"` // a budget chooses it, so it cannot be given together with one
 }
 
 // Prompt is the text in tokens.
@@ -156,10 +182,10 @@ type PlanHead struct {
 	Row    []int     `json:"row"`    // (slots) row, or -1: dropped
 	Pivot  []int     `json:"pivot"`  // (rows) slot that gives the row its position
 	N      []int     `json:"n"`      // (rows) tokens the row stands for
-	Votes  []int     `json:"votes"`  // (slots) voters; empty unless GVote
+	Votes  []int     `json:"votes"`  // (slots) voters; empty unless there was a vote
 	Mass   []float32 `json:"mass"`   // (slots) attention received; empty unless measured
 	Cosine []float32 `json:"cosine"` // (slots) cos with the slot before; empty unless measured
-	BStep  []int     `json:"b_step"` // (group) GVote's single-step budgets
+	BStep  []int     `json:"b_step"` // (group) single-step budgets of the query heads that voted
 }
 
 // Token is a generated token in the compressed column, with what the full
@@ -211,8 +237,8 @@ type Cell struct {
 	ValueWeights []float32 `json:"value_weights,omitempty"`
 }
 
-// Map is the cosine of every pair of keys of a head: (slots, slots).
-type Map struct {
+// SimilarityMap is the cosine of every pair of keys of a head: (slots, slots).
+type SimilarityMap struct {
 	Layer  int       `json:"layer"`
 	Head   int       `json:"head"`
 	Slots  int       `json:"slots"`
@@ -227,6 +253,15 @@ type Ballots struct {
 	Rounds [][]int   `json:"rounds"` // (rounds) slots that got at least one vote in this round
 	BStep  []int     `json:"b_step"`
 	Hidden []float32 `json:"hidden"` // (samples, dim) the sampled hidden states of the layer, which all its heads share
+}
+
+// Needle is the table of found and forgotten as far as it is filled, row by row. It
+// comes anew after each cell.
+type Needle struct {
+	Method string    `json:"method"`
+	Option string    `json:"option"` // what the sizes are values of; "": of the budget
+	Sizes  []float64 `json:"sizes"`  // the first keeps everything
+	Found  [][]bool  `json:"found"`  // (texts)(sizes) whether the answer was found; the last row may be shorter
 }
 
 // Failed ends a request that went wrong.

@@ -9,6 +9,7 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine"
+	"keyfold/engine/tokenizer"
 	"keyfold/layout"
 )
 
@@ -117,31 +118,6 @@ func (r *run) read(ctx context.Context, kv layout.CacheType, emit func(Event)) e
 	return err
 }
 
-// needs returns what a method reads with its default options.
-func needs(method string) compress.Needs {
-	m, err := compress.New(compress.Settings{Name: method})
-	if err != nil {
-		panic("BUG: session: " + err.Error())
-	}
-	return m.Needs()
-}
-
-// oneReading returns what is collected while a prompt is read: the signals of
-// all methods with their default options, but for methods that ask for more than
-// one reading.
-func oneReading() compress.Needs {
-	var all compress.Needs
-	for _, name := range compress.Names() {
-		if n := needs(name); n.OneReading() {
-			var ok bool
-			if all, ok = all.Union(n); !ok {
-				panic("BUG: session: " + name + " wants a reading of its own by default")
-			}
-		}
-	}
-	return all
-}
-
 // pin marks the tokens that the spans of the prompt touch.
 func (r *run) pin(spans []Span) error {
 	r.prompt.Unpin()
@@ -164,11 +140,7 @@ func (r *run) compress(req Request) error {
 	if err != nil {
 		return err
 	}
-	needs := m.Needs()
-	if !needs.OneReading() {
-		return wrong("method", "%s asks for more than one reading of the prompt; the page reads it once", req.Method)
-	}
-	if err := r.reading.Covers(needs); err != nil {
+	if err := r.reading.Covers(m.Needs()); err != nil {
 		return wrong("options", "these options need a reading of their own: %w", err)
 	}
 	if req.Pins != nil {
@@ -207,33 +179,26 @@ func (r *run) compress(req Request) error {
 	return nil
 }
 
-// generate writes a text behind the compressed prompt, the question and what is
+// generate writes a text after the compressed prompt, the question and what is
 // written of it already, and beside it what the full cache would have written.
 func (r *run) generate(ctx context.Context, req Request, written []int, emit func(Event)) error {
 	e := r.s.engine
-	behind := slices.Concat(r.question, written)
+	after := slices.Concat(r.question, written)
 	sampler, err := newSampler(req)
 	if err != nil {
 		return err
 	}
-	n, err := tokensToWrite(req.N, e.Config.SeqLen-len(r.tokens)-len(behind)+1)
+	n, err := tokensToWrite(req.N, e.Config.SeqLen-len(r.tokens)-len(after)+1)
 	if err != nil {
 		return err
 	}
-	text, err := r.text.Fork()
+	text, err := fork(ctx, r.text, after)
 	if err != nil {
 		return err
 	}
 	defer text.Free()
-	full, err := r.prompt.Fork()
+	full, err := fork(ctx, &r.prompt.Text, after)
 	if err != nil {
-		return err
-	}
-	if err = text.Read(ctx, behind); err == nil {
-		err = full.Read(ctx, behind)
-	}
-	if err != nil {
-		full.Free()
 		return err
 	}
 	shadow := engine.NewShadow(full, false)
@@ -245,31 +210,9 @@ func (r *run) generate(ctx context.Context, req Request, written []int, emit fun
 	defer watch.Free()
 
 	r.report.Tokens, r.written = []engine.TokenReport{}, slices.Clone(written)
-	stream, fullStream := e.Tokenizer.Stream(), e.Tokenizer.Stream()
-	for _, id := range text.Tokens {
-		stream.Next(id)
-		fullStream.Next(id)
-	}
-	start, fullWritten := time.Now(), 0
+	columns, start := newColumns(e.Tokenizer, text.Tokens), time.Now()
 	err = text.Generate(ctx, engine.Generation{N: n, Sampler: sampler, Shadow: shadow, Watch: watch, Emit: func(t engine.Token) error {
-		piece, fullPiece := stream.Next(t.ID), ""
-		if own := shadow.Text(); len(own) > fullWritten {
-			fullPiece = fullStream.Next(own[fullWritten])
-			fullWritten++
-		}
-		r.report.Tokens = append(r.report.Tokens, t.Describe(piece))
-		r.report.Cache = text.Cache.Describe(r.plan, r.signals)
-		r.report.Cache.BytesPeak = max(text.Cache.Peak(), r.text.Cache.Peak()) // since the prompt was compressed
-		r.written = append(r.written, t.ID)
-		emit(Event{Token: &Token{
-			Index: len(r.written) - 1, ID: t.ID, Text: piece, Logprob: t.Logprob,
-			MS: float64(t.Time.Microseconds()) / 1e3,
-			KL: t.Quality.KL, DeltaNLL: t.Quality.DeltaNLL, Top1: t.Quality.Top1,
-			Top: r.likeliest(t.Logits), TopFull: r.likeliest(t.FullLogits), FullText: fullPiece,
-			BytesOccupied: r.report.Cache.BytesOccupied, BytesAllocated: r.report.Cache.BytesAllocated,
-			BytesPeak: r.report.Cache.BytesPeak, BytesFull: r.report.Cache.BytesFull,
-			Attended: r.attended(t.Attention),
-		}})
+		emit(Event{Token: r.describeToken(t, text.Cache, columns, shadow)})
 		if req.StepByStep {
 			select {
 			case <-r.s.step:
@@ -289,6 +232,63 @@ func (r *run) generate(ctx context.Context, req Request, written []int, emit fun
 	r.report.Quality = shadow.Describe(r.report.Tokens, fullText)
 	emit(Event{Done: r.report})
 	return nil
+}
+
+// fork returns a copy of a text that goes on with tokens.
+func fork(ctx context.Context, text *engine.Text, tokens []int) (*engine.Text, error) {
+	fork, err := text.Fork()
+	if err != nil {
+		return nil, err
+	}
+	if err := fork.Read(ctx, tokens); err != nil {
+		fork.Free()
+		return nil, err
+	}
+	return fork, nil
+}
+
+// columns turns the tokens of the compressed and of the full run into text.
+type columns struct {
+	compressed, full *tokenizer.Stream
+	fullRead         int // tokens of the full run that have become text
+}
+
+// newColumns returns columns that go on after a text.
+func newColumns(tok *tokenizer.Tokenizer, text []int) *columns {
+	c := &columns{compressed: tok.Stream(), full: tok.Stream()}
+	for _, id := range text {
+		c.compressed.Next(id)
+		c.full.Next(id)
+	}
+	return c
+}
+
+// next returns the text of a token of the compressed run, and of the token in the same
+// place of what the full run has written; "" if the full run has ended.
+func (c *columns) next(id int, fullText []int) (piece, fullPiece string) {
+	if len(fullText) > c.fullRead {
+		fullPiece = c.full.Next(fullText[c.fullRead])
+		c.fullRead++
+	}
+	return c.compressed.Next(id), fullPiece
+}
+
+// describeToken adds a token to the report and describes it for the page.
+func (r *run) describeToken(t engine.Token, cache *engine.Cache, columns *columns, shadow *engine.Shadow) *Token {
+	piece, fullPiece := columns.next(t.ID, shadow.Text())
+	weight := cache.Describe(r.plan, r.signals)
+	weight.BytesPeak = max(cache.Peak(), r.text.Cache.Peak()) // since the prompt was compressed
+	r.report.Tokens, r.report.Cache = append(r.report.Tokens, t.Describe(piece)), weight
+	r.written = append(r.written, t.ID)
+	return &Token{
+		Index: len(r.written) - 1, ID: t.ID, Text: piece, Logprob: t.Logprob,
+		MS: float64(t.Time.Microseconds()) / 1e3,
+		KL: t.Quality.KL, DeltaNLL: t.Quality.DeltaNLL, Top1: t.Quality.Top1,
+		Top: r.likeliest(t.Logits), TopFull: r.likeliest(t.FullLogits), FullText: fullPiece,
+		BytesOccupied: weight.BytesOccupied, BytesAllocated: weight.BytesAllocated,
+		BytesPeak: weight.BytesPeak, BytesFull: weight.BytesFull,
+		Attended: r.attended(t.Attention),
+	}
 }
 
 // branch continues from another token: the text before it is read again behind
@@ -430,7 +430,7 @@ func (r *run) ballots(req Request, emit func(Event)) error {
 	}
 	needs := r.method.Needs()
 	if needs.Votes == nil {
-		return wrong("method", "%s has no ballots; choose gvote or votefold", r.method.Name())
+		return wrong("method", "%s has no ballots; choose %s", r.method.Name(), voting())
 	}
 	out := &Ballots{Layer: req.Layer, Head: req.Head, Rounds: [][]int{}}
 	before := make([]uint32, len(r.tokens))
@@ -471,7 +471,7 @@ func (r *run) similarity(req Request, emit func(Event)) error {
 	if err != nil {
 		return err
 	}
-	emit(Event{Map: &Map{Layer: req.Layer, Head: req.Head, Slots: r.signals.Heads[h].Slots(), Cosine: cosine}})
+	emit(Event{Map: &SimilarityMap{Layer: req.Layer, Head: req.Head, Slots: r.signals.Heads[h].Slots(), Cosine: cosine}})
 	emit(Event{Done: r.report})
 	return nil
 }

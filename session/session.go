@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -113,11 +112,14 @@ func (s *Session) handle(ctx context.Context, req Request, emit func(Event)) err
 	if s.engine == nil {
 		return errors.New("no model is loaded yet")
 	}
-	if req.Do == "run" {
+	if req.Do == "run" || req.Do == "needle" {
 		if s.engine.Lost() != nil {
 			if err := s.load(ctx, s.opened, emit); err != nil {
 				return err
 			}
+		}
+		if req.Do == "needle" {
+			return s.needle(ctx, req, emit)
 		}
 		return s.start(ctx, req, emit)
 	}
@@ -188,6 +190,7 @@ func (s *Session) load(ctx context.Context, req Request, emit func(Event)) error
 		Model: e.DescribeModel(f.Model, sum), Device: e.Device.Describe(), Note: e.Note,
 		Context: e.Config.SeqLen, Tokenizer: tok.Kind(),
 		Checks: []Check{}, Methods: methods(),
+		Opening: Opening{Method: compress.Opening().Name, Budget: compress.Opening().Budget},
 	}
 	for _, c := range e.Checks {
 		check := Check{Kernel: c.Kernel}
@@ -200,54 +203,13 @@ func (s *Session) load(ctx context.Context, req Request, emit func(Event)) error
 	return nil
 }
 
-// methods describes the methods that a page offers, for the controls.
-func methods() []Method {
-	var list []Method
-	for _, name := range compress.Names() {
-		if !needs(name).OneReading() {
-			continue
-		}
-		options, line, err := compress.Help(name)
-		if err != nil {
-			panic("BUG: session: " + err.Error())
-		}
-		m := Method{Name: name, Line: line, TakesBudget: compress.TakesBudget(name), Options: []Option{}}
-		for _, o := range options {
-			m.Options = append(m.Options, Option{o.Key, o.Default, o.Want, o.Meaning, o.Differs})
-		}
-		list = append(list, m)
-	}
-	return list
-}
-
-// start reads a prompt and runs a method on it.
+// start reads a prompt and runs a method on it. If that fails, the run before it stays.
 func (s *Session) start(ctx context.Context, req Request, emit func(Event)) error {
-	kv, ok := layout.CacheTypeOf(cmp.Or(req.KV, "f16"))
-	if !ok {
-		return wrong("kv", "the cache type is %q, want %s", req.KV, layout.CacheTypeNames)
-	}
-	if err := kv.Check(s.engine.Config.HeadDim); err != nil {
-		return wrong("kv", "%v", err)
-	}
-	if _, err := newMethod(req); err != nil { // before anything is given up
-		return err
-	}
-	if _, err := newSampler(req); err != nil {
-		return err
-	}
-	next, err := newRun(s, req)
+	next, err := s.read(ctx, req, emit)
 	if err != nil {
 		return err
 	}
-	start := time.Now()
-	if err := next.read(ctx, kv, emit); err != nil {
-		return err
-	}
-	next.prefillTime = time.Since(start)
-	if err = next.pin(req.Pins); err == nil {
-		err = next.compress(req)
-	}
-	if err != nil { // the run before it is still there
+	if err := next.compress(req); err != nil {
 		next.free()
 		return err
 	}
@@ -260,47 +222,29 @@ func (s *Session) start(ctx context.Context, req Request, emit func(Event)) erro
 	return next.generate(ctx, req, nil, emit)
 }
 
-func newMethod(req Request) (compress.Method, error) {
-	if err := checkSeed(req.Seed); err != nil {
+// read checks all of a request that can be checked before, and reads its prompt.
+func (s *Session) read(ctx context.Context, req Request, emit func(Event)) (*run, error) {
+	kv, ok := layout.CacheTypeOf(cmp.Or(req.KV, "f16"))
+	if !ok {
+		return nil, wrong("kv", "the cache type is %q, want %s", req.KV, layout.CacheTypeNames)
+	}
+	if err := kv.Check(s.engine.Config.HeadDim); err != nil {
+		return nil, wrong("kv", "%v", err)
+	}
+	if _, err := newMethod(req); err != nil {
 		return nil, err
 	}
-	if req.Budget < 0 || req.Budget > 1 {
-		return nil, wrong("budget", "the budget is %g, want 0 < R <= 1", req.Budget)
+	if _, err := newSampler(req); err != nil {
+		return nil, err
 	}
-	name := req.Method
-	if name == "" {
-		name = "full"
+	r, err := newRun(s, req)
+	if err != nil {
+		return nil, err
 	}
-	m, err := compress.New(compress.Settings{Name: name, Budget: req.Budget, Options: req.Options, Seed: uint32(req.Seed)})
-	switch {
-	case err == nil:
-		return m, nil
-	case !slices.Contains(compress.Names(), name):
-		return nil, wrong("method", "%w", err)
-	case req.Budget != 0 && !compress.TakesBudget(name):
-		return nil, wrong("budget", "%w", err)
+	start := time.Now()
+	if err := r.read(ctx, kv, emit); err != nil {
+		return nil, err
 	}
-	return nil, wrong("options", "%w", err)
-}
-
-func checkSeed(seed int) error {
-	if seed < 0 || seed > 1<<32-1 {
-		return wrong("seed", "the seed is %d, want 0 to %d", seed, uint32(1<<32-1))
-	}
-	return nil
-}
-
-func newSampler(req Request) (engine.Sampler, error) {
-	if err := checkSeed(req.Seed); err != nil {
-		return engine.Sampler{}, err
-	}
-	sampler := engine.Sampler{Seed: uint32(req.Seed), RepeatPenalty: 1, TopP: 0.9, Temperature: 0.8}
-	if o := req.Sampler; o != nil {
-		sampler.Temperature, sampler.TopK, sampler.TopP = float32(o.Temperature), o.TopK, float32(o.TopP)
-		sampler.MinP, sampler.RepeatPenalty = float32(o.MinP), float32(o.RepeatPenalty)
-	}
-	if err := sampler.Validate(); err != nil {
-		return sampler, wrong("sampler", "%w", err)
-	}
-	return sampler, nil
+	r.prefillTime = time.Since(start)
+	return r, nil
 }

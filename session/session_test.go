@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"keyfold/compress"
 	"keyfold/engine"
 	"keyfold/engine/checkpoint"
 	"keyfold/models"
@@ -344,6 +345,135 @@ func TestBallotsAndMap(t *testing.T) {
 	}
 	p.refused(Request{Do: "ballots", Layer: 1}, "method", "no ballots")
 	p.refused(Request{Do: "map", Layer: 3}, "head", "want 0 to 2")
+}
+
+// needleOf returns the last state of the table among events.
+func needleOf(t *testing.T, events []Event) *Needle {
+	t.Helper()
+	for _, e := range slices.Backward(events) {
+		if e.Needle != nil {
+			return e.Needle
+		}
+	}
+	t.Fatal("no table among the events")
+	return nil
+}
+
+func TestNeedle(t *testing.T) {
+	p := newPage(t)
+	const question = " where is it"
+	run := Request{Do: "run", Prompt: prompt, Question: question, Method: "window", Budget: 0.2, KV: "f32", N: 6, Seed: 3, Sampler: sampling}
+	writtenAt := func(change Request) string { // the first line that a run writes
+		var text string
+		for _, e := range p.must(change) {
+			if e.Token != nil {
+				text += e.Token.Text
+			}
+		}
+		line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+		return line
+	}
+	small := writtenAt(run)
+	whole := run
+	whole.Budget = 1
+	if other := writtenAt(whole); small == "" || isFound(other, small) {
+		t.Fatalf("in the small window %q is written, in the whole cache %q: this test needs two texts", small, other)
+	}
+
+	// The answer is what the run in a window of 0.2 writes: it is found there, and the
+	// second text has a row of its own.
+	table := run
+	table.Do, table.Prompt, table.Budget = "needle", "", 0
+	table.Texts, table.Answer = []string{prompt, prompt[:60]}, " "+strings.ToUpper(small)
+	got := needleOf(t, p.must(table))
+	if len(got.Found) != 2 || len(got.Found[0]) != len(got.Sizes) || len(got.Found[1]) != len(got.Sizes) {
+		t.Fatalf("the table is %+v, want two rows of %d", got, len(got.Sizes))
+	}
+	if at := slices.Index(got.Sizes, 0.2); got.Option != "" || !got.Found[0][at] || got.Found[0][0] {
+		t.Errorf("the table is %+v, want the answer in the column of 0.2 and not in the first", got)
+	}
+	// The run is still there.
+	if again := writtenAt(Request{Do: "replan", Method: "window", Budget: 0.2, N: 6, Seed: 3, Sampler: sampling}); again != small {
+		t.Errorf("after the table the same plan writes %q, before it wrote %q", again, small)
+	}
+
+	// An adaptive method is sized by its option; a given one makes way for a budget.
+	table.Texts, table.Method = table.Texts[:1], "gvote"
+	if got := needleOf(t, p.must(table)); got.Option != "p_nuc" || got.Sizes[0] != 1 || len(got.Found[0]) != len(got.Sizes) {
+		t.Errorf("the table of gvote is %+v", got)
+	}
+	table.Method, table.Options = "kvmerger", map[string]string{"eps": "0.5"}
+	p.must(table)
+
+	for _, tc := range []struct {
+		field, message string
+		change         func(*Request)
+	}{
+		{"texts", "no text", func(r *Request) { r.Texts = nil }},
+		{"answer", "empty", func(r *Request) { r.Answer = " " }},
+		{"method", "no size to vary", func(r *Request) { r.Method, r.Options = "full", nil }},
+		{"method", "unknown method", func(r *Request) { r.Method = "h3o" }},
+		{"kv", "want f16", func(r *Request) { r.KV = "q5_0" }},
+	} {
+		bad := table
+		tc.change(&bad)
+		p.refused(bad, tc.field, tc.message)
+	}
+}
+
+// Stop ends a table where it is.
+func TestStopNeedle(t *testing.T) {
+	p := newPage(t)
+	var last Event
+	cells := 0
+	p.s.Handle(Request{Do: "needle", Texts: []string{prompt}, Answer: "stone", Method: "window", N: 3}, func(e Event) {
+		last = e
+		if e.Needle != nil && len(e.Needle.Found) > 0 {
+			if cells++; cells == 2 {
+				p.s.Stop()
+			}
+		}
+	})
+	if cells != 2 || last.Failed == nil || last.Failed.Message != "stopped" {
+		t.Errorf("stopped after %d cells with %+v", cells, last.Failed)
+	}
+}
+
+// The page learns from the description of a method what it may ask of it.
+func TestMethodsAreDescribed(t *testing.T) {
+	described := map[string]Method{}
+	for _, m := range methods() {
+		described[m.Name] = m
+		if m.Size != nil && m.TakesBudget {
+			t.Errorf("%s is sized by a budget and by %s", m.Name, m.Size.Option)
+		}
+		for _, o := range m.Options {
+			if o.ByBudget && !m.TakesBudget {
+				t.Errorf("%s: a budget chooses %s, and it takes none", m.Name, o.Key)
+			}
+			if o.ByBudget {
+				_, err := newMethod(Request{Method: m.Name, Budget: 0.5, Options: map[string]string{o.Key: o.Default}})
+				if err == nil {
+					t.Errorf("%s takes %s beside a budget", m.Name, o.Key)
+				}
+			}
+		}
+	}
+	for _, name := range []string{"gvote", "votefold"} {
+		if m := described[name]; !m.Votes || m.Size == nil || m.Size.Option != "p_nuc" || m.Size.Label != "attention to keep" {
+			t.Errorf("%s is described as %+v", name, m)
+		}
+	}
+	if m := described["kvmerger"]; m.Votes || m.Size != nil || !m.Options[0].ByBudget {
+		t.Errorf("kvmerger is described as %+v", m)
+	}
+	if got := voting(); got != "gvote or votefold" {
+		t.Errorf("methods that vote: %q", got)
+	}
+	opening := compress.Opening()
+	if m := described[opening.Name]; !m.TakesBudget || opening.Budget <= 0 {
+		t.Errorf("a page opens on %+v", opening)
+	}
 }
 
 func TestStopAndStep(t *testing.T) {

@@ -1,11 +1,12 @@
 // actions.js: everything that a view may ask for, and links to a run.
 
 import { file, loadModel } from "./engines.js";
-import { check, fromHash, toHash, votes } from "./form.js";
+import { check, fromHash, resized, toHash } from "./form.js";
 import { byteOffset, count } from "./format.js";
+import { needle } from "./needle.js";
 import { hidden, hideFact, presets } from "./presets.js";
 import { step, stop } from "./queue.js";
-import { askAbout, branch, needle, repin, replan, run, takeApartAt } from "./runs.js";
+import { askAbout, branch, repin, replan, run, takeApartAt } from "./runs.js";
 import { method, set, setForm, state } from "./store.js";
 
 /** @typedef {import("./form.js").Form} Form */
@@ -41,7 +42,7 @@ export function readLink() {
     if (!link) return false;
     linkFaults = link.faults;
     wanted = true;
-    set({ form: link.form, faults: link.faults });
+    set({ form: { ...link.form, method: link.form.method || state.opening.method }, faults: link.faults });
     if (state.loaded) void openModel(file);
     return true;
 }
@@ -53,10 +54,7 @@ export const actions = {
         if (state.paused || (state.run?.request.step_by_step && state.busy)) step();
         else void run(true);
     },
-    stop: () => {
-        if (state.needle?.running) set({ needle: { ...state.needle, running: false } });
-        stop();
-    },
+    stop,
     replan: () => void replan(true),
     plan: () => void replan(false),
     branch: (/** @type {number} */ token, /** @type {number} */ choice) => void branch(token, choice),
@@ -119,7 +117,8 @@ export const actions = {
     /** @param {string} name */
     chooseMethod: (name) => {
         const m = state.methods.find((x) => x.name === name);
-        setForm({ method: name, options: {}, budget: m?.takes_budget ? state.form.budget || "0.35" : "" });
+        const budget = m?.takes_budget ? state.form.budget || String(state.opening.budget) : "";
+        setForm({ method: name, options: {}, budget });
     },
     /** @param {string} key @param {string} value */
     setOption: (key, value) => {
@@ -131,11 +130,8 @@ export const actions = {
     },
     /** The one control: a share, from 0.05 to 1. @param {number} share @param {boolean} released */
     resize: (share, released) => {
-        if (votes(state.form.method)) setForm({ options: { ...state.form.options, p_nuc: String(share) } });
-        else {
-            const { eps: _, ...options } = state.form.options; // a budget chooses eps
-            setForm({ budget: String(share), options });
-        }
+        const m = method();
+        if (m) setForm(resized(state.form, m, share));
         void replan(released);
     },
     /** @param {number} index */

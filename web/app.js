@@ -4,7 +4,8 @@
 // computed is computed by the engine (Go and WGSL, in worker.js). To read on:
 //
 //     actions.js    what a view may ask for, and links to a run
-//     runs.js       requests, and what their events do to the state
+//     runs.js       runs and what is asked about one: requests, and what their events do to the state
+//     needle.js     the table of found and forgotten
 //     queue.js      one long request at a time
 //     engines.js    the worker, and the model in it; recorded.js: what stands there before
 //     form.js       what was chosen: checked, from and to the URL, into a request

@@ -2,7 +2,7 @@
 
 import { closedLink, openWorker } from "./link.js";
 import { exclusive, fail } from "./queue.js";
-import { set, setForm, setRun, state } from "./store.js";
+import { offer, set, setForm, setRun, state } from "./store.js";
 
 /** @typedef {import("./link.js").Link} Link */
 
@@ -46,7 +46,8 @@ export async function loadModel(next) {
                 });
             if (event.loaded) {
                 file = next;
-                set({ loaded: event.loaded, fileName: name, methods: event.loaded.methods });
+                set({ loaded: event.loaded, fileName: name });
+                offer(event.loaded);
                 setForm({ model: name });
                 if (state.run && !state.run.link.recorded)
                     setRun({ link: closedLink("Another model was loaded: press Run to read the prompt with it.") });

@@ -45,8 +45,8 @@ export const defaults = {
     answer: "",
     length: "short",
     depth: "25",
-    method: "kvmerger",
-    budget: "0.35",
+    method: "", // the one that the engine opens with
+    budget: "",
     options: {},
     kv: "f16",
     seed: "1",
@@ -87,8 +87,34 @@ const numbers = {
 /** @type {Object<string, string[]>} */
 const choices = { device: ["auto", "gpu", "cpu"], kv: ["f16", "f32", "q8_0", "q4_0"] };
 
-/** Whether a method keeps what gets votes, so that p_nuc sets its size. @param {string | undefined} name */
-export const votes = (name) => name === "gvote" || name === "votefold";
+/** Whether a method can keep more or less. @param {Method | undefined} m */
+export const sizable = (m) => m !== undefined && (m.takes_budget || m.size !== undefined);
+
+/**
+ * The share that a method is asked to keep: its budget, or the value of the option that
+ * sizes it; NaN where it goes by its own rule.
+ * @param {Method | undefined} m
+ * @param {Object<string, string> | undefined} options
+ * @param {string | number | undefined} budget
+ */
+export function sizeOf(m, options, budget) {
+    const option = m?.options.find((o) => o.key === m.size?.option);
+    return option ? Number(options?.[option.key] ?? option.default) : Number(budget || NaN);
+}
+
+/**
+ * What changes in a form if a method is to keep another share.
+ * @param {Form} form
+ * @param {Method} m
+ * @param {number} share
+ * @returns {Partial<Form>}
+ */
+export function resized(form, m, share) {
+    const options = { ...form.options };
+    if (m.size) return { options: { ...options, [m.size.option]: String(share) } };
+    for (const o of m.options) if (o.by_budget) delete options[o.key];
+    return { budget: String(share), options };
+}
 
 /**
  * Checks a form against what the engine can do.

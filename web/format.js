@@ -75,13 +75,18 @@ export function spanText(text, span) {
     return new TextDecoder().decode(new TextEncoder().encode(text).subarray(span.from, span.to));
 }
 
+/** A text that begins with a capital. @param {string} text */
+export function capital(text) {
+    return text === "" ? "" : text[0].toUpperCase() + text.slice(1);
+}
+
 /**
  * A remark as a sentence: a capital, unless it begins with a name, and a full stop.
  * @param {string} text
  */
 export function sentence(text) {
     if (text === "") return "";
-    const begun = text.startsWith("auto ") ? text : text[0].toUpperCase() + text.slice(1);
+    const begun = text.startsWith("auto ") ? text : capital(text);
     return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }
 

@@ -1,6 +1,8 @@
 // link.js: asking an engine. There are two kinds of engine, and the page cannot
 // tell them apart: the worker, and a recording of what it once said.
 
+import { sizeOf } from "./form.js";
+
 /** @typedef {import("./protocol.js").Request} Request */
 /** @typedef {import("./protocol.js").Event} Event */
 /** @typedef {import("./protocol.js").Failed} Failed */
@@ -156,7 +158,8 @@ export function openRecording(recording) {
                     return false;
             }
         });
-        const size = (/** @type {Request} */ r) => Number(r.options?.p_nuc ?? r.budget ?? 1);
+        const method = recording.loaded.loaded?.methods.find((m) => m.name === request.method);
+        const size = (/** @type {Request} */ r) => sizeOf(method, r.options, r.budget) || 1;
         same.sort((a, b) => Math.abs(size(a.request) - size(request)) - Math.abs(size(b.request) - size(request)));
         return same[0];
     }

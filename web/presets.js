@@ -83,6 +83,9 @@ export function hideFact(fact, depth, long) {
         .replace(/\s*\n\s*/g, "\n");
 }
 
+/** Where the table of found and forgotten hides a fact, as hideFact counts. */
+export const depths = [0.25, 0.5, 0.75, 1];
+
 /** Where hideFact's sentence lies in the text, in bytes. @param {string} prompt @param {string} fact */
 export function findFact(prompt, fact) {
     const wanted = fact.trim();
@@ -94,8 +97,9 @@ export function findFact(prompt, fact) {
 }
 
 /**
- * Whether the answer is in the first line that was written. The lines behind it
- * are other questions that the model asks itself.
+ * Whether the answer is in the first line that was written. The lines after it
+ * are other questions that the model asks itself. The same as isFound in
+ * session/needle.go, which fills the table.
  * @param {string} written
  * @param {string} answer
  */

@@ -1,18 +1,19 @@
 // protocol.js: the conversation between the page and the engine, as types.
 //
-// The other half is session/messages.go; field for field the same. A field that
-// is empty may be left out on the wire, in both directions.
+// The other half is session/messages.go and engine/report.go: each type here has the
+// fields of the Go struct of its name, in the same order. A test in package session
+// compares them. [field]: it is left out where it is empty.
 
 /**
  * What the page asks for. Which fields count depends on `do`; the answer is a
  * stream of events with the request's id, the last of which is done or failed.
  * @typedef {object} Request
  * @property {number} [id]
- * @property {string} do        load, run, plan, replan, branch, cell, map or ballots
+ * @property {string} do        load, run, plan, replan, branch, needle, cell, map or ballots
  * @property {string} [name]    load: of the file
  * @property {string} [device]  load: auto, gpu or cpu
  * @property {string} [prompt]
- * @property {string} [question] read behind the prompt, after compression
+ * @property {string} [question] read after the prompt has been compressed
  * @property {string} [method]
  * @property {number} [budget]  kept / total; 0: not given
  * @property {Object<string, string>} [options]
@@ -24,14 +25,18 @@
  * @property {boolean} [step_by_step]
  * @property {number} [token]   branch: index of a generated token
  * @property {number} [choice]  branch: the id to put in its place
+ * @property {string[]} [texts] needle: the prompts, one per row of the table
+ * @property {string} [answer]  needle: what is looked for
  * @property {number} [layer]
  * @property {number} [head]
  * @property {number} [row]
  */
 
 /**
- * A stretch of the prompt in bytes of UTF-8, from inclusive, to exclusive.
- * @typedef {{from: number, to: number}} Span
+ * A stretch of the prompt in bytes of UTF-8.
+ * @typedef {object} Span
+ * @property {number} from      inclusive
+ * @property {number} to        exclusive
  */
 
 /**
@@ -55,28 +60,86 @@
  * @property {Cell} [cell]
  * @property {SimilarityMap} [map]
  * @property {Ballots} [ballots]
+ * @property {Needle} [needle]
  * @property {Report} [done]
  * @property {Failed} [failed]
  */
 
-/** @typedef {{step: string, done: number, total: number, unit: string}} Progress */
+/**
+ * How far a long step is.
+ * @typedef {object} Progress
+ * @property {string} step      engine, fetch, weights or prompt
+ * @property {number} done
+ * @property {number} total     0: unknown
+ * @property {string} unit      bytes or tokens
+ */
 
 /**
+ * What is ready.
  * @typedef {object} Loaded
  * @property {ModelReport} model
  * @property {DeviceReport} device
  * @property {string} note      why this device; a sentence or empty
  * @property {number} context
  * @property {string} tokenizer
- * @property {Check[]} checks
+ * @property {Check[]} checks   the self-test, kernel by kernel
  * @property {Method[]} methods
+ * @property {Opening} opening
  */
 
-/** @typedef {{kernel: string, fault: string}} Check */
-/** @typedef {{name: string, line: string, takes_budget: boolean, options: Option[]}} Method */
-/** @typedef {{key: string, default: string, want: string, meaning: string, differs: string}} Option */
-/** @typedef {{tokens: PromptToken[]}} Prompt */
-/** @typedef {{id: number, text: string, from: number, to: number}} PromptToken */
+/**
+ * What the page chooses until the reader does.
+ * @typedef {object} Opening
+ * @property {string} method
+ * @property {number} budget    of methods that take one
+ */
+
+/**
+ * @typedef {object} Check
+ * @property {string} kernel
+ * @property {string} fault     empty where it agrees with its twin
+ */
+
+/**
+ * @typedef {object} Method
+ * @property {string} name
+ * @property {string} line
+ * @property {boolean} takes_budget
+ * @property {Size} [size]      of an adaptive method, which finds its size itself
+ * @property {boolean} votes    its plans hold votes, and its heads have ballots
+ * @property {Option[]} options
+ */
+
+/**
+ * The option that makes what an adaptive method keeps larger or smaller.
+ * @typedef {object} Size
+ * @property {string} option    its key; a share, at which 1 keeps everything
+ * @property {string} label     what it is a share of
+ */
+
+/**
+ * @typedef {object} Option
+ * @property {string} key
+ * @property {string} default
+ * @property {string} want
+ * @property {string} meaning
+ * @property {string} differs
+ * @property {boolean} by_budget a budget chooses it, so it cannot be given together with one
+ */
+
+/**
+ * @typedef {object} Prompt
+ * @property {PromptToken[]} tokens
+ */
+
+/**
+ * A token of the prompt; its slot and position is its index.
+ * @typedef {object} PromptToken
+ * @property {number} id
+ * @property {string} text
+ * @property {number} from      bytes of the prompt it stands for
+ * @property {number} to
+ */
 
 /**
  * What a method decided: for every (layer, KV head) the rows of the new cache,
@@ -102,13 +165,14 @@
  * @property {number[]} row     (slots) row, or -1: dropped
  * @property {number[]} pivot   (rows) slot that gives the row its position
  * @property {number[]} n       (rows) tokens the row stands for
- * @property {number[]} [votes] (slots) voters; empty unless GVote
- * @property {number[]} [mass]  (slots) attention received; empty unless measured
- * @property {number[]} [cosine] (slots) cos with the slot before; empty unless measured
- * @property {number[]} [b_step] (group) GVote's single-step budgets
+ * @property {number[]} votes   (slots) voters; empty unless there was a vote
+ * @property {number[]} mass    (slots) attention received; empty unless measured
+ * @property {number[]} cosine  (slots) cos with the slot before; empty unless measured
+ * @property {number[]} b_step  (group) single-step budgets of the query heads that voted
  */
 
 /**
+ * A token of the compressed column, with what the full cache says at the same place.
  * @typedef {object} Token
  * @property {number} index
  * @property {number} id
@@ -128,9 +192,15 @@
  * @property {number[]} attended (prompt tokens)
  */
 
-/** @typedef {{id: number, text: string, logprob: number}} Candidate */
+/**
+ * @typedef {object} Candidate
+ * @property {number} id
+ * @property {string} text
+ * @property {number} logprob
+ */
 
 /**
+ * A row of the compressed cache taken apart.
  * @typedef {object} Cell
  * @property {number} layer
  * @property {number} head
@@ -145,27 +215,109 @@
  * @property {number[]} [value_weights] where they differ
  */
 
-/** @typedef {{layer: number, head: number, slots: number, cosine: number[]}} SimilarityMap */
-/** @typedef {{layer: number, head: number, rounds: number[][], b_step: number[], hidden?: number[]}} Ballots */
-/** @typedef {{message: string, usage: boolean, field: string}} Failed */
+/**
+ * The cosine of every pair of keys of a head.
+ * @typedef {object} SimilarityMap
+ * @property {number} layer
+ * @property {number} head
+ * @property {number} slots
+ * @property {number[]} cosine  (slots, slots)
+ */
 
 /**
- * The report of a run: engine/report.go.
+ * The votes of a head in the order in which they land.
+ * @typedef {object} Ballots
+ * @property {number} layer
+ * @property {number} head
+ * @property {number[][]} rounds (rounds) slots that got a vote in this round
+ * @property {number[]} b_step
+ * @property {number[]} hidden  (samples, dim) the sampled hidden states
+ */
+
+/**
+ * The table of found and forgotten as far as it is filled.
+ * @typedef {object} Needle
+ * @property {string} method
+ * @property {string} option    what the sizes are values of; "": of the budget
+ * @property {number[]} sizes   the first keeps everything
+ * @property {boolean[][]} found (texts)(sizes) whether the answer was found; the last row may be shorter
+ */
+
+/**
+ * @typedef {object} Failed
+ * @property {string} message   one sentence
+ * @property {boolean} usage    a value of the request was wrong
+ * @property {string} field     which, if that is known
+ */
+
+/**
  * @typedef {object} Report
  * @property {ModelReport} model
  * @property {DeviceReport} device
- * @property {{name: string, options: Object<string, any>, differs: string[], similar_neighbours?: number[]}} method
+ * @property {MethodReport} method
  * @property {number} prompt_tokens
  * @property {TokenReport[]} tokens
- * @property {{bytes_full: number, bytes_occupied: number, bytes_allocated: number, bytes_peak: number,
- *   ratio: number, per_layer_head: number[][]}} cache
- * @property {{prefill_ms: number, compress_ms: number, decode_ms: number, tok_per_s: number}} timing
+ * @property {CacheReport} cache
+ * @property {TimingReport} timing
  * @property {QualityReport} [quality]
  */
 
-/** @typedef {{name: string, sha256: string, layers: number, heads: number, kv_heads: number, head_dim: number, vocab: number}} ModelReport */
-/** @typedef {{kind: string, adapter: string, backend: string}} DeviceReport */
-/** @typedef {{id: number, text: string, logprob: number, ms: number, kv_bytes: number, kl?: number, delta_nll?: number, top1?: boolean}} TokenReport */
+/**
+ * @typedef {object} ModelReport
+ * @property {string} name
+ * @property {string} sha256
+ * @property {number} layers
+ * @property {number} heads
+ * @property {number} kv_heads
+ * @property {number} head_dim
+ * @property {number} vocab
+ */
+
+/**
+ * @typedef {object} DeviceReport
+ * @property {string} kind
+ * @property {string} adapter
+ * @property {string} backend
+ */
+
+/**
+ * @typedef {object} MethodReport
+ * @property {string} name
+ * @property {Object<string, any>} options
+ * @property {string[]} differs
+ * @property {number[]} [similar_neighbours]
+ */
+
+/**
+ * @typedef {object} TokenReport
+ * @property {number} id
+ * @property {string} text
+ * @property {number} logprob
+ * @property {number} ms
+ * @property {number} kv_bytes
+ * @property {number} [kl]
+ * @property {number} [delta_nll]
+ * @property {boolean} [top1]
+ */
+
+/**
+ * @typedef {object} CacheReport
+ * @property {number} bytes_full
+ * @property {number} bytes_occupied
+ * @property {number} bytes_allocated
+ * @property {number} bytes_peak
+ * @property {number} [compressions]
+ * @property {number} ratio
+ * @property {number[][]} per_layer_head (layers)(KV heads) slots
+ */
+
+/**
+ * @typedef {object} TimingReport
+ * @property {number} prefill_ms
+ * @property {number} compress_ms
+ * @property {number} decode_ms
+ * @property {number} tok_per_s
+ */
 
 /**
  * @typedef {object} QualityReport
@@ -176,6 +328,7 @@
  * @property {number} ppl_ratio
  * @property {number} first_difference
  * @property {string} full_text
+ * @property {number[][]} [head_errors]
  */
 
 export {};

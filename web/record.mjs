@@ -12,7 +12,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import vm from "node:vm";
-import { hidden, hideFact } from "./presets.js";
+import { depths, hidden, hideFact } from "./presets.js";
 
 const model = "keyfold.gguf";
 const read = (/** @type {string} */ name) => readFile(join(process.argv[2], name));
@@ -50,8 +50,10 @@ function ask(request, file = null) {
 
 // 2. Ask. The small questions follow the plan that they are about.
 const base = { prompt, question, kv: "f16", seed: 1, n: 24, sampler, pins: [], options: {} };
-const main = { ...base, do: "run", method: "kvmerger", budget: 0.35 };
 const loaded = (await ask({ do: "load", name: model, device: "cpu" }, new Blob([await read(model)])))[0];
+const { methods, opening } = loaded.loaded;
+const main = { ...base, do: "run", ...opening };
+const voting = methods.find((/** @type {any} */ m) => m.votes).name;
 /** @type {{request: any, events: any[]}[]} */
 const exchanges = [];
 /** @param {any} request @param {any} [about] what the recording finds it by */
@@ -80,9 +82,11 @@ for (const { row } of rows.filter((/** @type {any} */ r) => r !== deepest))
 await record({ do: "cell", ...head, row: deepest.row }, mine);
 await record({ do: "map", ...head }, mine);
 for (const budget of [1, 0.7, 0.5, 0.2, 0.1, 0.05]) await record({ ...main, do: "replan", budget });
-await record({ ...base, do: "replan", method: "window", budget: 0.35 });
-await record({ ...base, do: "replan", method: "gvote", options: {} });
-await record({ do: "ballots", ...head }, { method: "gvote" });
+await record({ ...base, do: "replan", method: "window", budget: main.budget });
+await record({ ...base, do: "replan", method: voting, options: {} });
+await record({ do: "ballots", ...head }, { method: voting });
+const texts = depths.map((depth) => hideFact(fact, depth, false));
+await record({ ...base, do: "needle", texts, answer, method: main.method });
 
 // 3. Make it small.
 const digits = (/** @type {number} */ x, /** @type {number} */ n) => Number(x.toFixed(n));
@@ -127,6 +131,11 @@ exchanges.forEach(({ request, events: list }, which) => {
         if (event.done && (which > 0 || event !== list[list.length - 1])) event.done.tokens = [];
     }
     if (request.do === "cell" || request.do === "map" || request.do === "ballots") list.pop();
+    if (request.do === "needle") {
+        delete request.texts;
+        list.splice(0, list.length - 2); // the whole table, and done
+        list.pop();
+    }
     if (list.length && !list[list.length - 1].done) list.push({ done: {} });
 });
 const recording = {

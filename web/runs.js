@@ -2,16 +2,14 @@
 // requests to the engine, and what its events do to the state.
 
 import { engine, file, loadModel } from "./engines.js";
-import { toHash, toRequest, votes } from "./form.js";
-import { sentence } from "./format.js";
-import { findFact, hideFact, isFound } from "./presets.js";
+import { toHash, toRequest } from "./form.js";
+import { findFact } from "./presets.js";
 import { checked, exclusive, fail } from "./queue.js";
-import { method, set, setForm, setRun, state } from "./store.js";
+import { method, methodNamed, set, setForm, setRun, state } from "./store.js";
 
 /** @typedef {import("./protocol.js").Request} Request */
 /** @typedef {import("./protocol.js").Event} Event */
 /** @typedef {import("./link.js").Link} Link */
-/** @typedef {import("./store.js").Needle} Needle */
 
 /**
  * @param {Link} link
@@ -21,10 +19,9 @@ import { method, set, setForm, setRun, state } from "./store.js";
  * @param {string} fact
  */
 export function beginRun(link, loaded, request, answer, fact) {
-    // A table of what was found is about one model, one fact and one method.
-    const last = state.run;
-    const same = last?.link === link && last.loaded === loaded && last.answer === answer && last.request.method === request.method;
-    if (!same && !state.needle?.running) set({ needle: null });
+    // A table of what was found is about one model, one answer and one method.
+    const n = state.needle;
+    if (n && (n.loaded !== loaded || n.answer !== answer || n.table.method !== request.method)) set({ needle: null });
     set({
         run: {
             link,
@@ -52,21 +49,23 @@ export function beginRun(link, loaded, request, answer, fact) {
     });
 }
 
+/** @param {import("./protocol.js").Progress} progress */
+export function showReading({ done, total, unit }) {
+    set({ reading: { text: `Reading the prompt: ${done} of ${total} ${unit}`, done, total } });
+}
+
 /** @param {Event} event */
 export function onRunEvent(event) {
     const r = state.run;
     if (!r) return;
-    if (event.progress) {
-        const { done, total, unit } = event.progress;
-        set({ reading: { text: `Reading the prompt: ${done} of ${total} ${unit}`, done, total } });
-    }
+    if (event.progress) showReading(event.progress);
     if (event.prompt) setRun({ prompt: event.prompt.tokens });
     if (event.plan) {
         const stays = state.cell && event.plan.method === r.plan?.method;
         setRun({ plan: event.plan, stale: r.tokens.length > 0 });
-        set({ reading: null, cell: null, ballots: event.plan.method === r.plan?.method ? null : state.ballots });
+        const outdated = event.plan.method === r.plan?.method || !methodNamed(event.plan.method)?.votes;
+        set({ reading: null, cell: null, ballots: outdated ? null : state.ballots });
         if (stays && state.cell) takeApartAt(state.cell.layer, state.cell.head, state.cell.pivot);
-        if (!votes(event.plan.method)) set({ ballots: null });
     }
     if (event.token) {
         const tokens = (state.run?.stale ? [] : r.tokens).slice(0, event.token.index);
@@ -104,8 +103,7 @@ export async function run(stepByStep) {
                 beginRun(link, loaded, request, answer, fact);
             }
             if (!begun && event.progress) {
-                const { done, total, unit } = event.progress;
-                set({ reading: { text: `Reading the prompt: ${done} of ${total} ${unit}`, done, total } });
+                showReading(event.progress);
                 return;
             }
             onRunEvent(event);
@@ -194,59 +192,4 @@ export function takeApartAt(layer, head, slot) {
     const plan = state.run?.plan;
     const row = plan?.heads[layer * plan.kv_heads + head]?.row[slot] ?? -1;
     if (row >= 0) askAbout({ do: "cell", layer, head, row });
-}
-
-/** Runs one prompt per depth and one plan per size, and looks for the answer. */
-export async function needle() {
-    const m = method();
-    if (!m || !state.form.fact.trim() || !state.form.answer.trim()) {
-        set({ faults: { ...state.faults, needle: "Hide a fact first, and say which word shows that it was found." } });
-        return;
-    }
-    const adaptive = votes(m.name);
-    if (!m.takes_budget && !adaptive) {
-        set({ faults: { ...state.faults, needle: `${m.name} has no size to vary: choose another method.` } });
-        return;
-    }
-    if (!engine || !state.loaded) await loadModel(file);
-    if (!engine || !state.loaded || !checked()) return;
-    const link = engine,
-        loaded = state.loaded;
-    const { fact, answer } = state.form;
-    const depths = [0.25, 0.5, 0.75, 1];
-    const sizes = adaptive ? [1, 0.95, 0.8, 0.5, 0.2] : [1, 0.7, 0.5, 0.35, 0.2, 0.1];
-    /** @type {Needle} */
-    let table = { depths, sizes, cells: {}, method: m.name, running: true, note: "" };
-    set({ needle: table });
-    const { eps: _, ...options } = state.form.options; // a budget chooses eps
-    for (const depth of depths) {
-        for (const size of sizes) {
-            const prompt = hideFact(fact, depth, state.form.length === "long");
-            const form = adaptive
-                ? { ...state.form, prompt, pins: [], budget: "", options: { ...options, p_nuc: String(size) } }
-                : { ...state.form, prompt, pins: [], options, budget: String(size) };
-            const request = {
-                ...toRequest(form, m),
-                do: size === sizes[0] ? "run" : "replan",
-                n: Math.min(24, Number(state.form.n)),
-            };
-            if (request.do === "run") beginRun(link, loaded, request, answer, fact);
-            const last = await exclusive(request, onRunEvent, link);
-            const text = state.run?.tokens.map((t) => t.text).join("") ?? "";
-            if (!last || last.failed || !state.needle?.running) {
-                set({
-                    needle: {
-                        ...table,
-                        running: false,
-                        note: sentence(last?.failed ? last.failed.message : "stopped"),
-                    },
-                });
-                return;
-            }
-            const outcome = isFound(text, answer) ? "found" : "forgotten";
-            table = { ...table, cells: { ...table.cells, [`${depth}/${size}`]: outcome } };
-            set({ needle: table });
-        }
-    }
-    set({ needle: { ...table, running: false } });
 }

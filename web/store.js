@@ -22,7 +22,15 @@ import { check, defaults } from "./form.js";
  * @property {string} answer     and what shows that it was found
  */
 
-/** @typedef {{depths: number[], sizes: number[], cells: Object<string, string>, method: string, running: boolean, note: string}} Needle */
+/**
+ * A table of what was found and what was forgotten.
+ * @typedef {object} Needle
+ * @property {import("./protocol.js").Needle} table
+ * @property {import("./protocol.js").Loaded} loaded   the model that it is about
+ * @property {string} answer                           what was looked for
+ * @property {boolean} running
+ * @property {string} note                             why it ended early
+ */
 
 /**
  * @typedef {object} State
@@ -32,9 +40,10 @@ import { check, defaults } from "./form.js";
  * @property {import("./protocol.js").Loaded | null} loaded   by the worker
  * @property {string} fileName     of the loaded model; "" is the built-in one
  * @property {import("./protocol.js").Method[]} methods
+ * @property {import("./protocol.js").Opening} opening  what is chosen until the reader does
  * @property {{text: string, done: number, total: number} | null} loading
  * @property {{text: string, done: number, total: number} | null} reading
- * @property {string} busy         what the engine is doing: "", run, replan, plan, branch, load
+ * @property {string} busy         what the engine is doing: "", run, replan, plan, branch, needle, load
  * @property {boolean} paused      step by step, waiting for the next step
  * @property {Run | null} run
  * @property {string} recordedNote
@@ -56,6 +65,7 @@ export let state = {
     loaded: null,
     fileName: "",
     methods: [],
+    opening: { method: "", budget: 0 },
     loading: null,
     reading: null,
     busy: "",
@@ -108,8 +118,21 @@ export function setForm(change) {
     set({ form, faults });
 }
 
+/**
+ * Takes over what an engine offers. A form in which no method is chosen gets the one
+ * that the engine opens with.
+ * @param {import("./protocol.js").Loaded} loaded
+ */
+export function offer({ methods, opening }) {
+    set({ methods, opening });
+    if (state.form.method === "") setForm({ method: opening.method });
+}
+
+/** @param {string | undefined} name */
+export const methodNamed = (name) => state.methods.find((m) => m.name === name);
+
 /** The method that is chosen, once the engine has named it. */
-export const method = () => state.methods.find((m) => m.name === state.form.method);
+export const method = () => methodNamed(state.form.method);
 
 /** What was written in the run shown now. */
 export function written() {

@@ -262,6 +262,7 @@ func TestPageWithTheBuiltInModel(t *testing.T) {
 	p.do(`await until(() => text("#model-view").includes("Fetching the built-in model: 1.2 MB of 3."), "a part of the model")
 		await until(() => !document.querySelector("#recorded").hidden && tokens().length > 0, "the recording")
 		for (const key of ["free", "fact"]) document.querySelector(` + "`#prompt-view [data-key=${key}]`" + `).click()`)
+	p.want("the method that it opens with", `return text("#method-view [aria-checked=true]") + document.querySelector("#budget").value`, "kvmerger0.35")
 	p.want("the text around the fact", `return document.querySelector("#prompt-text").value`, "attic. Mara keeps her lantern in the barn. Nobody")
 	p.want("the question", `return document.querySelector("#question").value`, "lantern?\nAnswer:")
 	close(rest)
@@ -269,6 +270,11 @@ func TestPageWithTheBuiltInModel(t *testing.T) {
 	p.want("the model", `return text("#model-view")`, "6 layers, 4 query heads over 2 KV heads, head_dim 64, vocabulary 2,048, context 1,024 tokens")
 	p.do(`await run({method: "kvmerger", n: 2})`)
 	p.want("the hidden fact", `return [...document.querySelectorAll("#fade-view .fact")].map((s) => s.textContent).join("")`, "Mara keeps her lantern in the barn.")
+	p.do(`setField("Length", "6"); setField("Budget", ""); button("#needle-view", "Fill the table").click()
+		await until(() => document.querySelectorAll("#needle-view td").length > 0, "the table"); await idle()`)
+	p.want("the caption of the table", `return text("#needle-view caption")`, "kvmerger, by budget")
+	p.want("the table", `return [...document.querySelectorAll("#needle-view tr")].map((r) => [...r.children].map((c) => c.textContent).join(" ")).join("; ")`,
+		"depth full 70 % 50 % 35 % 20 % 10 %; 25 % found found found found forgotten forgotten; 50 % found")
 	for _, key := range []string{"story", "sums"} {
 		p.do(fmt.Sprintf(`document.querySelector("#prompt-view [data-key=%s]").click(); await run({method: "window", n: 2})`, key))
 		if n := p.do(`return tokens().length`); n == "0" {

@@ -31,8 +31,6 @@ var longFunctions = map[string]bool{
 	"engine cpuRunner.forward":             true,
 	"engine gpuRunner.forward":             true,
 	"gpu selfTest.cacheKernels":            true,
-	"session appendValue":                  true,
-	"session run.generate":                 true,
 }
 
 // TestFunctionsAreShort measures every function outside tests. A function that

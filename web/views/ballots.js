@@ -1,8 +1,7 @@
-// ballots.js: GVote's votes of one head, landing round by round, and the budget
-// that falls out.
+// ballots.js: the votes of one head, landing round by round, and the budget that
+// falls out.
 
 import { cssVariable, explain, h, reducedMotion, watch } from "../dom.js";
-import { votes } from "../form.js";
 import { count } from "../format.js";
 
 /**
@@ -110,16 +109,17 @@ export function createBallots(root, actions) {
             show(atOnce ? rounds() : 0);
             if (ballots && !atOnce) toggle();
         }
-        if (labelled(s.selected, plan, s.ballots, s.form.method)) {
-            const voted = votes(plan?.method);
+        if (labelled(s.selected, plan, s.ballots, s.methods)) {
+            const voting = s.methods.filter((m) => m.votes).map((m) => m.name);
+            const voted = plan !== null && plan !== undefined && voting.includes(plan.method);
             fetchButton.disabled = !voted;
             fetchButton.textContent = `Fetch the ballots of layer ${s.selected.layer}, KV head ${s.selected.head}`;
             if (!s.ballots)
                 about.textContent = voted
                     ? "Not fetched yet."
-                    : "This method does not vote. Choose gvote or votefold and run, or compress again.";
+                    : `This method does not vote. Choose ${voting.join(" or ")} and run, or compress again.`;
             perHead.textContent =
-                voted && plan
+                voted
                     ? `The budgets that fell out, in slots per KV head, layer by layer: ${Array.from(
                           { length: plan.layers },
                           (_, l) =>

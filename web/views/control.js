@@ -2,8 +2,8 @@
 // again: a plan while it moves, a text when it is let go.
 
 import { explain, h, watch } from "../dom.js";
-import { votes } from "../form.js";
-import { bytes, duration, percent } from "../format.js";
+import { sizable, sizeOf } from "../form.js";
+import { bytes, capital, duration, percent } from "../format.js";
 
 /**
  * @param {HTMLElement} root
@@ -37,22 +37,18 @@ export function createControl(root, actions) {
         const plan = s.run?.plan;
         if (!changed(s.form, s.methods, plan, s.run?.prompt, s.run?.stale, s.busy)) return;
         const m = s.methods.find((x) => x.name === s.form.method);
-        const adaptive = votes(s.form.method);
-        const able = (s.run?.prompt.length ?? 0) > 0 && (m?.takes_budget === true || adaptive);
+        const able = (s.run?.prompt.length ?? 0) > 0 && sizable(m);
         range.disabled = !able;
-        label.textContent = adaptive ? "Attention to keep (p_nuc)" : "Budget";
-        const size = adaptive
-            ? Number(s.form.options.p_nuc ?? 0.95)
-            : s.form.budget === ""
-              ? (plan?.ratio ?? 1)
-              : Number(s.form.budget);
+        label.textContent = m?.size ? `${capital(m.size.label)} (${m.size.option})` : "Budget";
+        const ownRule = !m?.size && s.form.budget === "";
+        const size = ownRule ? (plan?.ratio ?? 1) : sizeOf(m, s.form.options, s.form.budget);
         if ((Number.isFinite(size) && document.activeElement !== range) || !range.matches(":active"))
             range.value = String(Math.round(100 * Math.min(1, size)));
         asked.textContent = !able
             ? "–"
-            : adaptive
+            : m?.size
               ? size.toFixed(2)
-              : s.form.budget === ""
+              : ownRule
                 ? "by its own rule"
                 : percent(size);
         range.setAttribute("aria-valuetext", asked.textContent);

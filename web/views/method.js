@@ -171,7 +171,7 @@ export function createMethod(root, actions) {
             optionsBox.hidden = !m || m.options.length === 0;
             line.textContent = m ? sentence(m.line) : "";
         }
-        if (!changed(f, s.methods, s.busy, s.paused, s.reading, s.run, s.loading, s.needle?.running)) return;
+        if (!changed(f, s.methods, s.busy, s.paused, s.reading, s.run, s.loading)) return;
         for (const button of radios.querySelectorAll("button")) {
             const on = button.dataset.name === f.method;
             button.setAttribute("aria-checked", String(on));
@@ -188,7 +188,7 @@ export function createMethod(root, actions) {
         runButton.disabled = s.busy === "load" && !s.loaded;
         stepButton.textContent = s.paused ? "Next token" : "Step";
         stepButton.disabled = runButton.disabled || (writing && !s.paused && !s.run?.request.step_by_step);
-        stopButton.disabled = !writing && !s.needle?.running;
+        stopButton.disabled = !writing;
         againButton.disabled = !s.run?.prompt.length;
         bar.hidden = !s.reading;
         if (s.reading && s.reading.total > 0) {

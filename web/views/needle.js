@@ -1,9 +1,9 @@
-// needle.js: where a hidden fact is found again, by its depth in the text and
-// the size of the cache. The page only looks for the word in what was written.
+// needle.js: where a hidden fact is found again, by its depth in the text and the
+// size of the cache (session/needle.go).
 
 import { explain, h, watch } from "../dom.js";
-import { votes } from "../form.js";
 import { percent, quoted } from "../format.js";
+import { depths } from "../presets.js";
 
 /**
  * @param {HTMLElement} root
@@ -37,41 +37,44 @@ export function createNeedle(root, actions) {
         }
         const n = s.needle;
         if (!changed(n)) return;
-        if (!n) {
-            table.replaceChildren();
-            return;
-        }
-        const adaptive = votes(n.method);
-        table.replaceChildren(
-            h("caption", { text: `${n.method}, by ${adaptive ? "p_nuc" : "budget (kept / total)"}` }),
+        table.replaceChildren(...(n ? draw(n) : []));
+        if (n?.note) note.textContent = n.note;
+    };
+}
+
+/**
+ * The parts of the table.
+ * @param {import("../store.js").Needle} n
+ */
+function draw({ table: { method, option, sizes, found }, running }) {
+    const header = (/** @type {number} */ size) => (size >= 1 ? "full" : option ? String(size) : percent(size));
+    const outcome = (/** @type {boolean | undefined} */ it) =>
+        it === undefined ? (running ? "…" : "") : it ? "found" : "forgotten";
+    const cell = (/** @type {boolean | undefined} */ it) =>
+        h("td", { class: it === undefined ? "" : outcome(it), text: outcome(it) });
+    return [
+        h("caption", { text: `${method}, by ${option || "budget (kept / total)"}` }),
+        h(
+            "thead",
+            {},
             h(
-                "thead",
+                "tr",
                 {},
+                h("th", { scope: "col", text: "depth" }),
+                ...sizes.map((size) => h("th", { scope: "col", text: header(size) })),
+            ),
+        ),
+        h(
+            "tbody",
+            {},
+            ...depths.map((depth, i) =>
                 h(
                     "tr",
                     {},
-                    h("th", { scope: "col", text: "depth" }),
-                    ...n.sizes.map((size) =>
-                        h("th", { scope: "col", text: size >= 1 ? "full" : adaptive ? String(size) : percent(size) }),
-                    ),
+                    h("th", { scope: "row", text: percent(depth) }),
+                    ...sizes.map((_, j) => cell(found[i]?.[j])),
                 ),
             ),
-            h(
-                "tbody",
-                {},
-                ...n.depths.map((depth) =>
-                    h(
-                        "tr",
-                        {},
-                        h("th", { scope: "row", text: percent(depth) }),
-                        ...n.sizes.map((size) => {
-                            const cell = n.cells[`${depth}/${size}`];
-                            return h("td", { class: cell ?? "", text: cell ?? (n.running ? "…" : "") });
-                        }),
-                    ),
-                ),
-            ),
-        );
-        if (n.note) note.textContent = n.note;
-    };
+        ),
+    ];
 }

@@ -1,5 +1,5 @@
-// strip.js: one head, slot by slot: kept, folded into which pivot, dropped, and
-// GVote's votes; and a folded slot taken apart into its words and weights.
+// strip.js: one head, slot by slot: kept, folded into which pivot, dropped, and the
+// votes for it; and a folded slot taken apart into its words and weights.
 
 import { explain, h, roving, watch } from "../dom.js";
 import { percent, quoted, visible } from "../format.js";
