@@ -7,13 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
-	"time"
 
+	"keyfold/bench"
 	"keyfold/compress"
 	"keyfold/engine"
 	"keyfold/engine/checkpoint"
@@ -47,95 +46,6 @@ type benchmark struct {
 	kv       layout.CacheType
 	chosen   compress.Method
 	contextN []int
-}
-
-// Rate is tokens per second: those of every run, in order, and their median.
-type Rate struct {
-	Runs   []float64 `json:"runs"`
-	Median float64   `json:"median"`
-	Least  float64   `json:"least"`
-	Most   float64   `json:"most"`
-}
-
-func newRate(runs []float64) Rate {
-	sorted := slices.Sorted(slices.Values(runs))
-	n := len(sorted)
-	return Rate{Runs: runs, Median: (sorted[(n-1)/2] + sorted[n/2]) / 2, Least: sorted[0], Most: sorted[n-1]}
-}
-
-func (r Rate) String() string {
-	return fmt.Sprintf("%.4g tokens/s (%.4g to %.4g in %d runs)", r.Median, r.Least, r.Most, len(r.Runs))
-}
-
-// BenchReport is what bench measured. Bytes and operations are counted, not
-// measured; GB are 10^9 bytes. Shares are of Limits.
-type BenchReport struct {
-	Date    string              `json:"date"`
-	Machine string              `json:"machine"`
-	Model   engine.ModelReport  `json:"model"`
-	Weights string              `json:"weights"`    // type of the embedding
-	Params  int                 `json:"parameters"` // of all tensors
-	Device  engine.DeviceReport `json:"device"`
-	KV      string              `json:"kv"`
-	Method  string              `json:"method"`
-	Options map[string]any      `json:"options,omitempty"` // of the method, in the last context
-	Limits  struct {
-		CopyGBs      float64 `json:"copy_gb_per_s"`
-		MatMulGFLOPs float64 `json:"matmul_gflop_per_s"`
-	} `json:"limits"`
-	Prefill  *BenchPrefill  `json:"prefill,omitempty"`
-	Contexts []BenchContext `json:"contexts"`
-}
-
-// BenchPrefill is the reading of a prompt without compression.
-type BenchPrefill struct {
-	Tokens  int           `json:"tokens"`
-	Rate    Rate          `json:"tokens_per_s"`
-	GFLOPs  float64       `json:"gflop_per_s"`
-	Share   float64       `json:"share_of_matmul"`
-	Profile *BenchProfile `json:"profile,omitempty"` // of the whole prompt
-}
-
-// BenchContext is the writing of text behind a context. Bytes, operations and
-// the profile are per decoded token, on average.
-type BenchContext struct {
-	Context     int           `json:"context"` // tokens before the first decoded one
-	Filled      bool          `json:"filled"`  // with random rows instead of read
-	FillMS      float64       `json:"fill_ms"`
-	CompressMS  float64       `json:"compress_ms"`
-	Slots       int           `json:"slots"`         // of all layers and KV heads, after compression
-	Ratio       float64       `json:"ratio"`         // of those before
-	Formula     int           `json:"bytes_formula"` // slots times the bytes of a slot
-	Allocated   int           `json:"bytes_allocated"`
-	LiveBytes   int           `json:"live_bytes"` // of all buffers on the device; 0 on the CPU
-	Decoded     int           `json:"decoded"`    // tokens of a run
-	Rate        Rate          `json:"tokens_per_s"`
-	WeightBytes float64       `json:"weight_bytes"`
-	CacheBytes  float64       `json:"cache_bytes"`
-	Operations  float64       `json:"operations"`
-	GBs         float64       `json:"gb_per_s"`
-	CopyShare   float64       `json:"share_of_copy"`
-	GFLOPs      float64       `json:"gflop_per_s"`
-	MatMulShare float64       `json:"share_of_matmul"`
-	Profile     *BenchProfile `json:"profile,omitempty"`
-}
-
-// BenchProfile is what the kernels took in a run of its own, in which measuring
-// them takes time too. There is none on the CPU.
-type BenchProfile struct {
-	How        string        `json:"how"` // timestamps, or one kernel per submit
-	MS         float64       `json:"ms"`  // of the run
-	Dispatches float64       `json:"dispatches"`
-	KernelsMS  float64       `json:"kernels_ms"`
-	Kernels    []BenchKernel `json:"kernels"` // in order of first use
-}
-
-// BenchKernel is what one kernel took, with one kind of matrix, over all layers.
-type BenchKernel struct {
-	Kernel     string  `json:"kernel"`
-	Matrix     string  `json:"matrix,omitempty"`
-	Dispatches float64 `json:"dispatches"`
-	MS         float64 `json:"ms"`
 }
 
 func benchCommand(ctx context.Context, t terminal, args []string) error {
@@ -175,14 +85,21 @@ func benchCommand(ctx context.Context, t terminal, args []string) error {
 	if b.kernels {
 		return b.compareKernels(t, e, f)
 	}
-	r, err := b.measure(ctx, e, f)
+	r, err := bench.Measure(ctx, e, f, bench.Options{
+		Settings:   engine.Settings{KV: b.kv, Method: b.chosen, InCache: b.inCache()},
+		MethodName: b.method, Seed: uint32(b.seed),
+		Prefill: b.prefill, Contexts: b.contextN, Fill: b.fill, Decode: b.decode, Runs: b.runs,
+	})
 	if err != nil {
 		return err
 	}
 	if b.json != "-" {
-		r.print(t.out)
+		printBench(t.out, r)
 	}
-	return b.write(t, r)
+	if b.json == "" {
+		return nil
+	}
+	return writeJSON(t, b.json, r)
 }
 
 func shapeNames() []string {
@@ -280,191 +197,9 @@ func (b *benchmark) openModel() (*checkpoint.File, error) {
 	return checkpoint.Open(path)
 }
 
-// now and machine say when and where something was measured.
-func now() string { return time.Now().UTC().Format(time.DateTime) }
-
-func machine() string {
-	return fmt.Sprintf("%s/%s, %d CPUs, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
-}
-
-// measure measures everything.
-func (b *benchmark) measure(ctx context.Context, e *engine.Engine, f *checkpoint.File) (*BenchReport, error) {
-	sum, err := f.SHA256()
-	if err != nil {
-		return nil, err
-	}
-	r := &BenchReport{
-		Date: now(), Machine: machine(), Model: e.DescribeModel(f.Model, sum), Device: e.Device.Describe(), KV: b.kv.String(), Method: b.method,
-	}
-	for _, t := range f.Tensors() {
-		r.Params += t.Rows * t.Cols
-		if r.Weights == "" {
-			r.Weights = t.Type.String()
-		}
-	}
-	limits, err := e.Limits()
-	if err != nil {
-		return nil, err
-	}
-	r.Limits.CopyGBs, r.Limits.MatMulGFLOPs = limits.CopyBytes/1e9, limits.MatMulRate/1e9
-	if b.prefill > 0 {
-		if r.Prefill, err = b.measurePrefill(ctx, e); err != nil {
-			return nil, err
-		}
-		r.Prefill.Share = r.Prefill.GFLOPs / r.Limits.MatMulGFLOPs
-	}
-	for _, n := range b.contextN {
-		c, options, err := b.measureContext(ctx, e, n)
-		if err != nil {
-			return nil, err
-		}
-		c.CopyShare, c.MatMulShare = c.GBs/r.Limits.CopyGBs, c.GFLOPs/r.Limits.MatMulGFLOPs
-		r.Contexts, r.Options = append(r.Contexts, *c), options
-	}
-	return r, nil
-}
-
-// repeat times do, once more than b.runs, and returns tokens per second without
-// the first time, in which kernels are compiled.
-func (b *benchmark) repeat(tokens int, do func() (time.Duration, error)) (Rate, error) {
-	var runs []float64
-	for i := range b.runs + 1 {
-		took, err := do()
-		if err != nil {
-			return Rate{}, err
-		}
-		if i > 0 {
-			runs = append(runs, float64(tokens)/took.Seconds())
-		}
-	}
-	return newRate(runs), nil
-}
-
-func (b *benchmark) measurePrefill(ctx context.Context, e *engine.Engine) (*BenchPrefill, error) {
-	tokens := arbitraryTokens(b.prefill, e.Config.VocabSize)
-	read := func() (time.Duration, error) {
-		start := time.Now()
-		p, err := e.Prefill(ctx, tokens, engine.Settings{KV: b.kv})
-		if err != nil {
-			return 0, err
-		}
-		took := time.Since(start)
-		p.Free()
-		return took, nil
-	}
-	rate, err := b.repeat(len(tokens), read)
-	if err != nil {
-		return nil, err
-	}
-	r := &BenchPrefill{Tokens: len(tokens), Rate: rate}
-	r.GFLOPs = float64(e.PrefillOperations(len(tokens))) / 1e9 / float64(len(tokens)) * rate.Median
-	r.Profile, err = profile(e, 1, read)
-	return r, err
-}
-
-// measureContext measures decoding behind n tokens.
-func (b *benchmark) measureContext(ctx context.Context, e *engine.Engine, n int) (*BenchContext, map[string]any, error) {
-	r := &BenchContext{Context: n, Filled: b.fill, Decoded: b.decode}
-
-	// 1. The context, and what the method leaves of it.
-	start := time.Now()
-	var p *engine.Prompt
-	var err error
-	o := engine.Settings{KV: b.kv, Method: b.chosen, InCache: b.inCache()}
-	if b.fill {
-		p, err = e.Fill(n, o)
-	} else {
-		p, err = e.Prefill(ctx, arbitraryTokens(n, e.Config.VocabSize), o)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	defer p.Free()
-	r.FillMS = 1e3 * time.Since(start).Seconds()
-	start = time.Now()
-	plan, signals, err := p.Compress()
-	if err != nil {
-		return nil, nil, err
-	}
-	r.CompressMS = 1e3 * time.Since(start).Seconds()
-	r.Slots, r.Ratio, r.Formula = p.Cache.Slots(), plan.Ratio(signals), p.Cache.Occupied()
-	r.Allocated, r.LiveBytes = p.Cache.Allocated(), e.LiveBytes()
-
-	// 2. Decode behind copies of it.
-	before := e.DecodeWork(p.Cache)
-	var after engine.Work
-	write := func() (took time.Duration, err error) {
-		text, err := p.Fork()
-		if err != nil {
-			return 0, err
-		}
-		defer text.Free()
-		start := time.Now()
-		// The last token is not fed.
-		err = text.Generate(ctx, engine.Generation{N: b.decode + 1, Sampler: engine.Sampler{Seed: uint32(b.seed), TopP: 1, RepeatPenalty: 1},
-			Emit: func(engine.Token) error { return nil }})
-		took = time.Since(start)
-		if err != nil {
-			return 0, err
-		}
-		after = e.DecodeWork(text.Cache)
-		return took, nil
-	}
-	if r.Rate, err = b.repeat(b.decode, write); err != nil {
-		return nil, nil, err
-	}
-	if r.Profile, err = profile(e, b.decode, write); err != nil {
-		return nil, nil, err
-	}
-
-	// 3. What a token reads and computes: the first of them sees one slot more
-	// than there were, the last one all.
-	mean := func(before, after int) float64 {
-		return float64(before) + float64(after-before)*float64(b.decode+1)/float64(2*b.decode)
-	}
-	r.WeightBytes = float64(after.WeightBytes)
-	r.CacheBytes = mean(before.CacheBytes, after.CacheBytes)
-	r.Operations = mean(before.Operations, after.Operations)
-	r.GBs = (r.WeightBytes + r.CacheBytes) / 1e9 * r.Rate.Median
-	r.GFLOPs = r.Operations / 1e9 * r.Rate.Median
-	return r, plan.Options, nil
-}
-
-// profile returns what the kernels of do took, divided by n. On the CPU that is nil.
-func profile(e *engine.Engine, n int, do func() (time.Duration, error)) (*BenchProfile, error) {
-	if e.Device.Kind != "gpu" {
-		return nil, nil
-	}
-	p := &BenchProfile{}
-	times, how, err := e.Profile(func() error {
-		took, err := do()
-		p.MS = 1e3 * took.Seconds() / float64(n)
-		return err
-	})
-	p.How = how
-	for _, t := range times {
-		k := BenchKernel{Kernel: t.Kernel, Matrix: t.Matrix, Dispatches: float64(t.Dispatches) / float64(n), MS: 1e3 * t.Time.Seconds() / float64(n)}
-		p.Kernels = append(p.Kernels, k)
-		p.Dispatches += k.Dispatches
-		p.KernelsMS += k.MS
-	}
-	return p, err
-}
-
-// arbitraryTokens returns n different-looking tokens of a vocabulary.
-func arbitraryTokens(n, vocab int) []int {
-	tokens := make([]int, n)
-	for i := range tokens {
-		tokens[i] = (i*7919 + 13) % vocab
-	}
-	return tokens
-}
-
-// print prints the tables.
-func (r *BenchReport) print(w io.Writer) {
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%-11s %s\n", name, fmt.Sprintf(format, args...))
-	}
+// printBench prints the tables.
+func printBench(w io.Writer, r *bench.Report) {
+	row := func(name, format string, args ...any) { printRow(w, name, format, args...) }
 	row("model", "%s: %.3g M parameters, %s", r.Model.Name, float64(r.Params)/1e6, r.Weights)
 	row("machine", "%s; %s", r.Machine, r.Date)
 	device := "CPU, Go"
@@ -476,30 +211,40 @@ func (r *BenchReport) print(w io.Writer) {
 	if p := r.Prefill; p != nil {
 		row("prefill", "%d tokens: %v", p.Tokens, p.Rate)
 		row("", "%.3g GFLOP/s, %.0f %% of the matmul", p.GFLOPs, 100*p.Share)
-		p.Profile.print(w, "of the prompt")
+		printProfile(w, p.Profile, "of the prompt")
 	}
 	for _, c := range r.Contexts {
-		how := "read"
-		if c.Filled {
-			how = "filled"
-		}
 		fmt.Fprintln(w)
-		row("context", "%d tokens, %s in %.0f ms; method %s keeps %.3f of the slots, in %.0f ms",
-			c.Context, how, c.FillMS, r.Method, c.Ratio, c.CompressMS)
-		row("memory", "cache %s: %.4g MB by the formula, %.4g MB allocated", r.KV, float64(c.Formula)/1e6, float64(c.Allocated)/1e6)
-		if c.LiveBytes > 0 {
-			row("", "all buffers on the device: %.4g MB (weights, cache, activations of a chunk, tables)", float64(c.LiveBytes)/1e6)
-		}
-		row("decode", "%d tokens: %v", c.Decoded, c.Rate)
-		row("", "a token reads %.4g MB of weights and %.4g MB of cache: %.3g GB/s, %.0f %% of the copy",
-			c.WeightBytes/1e6, c.CacheBytes/1e6, c.GBs, 100*c.CopyShare)
-		row("", "and takes %.4g MFLOP: %.3g GFLOP/s, %.0f %% of the matmul", c.Operations/1e6, c.GFLOPs, 100*c.MatMulShare)
-		c.Profile.print(w, "of a token")
+		printContext(w, r, c)
 	}
 }
 
-// print prints the profile of what.
-func (p *BenchProfile) print(w io.Writer, what string) {
+// printRow prints a line of a table whose first column is a name.
+func printRow(w io.Writer, name, format string, args ...any) {
+	fmt.Fprintf(w, "%-11s %s\n", name, fmt.Sprintf(format, args...))
+}
+
+func printContext(w io.Writer, r *bench.Report, c bench.Context) {
+	row := func(name, format string, args ...any) { printRow(w, name, format, args...) }
+	how := "read"
+	if c.Filled {
+		how = "filled"
+	}
+	row("context", "%d tokens, %s in %.0f ms; method %s keeps %.3f of the slots, in %.0f ms",
+		c.Context, how, c.FillMS, r.Method, c.Ratio, c.CompressMS)
+	row("memory", "cache %s: %.4g MB by the formula, %.4g MB allocated", r.KV, float64(c.Formula)/1e6, float64(c.Allocated)/1e6)
+	if c.LiveBytes > 0 {
+		row("", "all buffers on the device: %.4g MB (weights, cache, activations of a chunk, tables)", float64(c.LiveBytes)/1e6)
+	}
+	row("decode", "%d tokens: %v", c.Decoded, c.Rate)
+	row("", "a token reads %.4g MB of weights and %.4g MB of cache: %.3g GB/s, %.0f %% of the copy",
+		c.WeightBytes/1e6, c.CacheBytes/1e6, c.GBs, 100*c.CopyShare)
+	row("", "and takes %.4g MFLOP: %.3g GFLOP/s, %.0f %% of the matmul", c.Operations/1e6, c.GFLOPs, 100*c.MatMulShare)
+	printProfile(w, c.Profile, "of a token")
+}
+
+// printProfile prints the profile of what, if there is one.
+func printProfile(w io.Writer, p *bench.Profile, what string) {
 	if p == nil {
 		return
 	}
@@ -515,12 +260,4 @@ func (p *BenchProfile) print(w io.Writer, what string) {
 	line("all dispatches", count(p.Dispatches), p.KernelsMS)
 	line("everything else", "", p.MS-p.KernelsMS)
 	table.Flush()
-}
-
-// write writes -json.
-func (b *benchmark) write(t terminal, r *BenchReport) error {
-	if b.json == "" {
-		return nil
-	}
-	return writeJSON(t, b.json, r)
 }

@@ -5,82 +5,28 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"text/tabwriter"
 
+	"keyfold/bench"
 	"keyfold/engine"
 	"keyfold/engine/checkpoint"
 )
 
-// KernelReport is what bench -kernels measured: all kernels that do the same task,
-// on the model's own matrices and on a cache of so many slots.
-type KernelReport struct {
-	Date    string              `json:"date"`
-	Machine string              `json:"machine"`
-	Model   engine.ModelReport  `json:"model"`
-	Device  engine.DeviceReport `json:"device"`
-	KV      string              `json:"kv"`
-	Slots   int                 `json:"slots"`
-	Tasks   []KernelTask        `json:"tasks"`
-}
-
-// KernelTask compares the kernels that do a task. Table is the one that the table of
-// adapter types takes on this device. Fastest is the same, unless another kernel takes
-// less than nine tenths of its time: a smaller difference could be noise.
-type KernelTask struct {
-	Task    string        `json:"task"`
-	Table   string        `json:"table"`
-	Fastest string        `json:"fastest"`
-	Times   []KernelTrial `json:"times"` // the table's first
-}
-
-// KernelTrial is what a kernel took for the task's sample, or why it did not run.
-type KernelTrial struct {
-	Kernel string  `json:"kernel"`
-	MS     float64 `json:"ms,omitempty"`
-	Error  string  `json:"error,omitempty"`
-}
-
-func newKernelTask(t engine.TaskTimes) KernelTask {
-	task := KernelTask{Task: t.Task, Table: t.Times[0].Kernel, Fastest: t.Times[0].Kernel}
-	least := 0.9 * t.Times[0].Time.Seconds()
-	if t.Times[0].Err != nil {
-		least = math.Inf(1)
-	}
-	for _, v := range t.Times {
-		trial := KernelTrial{Kernel: v.Kernel, MS: 1e3 * v.Time.Seconds()}
-		if v.Err != nil {
-			trial.Error = v.Err.Error()
-		} else if v.Time.Seconds() < least {
-			task.Fastest, least = v.Kernel, v.Time.Seconds()
-		}
-		task.Times = append(task.Times, trial)
-	}
-	return task
-}
-
-// compareKernels does what bench -kernels asks for. It prints each task's times as
-// they come, because a software adapter takes minutes for all.
+// compareKernels does what bench -kernels asks for.
 func (b *benchmark) compareKernels(t terminal, e *engine.Engine, f *checkpoint.File) error {
-	sum, err := f.SHA256()
+	r, err := bench.NewKernelReport(e, f, b.kv, b.slots(e))
 	if err != nil {
 		return err
 	}
-	r := &KernelReport{Date: now(), Machine: machine(), Model: e.DescribeModel(f.Model, sum), Device: e.Device.Describe(), KV: b.kv.String(), Slots: b.slots(e)}
 	out := t.out
 	if b.json == "-" {
 		out = io.Discard
 	}
 	fmt.Fprintf(out, "%s on %s (%s), %s cache of %d slots; %s\n", r.Model.Name, r.Device.Adapter, r.Device.Backend, r.KV, r.Slots, r.Date)
-	err = e.TimeKernels(b.kv, r.Slots, func(times engine.TaskTimes) {
-		task := newKernelTask(times)
-		task.print(out)
-		r.Tasks = append(r.Tasks, task)
-	})
-	if err != nil {
+	if err := r.Compare(e, func(task bench.Task) { printTask(out, task) }); err != nil {
 		return err
 	}
-	r.printChanges(out)
+	printChanges(out, r)
 	if b.json == "" {
 		return nil
 	}
@@ -100,7 +46,7 @@ func (b *benchmark) slots(e *engine.Engine) int {
 	return min(512, e.Config.SeqLen)
 }
 
-func (k KernelTask) print(w io.Writer) {
+func printTask(w io.Writer, k bench.Task) {
 	fmt.Fprintf(w, "\n%s\n", k.Task)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, trial := range k.Times {
@@ -119,7 +65,7 @@ func (k KernelTask) print(w io.Writer) {
 }
 
 // printChanges prints how the table would have to change to fit the times.
-func (r *KernelReport) printChanges(w io.Writer) {
+func printChanges(w io.Writer, r *bench.KernelReport) {
 	changes := 0
 	for _, k := range r.Tasks {
 		if k.Fastest != k.Table {

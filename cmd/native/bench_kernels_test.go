@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"keyfold/bench"
 	"keyfold/engine"
 )
 
@@ -27,7 +28,7 @@ func TestBenchKernels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r KernelReport
+	var r bench.KernelReport
 	if err := json.Unmarshal(data, &r); err != nil {
 		t.Fatal(err)
 	}
@@ -97,14 +98,13 @@ func TestFastestKernel(t *testing.T) {
 			}
 			times.Times = append(times.Times, v)
 		}
-		task := newKernelTask(times)
+		task := bench.NewTask(times)
 		if task.Table != "a" || task.Fastest != times.Times[tc.want].Kernel {
 			t.Errorf("%v: table %s, fastest %s, want a and %d", tc.ms, task.Table, task.Fastest, tc.want)
 		}
 		var out strings.Builder
-		r := &KernelReport{Tasks: []KernelTask{task}}
-		task.print(&out)
-		r.printChanges(&out)
+		printTask(&out, task)
+		printChanges(&out, &bench.KernelReport{Tasks: []bench.Task{task}})
 		if changes := strings.Contains(out.String(), "would replace a"); changes != (tc.want > 0) {
 			t.Errorf("%v: printed %s", tc.ms, out.String())
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"keyfold/bench"
 	"keyfold/cpu"
 )
 
@@ -32,7 +33,7 @@ func TestBenchReport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var r BenchReport
+		var r bench.Report
 		if err := json.Unmarshal(data, &r); err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +43,7 @@ func TestBenchReport(t *testing.T) {
 				t.Errorf("%s: %s is %v, want %v", device, what, got, want)
 			}
 		}
-		consistent := func(what string, rate Rate) {
+		consistent := func(what string, rate bench.Rate) {
 			t.Helper()
 			if len(rate.Runs) != 2 || rate.Least != min(rate.Runs[0], rate.Runs[1]) || rate.Most != max(rate.Runs[0], rate.Runs[1]) || rate.Least <= 0 {
 				t.Errorf("%s: %s: %+v", device, what, rate)
@@ -87,7 +88,7 @@ func TestBenchReport(t *testing.T) {
 			}
 			continue
 		}
-		for _, profile := range []*BenchProfile{p.Profile, c.Profile} {
+		for _, profile := range []*bench.Profile{p.Profile, c.Profile} {
 			var dispatches, ms float64
 			for _, k := range profile.Kernels {
 				dispatches += k.Dispatches
@@ -99,28 +100,12 @@ func TestBenchReport(t *testing.T) {
 				t.Errorf("profile %+v", profile)
 			}
 		}
-		chosen := slices.IndexFunc(c.Profile.Kernels, func(k BenchKernel) bool { return k.Kernel == "choose" })
+		chosen := slices.IndexFunc(c.Profile.Kernels, func(k bench.Kernel) bool { return k.Kernel == "choose" })
 		if chosen < 0 || c.Profile.Kernels[chosen].Dispatches != 1 {
 			t.Errorf("profile %+v of a token, want one choice", c.Profile)
 		}
 		if !strings.Contains(out, "all dispatches") {
 			t.Errorf("printed %s", out)
-		}
-	}
-}
-
-func TestRate(t *testing.T) {
-	for _, tc := range []struct {
-		runs                []float64
-		median, least, most float64
-	}{
-		{[]float64{3}, 3, 3, 3},
-		{[]float64{9, 1}, 5, 1, 9},
-		{[]float64{5, 1, 9, 2, 7}, 5, 1, 9},
-	} {
-		r := newRate(tc.runs)
-		if r.Median != tc.median || r.Least != tc.least || r.Most != tc.most {
-			t.Errorf("%v: %+v", tc.runs, r)
 		}
 	}
 }

@@ -42,7 +42,7 @@ var allowed = map[string][]string{
 	"keyfold/models":            {"keyfold/engine/checkpoint", "keyfold/engine/tokenizer"},
 	"keyfold/session":           {"keyfold/engine/...", "keyfold/compress", "keyfold/layout"},
 	"keyfold/cmd/native": {
-		"keyfold/engine/...", "keyfold/compress", "keyfold/models", "keyfold/layout", "keyfold/corpus", "keyfold/eval",
+		"keyfold/bench", "keyfold/engine/...", "keyfold/compress", "keyfold/models", "keyfold/layout", "keyfold/corpus", "keyfold/eval",
 		"github.com/schollz/progressbar/v3", "golang.org/x/term",
 	},
 	"keyfold/cmd/wasm": {
@@ -51,6 +51,7 @@ var allowed = map[string][]string{
 	"keyfold/eval": {
 		"keyfold/corpus", "keyfold/engine/...", "keyfold/compress", "keyfold/layout", "gonum.org/v1/plot/...",
 	},
+	"keyfold/bench":            {"keyfold/engine", "keyfold/engine/checkpoint", "keyfold/layout"},
 	"keyfold/bench/peers/wasm": {"keyfold/engine", "keyfold/engine/checkpoint", "keyfold/layout"},
 	"keyfold/corpus":           {},
 	"keyfold/experiments/results": {
