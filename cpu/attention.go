@@ -8,16 +8,16 @@ import (
 
 // Attention computes what [ref.Attention] specifies. Keys and values are unpacked
 // a panel at a time, for several queries: no head is in memory as float32.
-func Attention(k, v layout.Rows, slots []layout.Slot, heads []layout.Head, q, out, lse []float32, n, stride, nHeads, nBefore int, scale float32) {
-	headDim := k.HeadDim
-	eachHead(heads, nHeads*headDim, n, nBefore, func(kvHead int, head layout.Head, b *buffers) {
-		b.eachTile(kvHead, head, k, slots, q, 0, n, stride, nHeads, nHeads/len(heads), nBefore, scale, func(tile []query) {
+func Attention(c layout.Cache, q layout.Queries, out, lse []float32) {
+	headDim := c.HeadDim()
+	eachHead(c, q.Heads, q.N, func(kvHead int, b *buffers) {
+		b.eachTile(c, kvHead, q, 0, func(tile []query) {
 			b.lanes = room(b.lanes, len(tile)*8*headDim)
 			clear(b.lanes)
 			for i := range tile {
 				tile[i].sum = exp(tile[i].scores, tile[i].top)
 			}
-			b.eachPanel(v, head.Offset, len(tile[len(tile)-1].scores), func(from, n int, values []float32) {
+			b.eachPanel(c.V, c.Heads[kvHead].Offset, len(tile[len(tile)-1].scores), func(from, n int, values []float32) {
 				for i, x := range tile {
 					addRows(b.lanes[i*8*headDim:(i+1)*8*headDim], values, x.seen(from, n))
 				}
@@ -31,28 +31,29 @@ func Attention(k, v layout.Rows, slots []layout.Slot, heads []layout.Head, q, ou
 }
 
 // AttnMass computes what [ref.AttnMass] specifies.
-func AttnMass(k layout.Rows, slots []layout.Slot, heads []layout.Head, q, lse, mass []float32, n, qStride, nHeads, nBefore int, scale float32, tFirst, stride int) {
-	if tFirst >= n {
+func AttnMass(c layout.Cache, q layout.Queries, lse, mass []float32, tFirst, stride int) {
+	if tFirst >= q.N {
 		return
 	}
-	eachHead(heads, nHeads*k.HeadDim, n-tFirst, nBefore+tFirst, func(kvHead int, head layout.Head, b *buffers) {
-		sums := make([]float64, head.Len+nBefore+n)
-		b.paid(kvHead, head, k, slots, q, lse, tFirst, n, qStride, nHeads, nHeads/len(heads), nBefore, scale, func(paid []float32) {
+	groupSize := float64(q.Heads / len(c.Heads))
+	eachHead(c, q.Heads, q.N-tFirst, func(kvHead int, b *buffers) {
+		sums := make([]float64, c.Len(kvHead))
+		b.paid(c, kvHead, q, lse, tFirst, func(paid []float32) {
 			for j, p := range paid {
 				sums[j] += float64(p)
 			}
 		})
 		for j, sum := range sums {
-			mass[kvHead*stride+j] += float32(sum / float64(nHeads/len(heads)))
+			mass[kvHead*stride+j] += float32(sum / groupSize)
 		}
 	})
 }
 
 // AttnMax computes what [ref.AttnMax] specifies.
-func AttnMax(k layout.Rows, slots []layout.Slot, heads []layout.Head, q, lse, most []float32, n, qStride, nHeads, nBefore int, scale float32, stride int) {
-	eachHead(heads, nHeads*k.HeadDim, n, nBefore, func(kvHead int, head layout.Head, b *buffers) {
-		b.paid(kvHead, head, k, slots, q, lse, 0, n, qStride, nHeads, nHeads/len(heads), nBefore, scale, func(paid []float32) {
-			row := most[kvHead*stride : kvHead*stride+len(paid)]
+func AttnMax(c layout.Cache, q layout.Queries, lse, largest []float32, stride int) {
+	eachHead(c, q.Heads, q.N, func(kvHead int, b *buffers) {
+		b.paid(c, kvHead, q, lse, 0, func(paid []float32) {
+			row := largest[kvHead*stride : kvHead*stride+len(paid)]
 			for j, p := range paid {
 				if p > row[j] {
 					row[j] = p
@@ -79,25 +80,25 @@ func (x *query) seen(from, n int) []float32 {
 	return x.scores[min(from, len(x.scores)):min(from+n, len(x.scores))]
 }
 
-// eachHead calls f for every KV head, on several threads.
-func eachHead(heads []layout.Head, qDim, n, nBefore int, f func(kvHead int, head layout.Head, b *buffers)) {
+// eachHead calls f for every KV head, on several threads, for n tokens with
+// nHeads query heads.
+func eachHead(c layout.Cache, nHeads, n int, f func(kvHead int, b *buffers)) {
 	slots := 0
-	for _, head := range heads {
-		slots += head.Len + nBefore + n
+	for h := range c.Heads {
+		slots += c.Len(h)
 	}
-	parallel(len(heads), 1, slots*qDim/len(heads)*n, func(from, to int) {
+	parallel(len(c.Heads), 1, slots*nHeads*c.HeadDim()/len(c.Heads)*n, func(from, to int) {
 		var b buffers
 		for h := from; h < to; h++ {
-			f(h, heads[h], &b)
+			f(h, &b)
 		}
 	})
 }
 
 // paid calls f with the attention that every query of a KV head pays to the
-// slots that it sees, for the tokens tFirst .. n-1.
-func (b *buffers) paid(kvHead int, head layout.Head, k layout.Rows, slots []layout.Slot, q, lse []float32,
-	tFirst, n, qStride, nHeads, groupSize, nBefore int, scale float32, f func(paid []float32)) {
-	b.eachTile(kvHead, head, k, slots, q, tFirst, n, qStride, nHeads, groupSize, nBefore, scale, func(tile []query) {
+// slots that it sees, from token tFirst on.
+func (b *buffers) paid(c layout.Cache, kvHead int, q layout.Queries, lse []float32, tFirst int, f func(paid []float32)) {
+	b.eachTile(c, kvHead, q, tFirst, func(tile []query) {
 		for _, x := range tile {
 			exp(x.scores, lse[x.row])
 			f(x.scores)
@@ -109,31 +110,31 @@ func (b *buffers) paid(kvHead int, head layout.Head, k layout.Rows, slots []layo
 // 32 of them it is a small part of the work, and their scores stay in a nearby cache.
 const tileQueries = 32
 
-// eachTile calls f with the queries of a KV head and their scores, some tokens of
-// tFirst .. n-1 at a time. The last query of a tile sees the most slots.
-func (b *buffers) eachTile(kvHead int, head layout.Head, k layout.Rows, slots []layout.Slot, q []float32,
-	tFirst, n, qStride, nHeads, groupSize, nBefore int, scale float32, f func(tile []query)) {
+// eachTile calls f with the queries of a KV head and their scores, some tokens at
+// a time, from token tFirst on. The last query of a tile sees the most slots.
+func (b *buffers) eachTile(c layout.Cache, kvHead int, q layout.Queries, tFirst int, f func(tile []query)) {
+	headDim, groupSize, offset := c.HeadDim(), q.Heads/len(c.Heads), c.Heads[kvHead].Offset
 	tokens := max(1, tileQueries/groupSize)
-	for ; tFirst < n; tFirst += tokens {
-		tokens := min(tokens, n-tFirst)
-		last := head.Len + nBefore + tFirst + tokens // slots that the last token sees
+	for ; tFirst < q.N; tFirst += tokens {
+		tokens := min(tokens, q.N-tFirst)
+		last := c.Visible(kvHead, tFirst+tokens-1, q.N) // slots that the last token sees
 		b.scores = room(b.scores, tokens*groupSize*last)
 		tile := make([]query, tokens*groupSize)
 		for i := range tile {
 			t, h := tFirst+i/groupSize, kvHead*groupSize+i%groupSize
 			tile[i] = query{
-				row:    t*nHeads + h,
-				q:      q[t*qStride+h*k.HeadDim : t*qStride+(h+1)*k.HeadDim],
-				scores: b.scores[i*last:][:head.Len+nBefore+t+1],
+				row:    t*q.Heads + h,
+				q:      q.Row(t, h, headDim),
+				scores: b.scores[i*last:][:c.Visible(kvHead, t, q.N)],
 			}
 		}
-		b.eachPanel(k, head.Offset, last, func(from, n int, keys []float32) {
+		b.eachPanel(c.K, offset, last, func(from, n int, keys []float32) {
 			for _, x := range tile {
 				matvec(x.seen(from, n), keys, x.q, len(x.q))
 			}
 		})
 		for i := range tile {
-			tile[i].top = addBias(tile[i].scores, slots[head.Offset:], scale)
+			tile[i].top = addBias(tile[i].scores, c.Slots[offset:], q.Scale)
 		}
 		f(tile)
 	}

@@ -27,7 +27,7 @@ func BenchmarkAttention(b *testing.B) {
 				q, out, lse := normals(r, nHeads*headDim, 1), make([]float32, nHeads*headDim), make([]float32, nHeads)
 				b.Run(fmt.Sprintf("%v/%d_of_%d/%d", ct, kvHeads, nHeads, slots), func(b *testing.B) {
 					for b.Loop() {
-						Attention(c.k, c.v, c.slots, c.heads, q, out, lse, 1, len(q), nHeads, 0, 0.125)
+						Attention(c.With(1), layout.Queries{Buf: q, N: 1, Stride: len(q), Heads: nHeads, Scale: 0.125}, out, lse)
 					}
 				})
 			}
@@ -47,7 +47,7 @@ func BenchmarkMatMul(b *testing.B) {
 			x, y := normals(r, n*cols, 1), make([]float32, n*rows)
 			b.Run(fmt.Sprintf("%v/%d", wt, n), func(b *testing.B) {
 				for b.Loop() {
-					MatMul(w, x, y, n, 0, rows, 0, false)
+					MatMul(w, x, y, n)
 				}
 			})
 		}

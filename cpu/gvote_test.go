@@ -36,18 +36,19 @@ func TestGVoteVote(t *testing.T) {
 		{16, 1, 0, []int{3000, 2000}, 0.125, "work for several threads"},
 	} {
 		c := randomCache(r, layout.CacheF16, tc.headDim, tc.lens, tc.after)
-		for i := range c.slots {
-			c.k.Put(i, short(tc.headDim))
-			c.slots[i].Bias = float32(r.IntN(3)) / 2
+		for i := range c.Slots {
+			c.K.Put(i, short(tc.headDim))
+			c.Slots[i].Bias = float32(r.IntN(3)) / 2
 		}
 		nHeads := tc.group * len(tc.lens)
 		stride, qStride := slices.Max(tc.lens)+tc.after+1, nHeads*tc.headDim+gap
 		last, sampled := short(nHeads*tc.headDim), short(samples*qStride)
 		for i, pNuc := range []float32{1e-6, 0.3, 0.95, 0.9999, 1} {
-			vote := func(f func(k layout.Rows, slots []layout.Slot, heads []layout.Head, qLast, qSamples []float32, votes, bStep []uint32,
-				samples, qStride, nHeads, stride, nAfter int, scale, pNuc float32, includeC0 bool)) (votes, bStep []uint32) {
+			vote := func(f func(layout.Cache, layout.Queries, layout.Queries, []uint32, []uint32, layout.Ballot)) (votes, bStep []uint32) {
 				votes, bStep = slices.Repeat([]uint32{9999}, len(tc.lens)*stride), slices.Repeat([]uint32{9999}, nHeads)
-				f(c.k, c.slots, c.heads, last, sampled, votes, bStep, samples, qStride, nHeads, stride, tc.after, tc.scale, pNuc, i%2 == 0)
+				f(c.With(tc.after), layout.Queries{Buf: last, N: 1, Heads: nHeads, Scale: tc.scale},
+					layout.Queries{Buf: sampled, N: samples, Stride: qStride, Heads: nHeads, Scale: tc.scale},
+					votes, bStep, layout.Ballot{PNuc: pNuc, IncludeC0: i%2 == 0, Stride: stride})
 				return votes, bStep
 			}
 			votes, bStep := vote(GVoteVote)

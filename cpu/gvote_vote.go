@@ -8,36 +8,35 @@ import (
 
 // GVoteVote computes what [ref.GVoteVote] specifies. Nothing is sorted: of a
 // voter's slots it matters which are the first, and not in which order.
-func GVoteVote(k layout.Rows, slots []layout.Slot, heads []layout.Head, qLast, qSamples []float32, votes, bStep []uint32,
-	samples, qStride, nHeads, stride, nAfter int, scale, pNuc float32, includeC0 bool) {
+func GVoteVote(c layout.Cache, last, sampled layout.Queries, votes, bStep []uint32, ballot layout.Ballot) {
 	clear(votes)
-	eachHead(heads, nHeads*k.HeadDim, 1+samples, nAfter, func(kvHead int, head layout.Head, b *buffers) {
-		headDim, groupSize, n := k.HeadDim, nHeads/len(heads), head.Len+nAfter
+	eachHead(c, last.Heads, 1+sampled.N, func(kvHead int, b *buffers) {
+		headDim, groupSize, n, offset := c.HeadDim(), last.Heads/len(c.Heads), c.Len(kvHead), c.Heads[kvHead].Offset
 		b.panel, b.scores = room(b.panel, n*headDim), room(b.scores, n)
-		keys, order := unpackSlots(b.panel, &k, head.Offset, n), make([]uint64, n)
+		keys, order := unpackSlots(b.panel, &c.K, offset, n), make([]uint64, n)
 		score := func(query []float32) float32 {
 			matvec(b.scores, keys, query, headDim)
-			return addBias(b.scores, slots[head.Offset:], scale)
+			return addBias(b.scores, c.Slots[offset:], last.Scale)
 		}
 		vote := func(picked []uint64) {
 			for _, ranked := range picked {
-				votes[kvHead*stride+slotOf(ranked)]++
+				votes[kvHead*ballot.Stride+slotOf(ranked)]++
 			}
 		}
 		for a := kvHead * groupSize; a < (kvHead+1)*groupSize; a++ {
-			top := score(qLast[a*headDim : (a+1)*headDim])
+			top := score(last.Row(0, a, headDim))
 			rank(order, b.scores)
 			size := n
-			if pNuc < 1 {
+			if ballot.PNuc < 1 {
 				total := exp(b.scores, top)
-				size = first(order, b.scores, float64(pNuc)*total)
+				size = first(order, b.scores, float64(ballot.PNuc)*total)
 			}
 			bStep[a] = uint32(size)
-			if includeC0 {
+			if ballot.IncludeC0 {
 				vote(order[:size])
 			}
-			for s := range samples {
-				score(qSamples[s*qStride+a*headDim : s*qStride+(a+1)*headDim])
+			for s := range sampled.N {
+				score(sampled.Row(s, a, headDim))
 				rank(order, b.scores)
 				vote(order[:first(order, nil, float64(size))])
 			}

@@ -7,7 +7,12 @@ import "keyfold/layout"
 const panel = 4096
 
 // MatMul computes what [ref.MatMul] specifies.
-func MatMul(w *layout.Weights, x, y []float32, n, xRow0, yCols, col0 int, add bool) {
+func MatMul(w *layout.Weights, x, y []float32, n int) { matMul(w, x, y, n, false) }
+
+// AddMatMul computes what [ref.AddMatMul] specifies.
+func AddMatMul(w *layout.Weights, x, y []float32, n int) { matMul(w, x, y, n, true) }
+
+func matMul(w *layout.Weights, x, y []float32, n int, add bool) {
 	parallel(w.Rows, 4, n*w.Rows*w.Cols, func(from, to int) {
 		atOnce := min(max(4, panel/w.Cols&^3), to-from)
 		var buffer []float32
@@ -19,8 +24,8 @@ func MatMul(w *layout.Weights, x, y []float32, n, xRow0, yCols, col0 int, add bo
 			rows := min(atOnce, to-from)
 			weights := unpackRows(buffer, w, from, rows)
 			for t := range n {
-				in := x[(xRow0+t)*w.Cols : (xRow0+t+1)*w.Cols]
-				out := y[t*yCols+col0+from : t*yCols+col0+from+rows]
+				in := x[t*w.Cols : (t+1)*w.Cols]
+				out := y[t*w.Rows+from : t*w.Rows+from+rows]
 				if !add {
 					matvec(out, weights, in, w.Cols)
 					continue

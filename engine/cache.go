@@ -44,13 +44,7 @@ type cacheLayer struct {
 	first []int           // (n_kv_heads) what slot 0's key is rotated by, the others' following on; nil: by Pos
 
 	gpu gpu.Cache
-	cpu cpuRows
-}
-
-// cpuRows are a layer's buffers on the CPU, in the layout of [gpu.Cache].
-type cpuRows struct {
-	k, v  layout.Rows
-	slots []layout.Slot
+	cpu layout.Cache
 }
 
 const (
@@ -90,6 +84,12 @@ func (l *cacheLayer) deviceSlots(h int) []layout.Slot {
 	}
 	return slots
 }
+
+// onCPU returns a layer for kernels, once `more` tokens have joined the appended ones.
+func (c *Cache) onCPU(l, more int) layout.Cache { return c.layers[l].cpu.With(len(c.appended) + more) }
+
+// onGPU does the same on the GPU.
+func (c *Cache) onGPU(l, more int) *gpu.Cache { return c.layers[l].gpu.With(len(c.appended) + more) }
 
 // total returns the slots of all regions of the layer.
 func (l *cacheLayer) total() int {

@@ -10,6 +10,7 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
+	"keyfold/gpu"
 	"keyfold/layout"
 	"keyfold/ref"
 )
@@ -115,8 +116,8 @@ func putRows(c *Cache, k, v [][]float32, headDim int) {
 			}
 			continue
 		}
-		copy(l.cpu.k.Words[offset*headDim:], layout.FloatWords(k[i]))
-		copy(l.cpu.v.Words[offset*headDim:], layout.FloatWords(v[i]))
+		copy(l.cpu.K.Words[offset*headDim:], layout.FloatWords(k[i]))
+		copy(l.cpu.V.Words[offset*headDim:], layout.FloatWords(v[i]))
 	}
 }
 
@@ -124,10 +125,8 @@ func putRows(c *Cache, k, v [][]float32, headDim int) {
 // per head: (n_heads, head_dim).
 func attendAll(t *testing.T, e *Engine, c *Cache, q []float32) []float32 {
 	t.Helper()
-	l, cfg := c.layers[0], e.Config
+	cfg := e.Config
 	out, lse := make([]float32, cfg.QDim()), make([]float32, cfg.NHeads)
-	// The kernels count one token as new: here it is the last slot.
-	nBefore := len(c.appended) - 1
 	if r, ok := e.r.(*gpuRunner); ok {
 		buffers := map[string]int{"q": cfg.QDim(), "out": cfg.QDim(), "lse": cfg.NHeads}
 		qBuf, err := r.d.NewBuffer("q", 4*buffers["q"])
@@ -154,14 +153,14 @@ func attendAll(t *testing.T, e *Engine, c *Cache, q []float32) []float32 {
 		}
 		defer parts.Destroy()
 		p := r.d.Begin()
-		p.Attention(&l.gpu, qBuf, outBuf, lseBuf, parts, 1, cfg.QDim(), cfg.NHeads, nBefore, attentionScale(cfg))
+		p.Attention(c.onGPU(0, 0), gpu.Queries{Buf: qBuf, N: 1, Stride: cfg.QDim(), Heads: cfg.NHeads, Scale: attentionScale(cfg)}, outBuf, lseBuf, parts)
 		read := p.Read(outBuf, 0, outBuf.Size())
 		if err := p.Submit(); err != nil {
 			t.Fatal(err)
 		}
 		return read.Floats()
 	}
-	ref.Attention(l.cpu.k, l.cpu.v, l.cpu.slots, l.heads, q, out, lse, 1, cfg.QDim(), cfg.NHeads, nBefore, attentionScale(cfg))
+	ref.Attention(c.onCPU(0, 0), layout.Queries{Buf: q, N: 1, Stride: cfg.QDim(), Heads: cfg.NHeads, Scale: attentionScale(cfg)}, out, lse)
 	return out
 }
 

@@ -8,12 +8,9 @@ import (
 	"keyfold/cpu"
 	"keyfold/engine/checkpoint"
 	"keyfold/layout"
-	"keyfold/ref"
 )
 
-// cpuRunner runs the model where there is no WebGPU: with the plain loops of
-// ref, which are the specification of the GPU's forward pass, and where
-// nearly all the time goes, products and attention, with those of package cpu.
+// cpuRunner runs the model where there is no WebGPU, with the steps of package cpu.
 type cpuRunner struct {
 	cfg   checkpoint.Config
 	w     weights[*layout.Weights, []float32]
@@ -81,39 +78,40 @@ func (r *cpuRunner) trust(layout.CacheType) error { return nil }
 func (r *cpuRunner) close()                       {}
 
 func (r *cpuRunner) allocate(l *cacheLayer, t layout.CacheType) error {
-	l.cpu = cpuRows{
-		k:     layout.NewRows(t, r.cfg.HeadDim, l.total()),
-		v:     layout.NewRows(t, r.cfg.HeadDim, l.total()),
-		slots: make([]layout.Slot, l.total()),
+	l.cpu = layout.Cache{
+		K:     layout.NewRows(t, r.cfg.HeadDim, l.total()),
+		V:     layout.NewRows(t, r.cfg.HeadDim, l.total()),
+		Slots: make([]layout.Slot, l.total()),
+		Heads: l.heads,
 	}
 	for h, head := range l.heads {
-		copy(l.cpu.slots[head.Offset:], l.deviceSlots(h))
+		copy(l.cpu.Slots[head.Offset:], l.deviceSlots(h))
 	}
 	return nil
 }
 
-func (r *cpuRunner) free(l *cacheLayer) { l.cpu = cpuRows{} }
+func (r *cpuRunner) free(l *cacheLayer) { l.cpu = layout.Cache{} }
 
 func (r *cpuRunner) bytes(l *cacheLayer) int {
-	return 4*(len(l.cpu.k.Words)+len(l.cpu.v.Words)) + slotBytes*len(l.cpu.slots)
+	return 4*(len(l.cpu.K.Words)+len(l.cpu.V.Words)) + slotBytes*len(l.cpu.Slots)
 }
 
 func (r *cpuRunner) copyRows(dst, src *cacheLayer) error {
 	for h, to := range dst.heads {
 		from := src.heads[h].Offset
 		for i := range to.Len {
-			dst.cpu.k.CopyRow(to.Offset+i, src.cpu.k, from+i)
-			dst.cpu.v.CopyRow(to.Offset+i, src.cpu.v, from+i)
+			dst.cpu.K.CopyRow(to.Offset+i, src.cpu.K, from+i)
+			dst.cpu.V.CopyRow(to.Offset+i, src.cpu.V, from+i)
 		}
 	}
 	return nil
 }
 
 func (r *cpuRunner) readRows(l *cacheLayer, slots []int) (k, v []layout.Rows, err error) {
-	row := l.cpu.k.Type.RowWords(r.cfg.HeadDim)
+	row := l.cpu.K.Type.RowWords(r.cfg.HeadDim)
 	for h, head := range l.heads {
 		from, to := row*head.Offset, row*(head.Offset+slots[h])
-		kRows, vRows := l.cpu.k, l.cpu.v
+		kRows, vRows := l.cpu.K, l.cpu.V
 		kRows.Words, vRows.Words = slices.Clone(kRows.Words[from:to]), slices.Clone(vRows.Words[from:to])
 		k, v = append(k, kRows), append(v, vRows)
 	}
@@ -121,17 +119,17 @@ func (r *cpuRunner) readRows(l *cacheLayer, slots []int) (k, v []layout.Rows, er
 }
 
 func (r *cpuRunner) writeRows(l *cacheLayer, k, v []layout.Rows) error {
-	row := l.cpu.k.Type.RowWords(r.cfg.HeadDim)
+	row := l.cpu.K.Type.RowWords(r.cfg.HeadDim)
 	for h, head := range l.heads {
-		copy(l.cpu.k.Words[row*head.Offset:], k[h].Words)
-		copy(l.cpu.v.Words[row*head.Offset:], v[h].Words)
+		copy(l.cpu.K.Words[row*head.Offset:], k[h].Words)
+		copy(l.cpu.V.Words[row*head.Offset:], v[h].Words)
 	}
 	return nil
 }
 
 func (r *cpuRunner) turnKeys(dst, src *cacheLayer, by []int32, farthest int) error {
 	r.growTable(farthest + 1)
-	ref.KeyRotate(src.cpu.k, dst.cpu.k, by, r.table)
+	cpu.KeyRotate(src.cpu, dst.cpu, by, r.table)
 	return nil
 }
 
@@ -139,9 +137,9 @@ func (r *cpuRunner) turnKeys(dst, src *cacheLayer, by []int32, farthest int) err
 func (r *cpuRunner) applyRows(dst, src *cacheLayer, rows [][]compress.Row, wantWeights bool) ([][][]float32, error) {
 	t := tabulate(dst, src, rows)
 	weights := make([]float32, len(t.members))
-	ref.KVGather(src.cpu.k, src.cpu.v, dst.cpu.k, dst.cpu.v, t.moves)
-	ref.GaussianMerge(src.cpu.k, src.cpu.v, dst.cpu.k, dst.cpu.v, t.merges, t.members, src.cpu.slots, r.table, weights)
-	ref.ExplicitMerge(src.cpu.k, src.cpu.v, dst.cpu.k, dst.cpu.v, t.explicit)
+	cpu.KVGather(src.cpu, dst.cpu, t.moves)
+	cpu.GaussianMerge(src.cpu, dst.cpu, t.merges, t.members, r.table, weights)
+	cpu.ExplicitMerge(src.cpu, dst.cpu, t.explicit)
 	if !wantWeights {
 		return nil, nil
 	}

@@ -2,10 +2,10 @@ package engine
 
 import (
 	"keyfold/compress"
+	"keyfold/cpu"
 	"keyfold/engine/checkpoint"
 	"keyfold/gpu"
 	"keyfold/layout"
-	"keyfold/ref"
 )
 
 // turnAhead returns the mean of the rotations of the positions next ..
@@ -60,12 +60,11 @@ func queriesAhead(cfg checkpoint.Config, means, covs []float32, count int, turn 
 
 func (r *cpuRunner) expected(c *Cache, t *trace, o compress.ExpectedOptions) (logits [][][]float32, norms [][]float32, err error) {
 	cfg, turn := r.cfg, turnAhead(r.cfg, c.at, o.Horizon)
-	for l, layer := range c.layers {
+	for l := range c.layers {
 		lens, slots := c.headLens(l)
 		mean, cov := queriesAhead(cfg, t.cpu.means[l], t.cpu.covs[l], t.end-o.NSkip, turn)
 		z, length := make([]float32, cfg.NHeads*slots), make([]float32, cfg.NKVHeads*slots)
-		ref.ExpectedLogits(layer.cpu.k, layer.cpu.v, layer.cpu.slots, layer.heads, mean, cov, z, length,
-			cfg.NHeads, slots, len(c.appended), attentionScale(cfg))
+		cpu.ExpectedLogits(c.onCPU(l, 0), layout.QueryMoments{Mean: mean, Cov: cov, Heads: cfg.NHeads, Scale: attentionScale(cfg)}, z, length, slots)
 		logits = append(logits, splitGroups(z, slots, lens, cfg.GroupSize())...)
 		norms = append(norms, splitHeads(length, slots, lens)...)
 	}
@@ -108,7 +107,7 @@ func (r *gpuRunner) expected(c *Cache, t *trace, o compress.ExpectedOptions) (lo
 		for _, b := range []*gpu.Buffer{m, s, z, length} {
 			defer b.Destroy()
 		}
-		p.ExpectedLogits(&c.layers[l].gpu, m, s, z, length, cfg.NHeads, slots, len(c.appended), attentionScale(cfg))
+		p.ExpectedLogits(c.onGPU(l, 0), gpu.QueryMoments{Mean: m, Cov: s, Heads: cfg.NHeads, Scale: attentionScale(cfg)}, z, length, slots)
 		zs, lengths = append(zs, p.Read(z, 0, z.Size())), append(lengths, p.Read(length, 0, length.Size()))
 	}
 	if err := p.Submit(); err != nil {

@@ -5,7 +5,6 @@ import (
 
 	"keyfold/cpu"
 	"keyfold/layout"
-	"keyfold/ref"
 )
 
 // forward feeds the tokens of s through the model, all layers at once for all
@@ -13,8 +12,6 @@ import (
 func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 	cfg, n := r.cfg, len(s.tokens)
 	stride := cfg.QDim() + 2*cfg.KVDim() // a row of queries, keys and values
-	scale := attentionScale(cfg)
-	nBefore := len(c.appended)
 	positions := positionsFrom(c.at, n)
 	r.growTable(c.at + n)
 
@@ -28,67 +25,70 @@ func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 	res := &result{}
 
 	// 1. Look up the embeddings.
-	ref.Embed(r.w.embed, s.tokens, x)
+	cpu.Embed(r.w.embed, s.tokens, x)
 	for l, w := range r.w.layers {
-		cache := c.layers[l]
+		cache, q := c.onCPU(l, n), r.queries(qkv, n)
 
 		// 2. Normalise the residual.
-		ref.RMSNorm(x, w.attnNorm, xb, n, cfg.Dim, 0, float32(cfg.NormEps))
+		cpu.RMSNorm(x, w.attnNorm, xb, n, cfg.Dim, 0, float32(cfg.NormEps))
 		r.traceInput(s.trace, l, xb, n, c.next)
 
 		// 3. Project it to queries, keys and values.
-		cpu.MatMul(w.qkv, xb, qkv, n, 0, stride, 0, false)
+		cpu.MatMul(w.qkv, xb, qkv, n)
 		r.traceQueries(s.trace, l, qkv, n, c.next)
 
 		// 4. Rotate queries and keys by position, not by slot: after compression the two differ.
-		ref.RoPE(r.table, positions, qkv, stride, cfg.NHeads+cfg.NKVHeads, cfg.HeadDim)
+		cpu.RoPE(r.table, positions, qkv, stride, cfg.NHeads+cfg.NKVHeads, cfg.HeadDim)
 
 		// 5. Append keys and values to the cache.
-		ref.CacheWrite(qkv, cache.heads, cache.cpu.k, cache.cpu.v, positions, cache.cpu.slots, stride, cfg.QDim(), nBefore)
+		cpu.CacheWrite(qkv, cache, positions, cfg.NHeads)
 
 		// 6. Attend to it.
-		cpu.Attention(cache.cpu.k, cache.cpu.v, cache.cpu.slots, cache.heads, qkv, att, lse, n, stride, cfg.NHeads, nBefore, scale)
-		r.traceAttention(s.trace, l, cache, qkv, lse, n, c.next, nBefore, scale)
+		cpu.Attention(cache, q, att, lse)
+		r.traceAttention(s.trace, l, cache, q, lse, c.next)
 		if s.against != nil {
-			other := s.against.layers[l]
 			out := make([]float32, len(att))
-			cpu.Attention(other.cpu.k, other.cpu.v, other.cpu.slots, other.heads, qkv, out, lse, n, stride,
-				cfg.NHeads, len(s.against.appended)-1, scale)
+			cpu.Attention(s.against.onCPU(l, 0), q, out, lse)
 			res.attention = append(res.attention, att...)
 			res.attentionAgainst = append(res.attentionAgainst, out...)
 		}
 
 		// 7. Project back and add to the residual.
-		cpu.MatMul(w.attnOut, att, x, n, 0, cfg.Dim, 0, true)
+		cpu.AddMatMul(w.attnOut, att, x, n)
 
 		// 8. Normalise again.
-		ref.RMSNorm(x, w.ffnNorm, xb, n, cfg.Dim, 0, float32(cfg.NormEps))
+		cpu.RMSNorm(x, w.ffnNorm, xb, n, cfg.Dim, 0, float32(cfg.NormEps))
 
 		// 9. Gate and up projection.
-		cpu.MatMul(w.gateUp, xb, gateUp, n, 0, 2*cfg.HiddenDim, 0, false)
+		cpu.MatMul(w.gateUp, xb, gateUp, n)
 
 		// 10. SwiGLU.
 		cpu.SwiGLU(gateUp, hidden, n, cfg.HiddenDim)
 
 		// 11. Project down and add to the residual.
-		cpu.MatMul(w.down, hidden, x, n, 0, cfg.Dim, 0, true)
+		cpu.AddMatMul(w.down, hidden, x, n)
 	}
 
 	// 12. Logits of the rows that are wanted.
 	first, rows := wantedRows(s, n)
 	if rows > 0 {
-		ref.RMSNorm(x, r.w.norm, xb, rows, cfg.Dim, first, float32(cfg.NormEps))
+		cpu.RMSNorm(x, r.w.norm, xb, rows, cfg.Dim, first, float32(cfg.NormEps))
 		res.logits = make([]float32, rows*cfg.VocabSize)
-		cpu.MatMul(r.w.logits, xb, res.logits, rows, 0, cfg.VocabSize, 0, false)
+		cpu.MatMul(r.w.logits, xb, res.logits, rows)
 	}
 
 	// 13. Choose the next token.
 	if s.choose != nil {
 		last := res.logits[(rows-1)*cfg.VocabSize:]
-		id, lse := ref.Choose(last, *s.choose, uint32(c.next+n))
+		id, lse := cpu.Choose(last, *s.choose, uint32(c.next+n))
 		res.chosen = []chosen{{id, last[id], lse}}
 	}
 	return res, nil
+}
+
+// queries returns the queries in n rows of queries, keys and values.
+func (r *cpuRunner) queries(qkv []float32, n int) layout.Queries {
+	return layout.Queries{Buf: qkv, N: n, Stride: r.cfg.QDim() + 2*r.cfg.KVDim(), Heads: r.cfg.NHeads, Scale: attentionScale(r.cfg)}
 }
 
 // positionsFrom returns n positions from first on.

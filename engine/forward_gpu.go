@@ -88,12 +88,10 @@ func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
 // something is traced between them.
 func (r *gpuRunner) layers(p *gpu.Pass, c *Cache, s *step, before, n int) {
 	cfg := r.cfg
-	stride := cfg.QDim() + 2*cfg.KVDim() // a row of queries, keys and values
-	scale := attentionScale(cfg)
 	eps := float32(cfg.NormEps)
-	next, nBefore := c.next+before, len(c.appended)+before
+	next := c.next + before
 	for l, w := range r.w.layers {
-		cache := &c.layers[l].gpu
+		cache, q := c.onGPU(l, before+n), r.queries(r.s.qkv, n)
 
 		// 2, 3. Normalise the residual and project it to queries, keys and values.
 		if n == 1 && !s.trace.wantsInput() {
@@ -101,36 +99,41 @@ func (r *gpuRunner) layers(p *gpu.Pass, c *Cache, s *step, before, n int) {
 		} else {
 			p.RMSNorm(r.s.x, w.attnNorm, r.s.xb, n, cfg.Dim, 0, eps)
 			r.traceInput(p, s.trace, l, n, next)
-			p.MatMul(w.qkv, r.s.xb, r.s.qkv, n, 0, stride, 0, false)
+			p.MatMul(w.qkv, r.s.xb, r.s.qkv, n)
 		}
 		r.traceQueries(p, s.trace, l, n, next)
 
 		// 4, 5. Rotate queries and keys by position, not by slot: after compression the two differ.
 		// Append keys and values to the cache.
-		p.CacheWrite(r.table, r.s.qkv, cache, r.s.positions, before, n, stride, cfg.NHeads, nBefore)
+		p.CacheWrite(cache, r.s.qkv, r.s.positions, r.table, before, n, cfg.NHeads)
 
 		// 6. Attend to it.
-		p.Attention(cache, r.s.qkv, r.s.att, r.s.lse, r.s.parts, n, stride, cfg.NHeads, nBefore, scale)
-		r.traceAttention(p, s.trace, l, cache, n, next, nBefore, scale)
+		p.Attention(cache, q, r.s.att, r.s.lse, r.s.parts)
+		r.traceAttention(p, s.trace, l, cache, q, next)
 		if s.against != nil {
-			r.attendAgainst(p, l, s.against, stride, scale)
+			r.attendAgainst(p, l, s.against, q)
 		}
 
 		// 7. Project back and add to the residual.
-		p.MatMul(w.attnOut, r.s.att, r.s.x, n, 0, cfg.Dim, 0, true)
+		p.AddMatMul(w.attnOut, r.s.att, r.s.x, n)
 
 		// 8, 9, 10. Normalise again, gate and up projection, SwiGLU.
 		if n == 1 {
 			p.NormSwiGLU(w.gateUp, r.s.x, w.ffnNorm, r.s.gateUp, r.s.hidden, eps)
 		} else {
 			p.RMSNorm(r.s.x, w.ffnNorm, r.s.xb, n, cfg.Dim, 0, eps)
-			p.MatMul(w.gateUp, r.s.xb, r.s.gateUp, n, 0, 2*cfg.HiddenDim, 0, false)
+			p.MatMul(w.gateUp, r.s.xb, r.s.gateUp, n)
 			p.SwiGLU(r.s.gateUp, r.s.hidden, n, cfg.HiddenDim)
 		}
 
 		// 11. Project down and add to the residual.
-		p.MatMul(w.down, r.s.hidden, r.s.x, n, 0, cfg.Dim, 0, true)
+		p.AddMatMul(w.down, r.s.hidden, r.s.x, n)
 	}
+}
+
+// queries returns the queries in n rows of queries, keys and values.
+func (r *gpuRunner) queries(qkv *gpu.Buffer, n int) gpu.Queries {
+	return gpu.Queries{Buf: qkv, N: n, Stride: r.cfg.QDim() + 2*r.cfg.KVDim(), Heads: r.cfg.NHeads, Scale: attentionScale(r.cfg)}
 }
 
 // logits records the logits of m rows of r.s.x from `from` on.
@@ -141,13 +144,13 @@ func (r *gpuRunner) logits(p *gpu.Pass, from, m int) {
 		return
 	}
 	p.RMSNorm(r.s.x, r.w.norm, r.s.xb, m, r.cfg.Dim, from, eps)
-	p.MatMul(r.w.logits, r.s.xb, r.s.logits, m, 0, r.cfg.VocabSize, 0, false)
+	p.MatMul(r.w.logits, r.s.xb, r.s.logits, m)
 }
 
 // attendAgainst records the attention of this token's queries over another
 // cache that holds the token too, and copies both outputs to r.compare:
 // (2, n_layers, q_dim), those over the pass's own cache first.
-func (r *gpuRunner) attendAgainst(p *gpu.Pass, l int, other *Cache, stride int, scale float32) {
+func (r *gpuRunner) attendAgainst(p *gpu.Pass, l int, other *Cache, q gpu.Queries) {
 	row, half := 4*r.cfg.QDim(), 4*r.cfg.NLayers*r.cfg.QDim()
 	if r.compare == nil {
 		var err error
@@ -162,8 +165,7 @@ func (r *gpuRunner) attendAgainst(p *gpu.Pass, l int, other *Cache, stride int, 
 			return
 		}
 	}
-	p.Attention(&other.layers[l].gpu, r.s.qkv, r.attAgainst, r.s.lse, r.s.parts, 1, stride,
-		r.cfg.NHeads, len(other.appended)-1, scale)
+	p.Attention(other.onGPU(l, 0), q, r.attAgainst, r.s.lse, r.s.parts)
 	p.Copy(r.compare, l*row, r.s.att, 0, row)
 	p.Copy(r.compare, half+l*row, r.attAgainst, 0, row)
 }

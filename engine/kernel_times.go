@@ -128,7 +128,7 @@ func (s *kernelSample) timeMatrices(each func(TaskTimes)) {
 			sample := gpu.SampleOf(matrices, m.tokens, s.d.MostWork()/200)
 			times := s.d.TimeVariants(m.task, func(p *gpu.Pass) {
 				for _, w := range sample {
-					p.MatMul(w, s.in, s.out, m.tokens, 0, w.Rows, 0, false)
+					p.MatMul(w, s.in, s.out, m.tokens)
 				}
 			})
 			each(TaskTimes{fmt.Sprintf("%v, %v", m.task, t), times})
@@ -149,18 +149,21 @@ func (s *kernelSample) timeNorms(each func(TaskTimes)) {
 // timeCache times attention of one and of more tokens to a cache, and a ballot over
 // it. The tokens are the last ones of the cache.
 func (s *kernelSample) timeCache(c *gpu.Cache, slots int, each func(TaskTimes)) {
-	cfg, scale := s.cfg, attentionScale(s.cfg)
+	queries := func(n int) gpu.Queries {
+		return gpu.Queries{Buf: s.in, N: n, Stride: s.cfg.QDim(), Heads: s.cfg.NHeads, Scale: attentionScale(s.cfg)}
+	}
 	for _, a := range []struct {
 		task   gpu.Task
 		tokens int
 	}{{gpu.AttendOne, 1}, {gpu.AttendMany, sampledAttend}} {
 		times := s.d.TimeVariants(a.task, func(p *gpu.Pass) {
-			p.Attention(c, s.in, s.out, s.lse, s.parts, a.tokens, cfg.QDim(), cfg.NHeads, -a.tokens, scale)
+			p.Attention(c, queries(a.tokens), s.out, s.lse, s.parts)
 		})
 		each(TaskTimes{fmt.Sprintf("%v, %v", a.task, c.Type), times})
 	}
 	times := s.d.TimeVariants(gpu.Ballots, func(p *gpu.Pass) {
-		p.GVoteVote(c, s.in, s.in, s.ranks, s.votes, s.budgets, sampledVoters, cfg.QDim(), cfg.NHeads, slots, 0, scale, 0.95, true)
+		p.GVoteVote(c, queries(1), queries(sampledVoters), s.ranks, s.votes, s.budgets,
+			layout.Ballot{PNuc: 0.95, IncludeC0: true, Stride: slots})
 	})
 	each(TaskTimes{fmt.Sprintf("%v, %v", gpu.Ballots, c.Type), times})
 }

@@ -5,9 +5,9 @@ import (
 	"math"
 	"slices"
 
+	"keyfold/cpu"
 	"keyfold/gpu"
 	"keyfold/layout"
-	"keyfold/ref"
 )
 
 // Sampler says how the next token is drawn from the logits. Filters apply in
@@ -54,7 +54,7 @@ func (s Sampler) onDevice() bool { return s.RepeatPenalty == 1 && gpu.CanChoose(
 // The noise depends on the token and the position alone, so that runs with and
 // without compression draw alike while their logits are alike.
 func (s Sampler) Choose(logits []float32, position int, text []int) int {
-	id, _ := ref.Choose(s.penalise(logits, text), s.draw(), uint32(position))
+	id, _ := cpu.Choose(s.penalise(logits, text), s.draw(), uint32(position))
 	return id
 }
 

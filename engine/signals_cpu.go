@@ -3,7 +3,7 @@ package engine
 import (
 	"keyfold/compress"
 	"keyfold/cpu"
-	"keyfold/ref"
+	"keyfold/layout"
 )
 
 // cpuTrace is what a prefill collects, per layer.
@@ -55,27 +55,25 @@ func (r *cpuRunner) traceQueries(t *trace, l int, qkv []float32, n, first int) {
 	row := r.cfg.QDim() + 2*r.cfg.KVDim()
 	before, skip := max(0, first-t.needs.Expected.NSkip), max(0, t.needs.Expected.NSkip-first)
 	cpu.GVoteStats(qkv, t.cpu.means[l], n, row, before, skip)
-	ref.QueryCov(qkv, t.cpu.means[l], t.cpu.covs[l], n, row, r.cfg.NHeads, r.cfg.HeadDim, before, skip)
+	cpu.QueryCov(r.queries(qkv, n), t.cpu.means[l], t.cpu.covs[l], r.cfg.HeadDim, before, skip)
 }
 
 // traceAttention collects the attention that layer l's slots receive, and the
 // queries of the last tokens.
-func (r *cpuRunner) traceAttention(t *trace, l int, c *cacheLayer, qkv, lse []float32, n, first, nBefore int, scale float32) {
+func (r *cpuRunner) traceAttention(t *trace, l int, c layout.Cache, q layout.Queries, lse []float32, first int) {
 	if t == nil {
 		return
 	}
-	stride := r.cfg.QDim() + 2*r.cfg.KVDim()
 	if t.needs.Mass && t.most {
-		cpu.AttnMax(c.cpu.k, c.cpu.slots, c.heads, qkv, lse, t.cpu.mass[l], n, stride, r.cfg.NHeads, nBefore, scale, t.slots)
+		cpu.AttnMax(c, q, lse, t.cpu.mass[l], t.slots)
 	} else if t.needs.Mass {
-		cpu.AttnMass(c.cpu.k, c.cpu.slots, c.heads, qkv, lse, t.cpu.mass[l], n, stride, r.cfg.NHeads, nBefore,
-			scale, t.massFrom(first), t.slots)
+		cpu.AttnMass(c, q, lse, t.cpu.mass[l], t.massFrom(first), t.slots)
 	}
-	if from, to := t.lastOf(first, n); from < to {
-		copy(t.cpu.last[l][(first+from-t.end+t.lastQueries())*stride:], qkv[from*stride:to*stride])
+	if from, to := t.lastOf(first, q.N); from < to {
+		copy(t.cpu.last[l][(first+from-t.end+t.lastQueries())*q.Stride:], q.Buf[from*q.Stride:to*q.Stride])
 	}
-	if t.needs.Votes != nil && first+n == t.end {
-		copy(t.cpu.qLast[l], qkv[(n-1)*stride:])
+	if t.needs.Votes != nil && first+q.N == t.end {
+		copy(t.cpu.qLast[l], q.Buf[(q.N-1)*q.Stride:])
 	}
 }
 
@@ -91,10 +89,10 @@ func (r *cpuRunner) readMass(t *trace) ([][]float32, error) {
 
 func (r *cpuRunner) cosine(c *Cache) ([][]float32, error) {
 	var out [][]float32
-	for l, layer := range c.layers {
+	for l := range c.layers {
 		lens, stride := c.headLens(l)
 		values := make([]float32, len(lens)*stride)
-		ref.KeySimilarity(layer.cpu.k, layer.heads, values, stride, len(c.appended))
+		cpu.KeySimilarity(c.onCPU(l, 0), values, stride)
 		out = append(out, splitHeads(values, stride, lens)...)
 	}
 	return out, nil
@@ -102,11 +100,10 @@ func (r *cpuRunner) cosine(c *Cache) ([][]float32, error) {
 
 func (r *cpuRunner) distance(c *Cache, pivots [][]int, aligned bool) ([][]float32, error) {
 	var out [][]float32
-	for l, layer := range c.layers {
+	for l := range c.layers {
 		lens, stride := c.headLens(l)
 		values := make([]float32, len(lens)*stride)
-		ref.PivotDistance(layer.cpu.k, layer.heads, pivotWords(pivots[l*len(lens):(l+1)*len(lens)], stride),
-			values, layer.cpu.slots, r.table, stride, len(c.appended), aligned)
+		cpu.PivotDistance(c.onCPU(l, 0), pivotWords(pivots[l*len(lens):(l+1)*len(lens)], stride), values, r.table, stride, aligned)
 		out = append(out, splitHeads(values, stride, lens)...)
 	}
 	return out, nil
@@ -119,14 +116,15 @@ func (r *cpuRunner) ballots(c *Cache, t *trace, o compress.VoteOptions) (*Ballot
 	positions := samplePositions(c.at, o)
 	r.growTable(int(positions[o.Samples-1]) + 1)
 	h, qkv := make([]float32, o.Samples*cfg.Dim), make([]float32, o.Samples*stride)
-	for l, layer := range c.layers {
+	for l := range c.layers {
 		lens, slots := c.headLens(l)
-		ref.GVoteSample(t.cpu.stats[l], h, cfg.Dim, o.Samples, count, o.Seed, uint32(l))
-		cpu.MatMul(r.w.layers[l].qkv, h, qkv, o.Samples, 0, stride, 0, false)
-		ref.RoPE(r.table, positions, qkv, stride, cfg.NHeads, cfg.HeadDim)
+		cpu.GVoteSample(t.cpu.stats[l], h, cfg.Dim, o.Samples, count, o.Seed, uint32(l))
+		cpu.MatMul(r.w.layers[l].qkv, h, qkv, o.Samples)
+		cpu.RoPE(r.table, positions, qkv, stride, cfg.NHeads, cfg.HeadDim)
 		votes, bStep := make([]uint32, cfg.NKVHeads*slots), make([]uint32, cfg.NHeads)
-		cpu.GVoteVote(layer.cpu.k, layer.cpu.slots, layer.heads, t.cpu.qLast[l], qkv, votes, bStep,
-			o.Samples, stride, cfg.NHeads, slots, len(c.appended), attentionScale(cfg), float32(o.PNuc), o.IncludeC0)
+		last := layout.Queries{Buf: t.cpu.qLast[l], N: 1, Stride: cfg.QDim(), Heads: cfg.NHeads, Scale: attentionScale(cfg)}
+		cpu.GVoteVote(c.onCPU(l, 0), last, r.queries(qkv, o.Samples), votes, bStep,
+			layout.Ballot{PNuc: float32(o.PNuc), IncludeC0: o.IncludeC0, Stride: slots})
 		b.add(cfg, lens, slots, votes, bStep, t.cpu.stats[l], count, h, qkv, t.cpu.qLast[l])
 	}
 	return b, nil

@@ -3,6 +3,7 @@ package engine
 import (
 	"keyfold/compress"
 	"keyfold/gpu"
+	"keyfold/layout"
 )
 
 // gpuTrace is what a prefill collects, per layer.
@@ -75,26 +76,25 @@ func (r *gpuRunner) traceQueries(p *gpu.Pass, t *trace, l, n, first int) {
 	row := r.cfg.QDim() + 2*r.cfg.KVDim()
 	before, skip := max(0, first-t.needs.Expected.NSkip), max(0, t.needs.Expected.NSkip-first)
 	p.GVoteStats(r.s.qkv, t.gpu.means[l], n, row, before, skip)
-	p.QueryCov(r.s.qkv, t.gpu.means[l], t.gpu.covs[l], n, row, r.cfg.NHeads, r.cfg.HeadDim, before, skip)
+	p.QueryCov(r.queries(r.s.qkv, n), t.gpu.means[l], t.gpu.covs[l], r.cfg.HeadDim, before, skip)
 }
 
 // traceAttention collects the attention that layer l's slots receive, and the
 // queries of the last tokens.
-func (r *gpuRunner) traceAttention(p *gpu.Pass, t *trace, l int, c *gpu.Cache, n, first, nBefore int, scale float32) {
+func (r *gpuRunner) traceAttention(p *gpu.Pass, t *trace, l int, c *gpu.Cache, q gpu.Queries, first int) {
 	if t == nil {
 		return
 	}
-	stride := r.cfg.QDim() + 2*r.cfg.KVDim()
 	if t.needs.Mass && t.most {
-		p.AttnMax(c, r.s.qkv, r.s.lse, t.gpu.mass[l], n, stride, r.cfg.NHeads, nBefore, scale, t.slots)
+		p.AttnMax(c, q, r.s.lse, t.gpu.mass[l], t.slots)
 	} else if t.needs.Mass {
-		p.AttnMass(c, r.s.qkv, r.s.lse, t.gpu.mass[l], n, stride, r.cfg.NHeads, nBefore, scale, t.massFrom(first), t.slots)
+		p.AttnMass(c, q, r.s.lse, t.gpu.mass[l], t.massFrom(first), t.slots)
 	}
-	if from, to := t.lastOf(first, n); from < to {
-		p.Copy(t.gpu.last[l], 4*(first+from-t.end+t.lastQueries())*stride, r.s.qkv, 4*from*stride, 4*(to-from)*stride)
+	if from, to := t.lastOf(first, q.N); from < to {
+		p.Copy(t.gpu.last[l], 4*(first+from-t.end+t.lastQueries())*q.Stride, q.Buf, 4*from*q.Stride, 4*(to-from)*q.Stride)
 	}
-	if t.needs.Votes != nil && first+n == t.end {
-		p.Copy(t.gpu.qLast[l], 0, r.s.qkv, 4*(n-1)*stride, 4*r.cfg.QDim())
+	if t.needs.Votes != nil && first+q.N == t.end {
+		p.Copy(t.gpu.qLast[l], 0, q.Buf, 4*(q.N-1)*q.Stride, 4*r.cfg.QDim())
 	}
 }
 
@@ -119,7 +119,7 @@ func (r *gpuRunner) readMass(t *trace) ([][]float32, error) {
 
 func (r *gpuRunner) cosine(c *Cache) ([][]float32, error) {
 	return r.perSlot(c, func(p *gpu.Pass, l int, out *gpu.Buffer, stride int) *gpu.Buffer {
-		p.KeySimilarity(&c.layers[l].gpu, out, stride, len(c.appended))
+		p.KeySimilarity(c.onGPU(l, 0), out, stride)
 		return nil
 	})
 }
@@ -136,7 +136,7 @@ func (r *gpuRunner) distance(c *Cache, pivots [][]int, aligned bool) ([][]float3
 			p.Fail(err)
 			return table
 		}
-		p.PivotDistance(&c.layers[l].gpu, table, r.table, out, stride, len(c.appended), aligned)
+		p.PivotDistance(c.onGPU(l, 0), table, r.table, out, stride, aligned)
 		return table
 	})
 }
@@ -203,10 +203,11 @@ func (r *gpuRunner) ballots(c *Cache, t *trace, o compress.VoteOptions) (*Ballot
 		lens, slots := c.headLens(l)
 		p := r.d.Begin()
 		p.GVoteSample(t.gpu.stats[l], h, cfg.Dim, o.Samples, count, o.Seed, uint32(l))
-		p.MatMul(r.w.layers[l].qkv, h, qkv, o.Samples, 0, stride, 0, false)
+		p.MatMul(r.w.layers[l].qkv, h, qkv, o.Samples)
 		p.RoPE(r.table, positions, qkv, o.Samples, stride, cfg.NHeads, cfg.HeadDim)
-		p.GVoteVote(&c.layers[l].gpu, t.gpu.qLast[l], qkv, scores, votes, bStep, o.Samples, stride, cfg.NHeads,
-			slots, len(c.appended), attentionScale(cfg), float32(o.PNuc), o.IncludeC0)
+		lastQuery := gpu.Queries{Buf: t.gpu.qLast[l], N: 1, Stride: cfg.QDim(), Heads: cfg.NHeads, Scale: attentionScale(cfg)}
+		p.GVoteVote(c.onGPU(l, 0), lastQuery, r.queries(qkv, o.Samples), scores, votes, bStep,
+			layout.Ballot{PNuc: float32(o.PNuc), IncludeC0: o.IncludeC0, Stride: slots})
 		voted, budgets := p.Read(votes, 0, 4*cfg.NKVHeads*slots), p.Read(bStep, 0, bStep.Size())
 		stats, hidden := p.Read(t.gpu.stats[l], 0, t.gpu.stats[l].Size()), p.Read(h, 0, h.Size())
 		queries, last := p.Read(qkv, 0, qkv.Size()), p.Read(t.gpu.qLast[l], 0, t.gpu.qLast[l].Size())

@@ -255,7 +255,7 @@ func (r *gpuRunner) limits() (Limits, error) {
 	defer w.Destroy()
 	multiplying, err := best(func() error {
 		p := r.d.Begin()
-		p.MatMul(w, from, to, n, 0, n, 0, false)
+		p.MatMul(w, from, to, n)
 		p.Read(to, 0, 4)
 		return p.Submit()
 	})
@@ -280,7 +280,7 @@ func cpuLimits() Limits {
 	w := &layout.Weights{Type: layout.F32, Rows: n, Cols: n, Words: make([]uint32, n*n)}
 	x, y := make([]float32, n*n), make([]float32, n*n)
 	multiplying, _ := best(func() error {
-		cpu.MatMul(w, x, y, n, 0, n, 0, false)
+		cpu.MatMul(w, x, y, n)
 		return nil
 	})
 	return Limits{CopyBytes: float64(2*size) / copying.Seconds(), MatMulRate: 2 * math.Pow(n, 3) / multiplying.Seconds()}

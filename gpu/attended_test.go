@@ -36,16 +36,16 @@ func TestAttnMax(t *testing.T) {
 		qStride := (nHeads + 2*kvHeads) * headDim
 		q, scale := normals("q", n*qStride, 2), float32(1/math.Sqrt(float64(headDim)))
 		lse := make([]float32, n*nHeads)
-		ref.Attention(c.K, c.V, c.Slots, c.Heads, q, make([]float32, n*nHeads*headDim), lse, n, qStride, nHeads, nBefore, scale)
+		ref.Attention(c.Cache.With(nBefore+n), layout.Queries{Buf: q, N: n, Stride: qStride, Heads: nHeads, Scale: scale}, make([]float32, n*nHeads*headDim), lse)
 		before := make([]float32, kvHeads*stride)
 		for i := 0; i < len(before); i += 3 {
 			before[i] = 0.2 // as a chunk before has left it
 		}
 		want := slices.Clone(before)
-		ref.AttnMax(c.K, c.Slots, c.Heads, q, lse, want, n, qStride, nHeads, nBefore, scale, stride)
+		ref.AttnMax(c.Cache.With(nBefore+n), layout.Queries{Buf: q, N: n, Stride: qStride, Heads: nHeads, Scale: scale}, lse, want, stride)
 		most := d.upload(t, before)
 		got := d.run(t, most, len(want), func(p *Pass) {
-			p.AttnMax(c.GPU, d.upload(t, q), d.upload(t, lse), most, n, qStride, nHeads, nBefore, scale, stride)
+			p.AttnMax(c.GPU.With(nBefore+n), Queries{Buf: d.upload(t, q), N: n, Stride: qStride, Heads: nHeads, Scale: scale}, d.upload(t, lse), most, stride)
 		}).Floats()
 		// An exponential of a score of size up to 20 that carries an f32 rounding.
 		checkClose(t, "most", got, want, tol{abs: 1e-7, rel: 2e-5})
@@ -93,9 +93,9 @@ func TestExpectedLogits(t *testing.T) {
 		scale := float32(1 / math.Sqrt(float64(headDim)))
 		wantZ, wantNorms := poisonedSlice(nHeads*stride), poisonedSlice(len(c.Heads)*stride)
 		z, norms := d.upload(t, wantZ), d.upload(t, wantNorms)
-		ref.ExpectedLogits(c.K, c.V, c.Slots, c.Heads, mean, cov, wantZ, wantNorms, nHeads, stride, nAfter, scale)
+		ref.ExpectedLogits(c.Cache.With(nAfter), layout.QueryMoments{Mean: mean, Cov: cov, Heads: nHeads, Scale: scale}, wantZ, wantNorms, stride)
 		gotZ := d.run(t, z, len(wantZ), func(p *Pass) {
-			p.ExpectedLogits(c.GPU, d.upload(t, mean), d.upload(t, cov), z, norms, nHeads, stride, nAfter, scale)
+			p.ExpectedLogits(c.GPU.With(nAfter), QueryMoments{Mean: d.upload(t, mean), Cov: d.upload(t, cov), Heads: nHeads, Scale: scale}, z, norms, stride)
 		}).Floats()
 		gotNorms := d.run(t, norms, len(wantNorms), func(*Pass) {}).Floats()
 		// head_dim^2 products of size 1 over head_dim, of which the diagonal does not cancel.
@@ -133,7 +133,7 @@ func TestQueryCov(t *testing.T) {
 			before, skip := max(0, done-tc.skip), max(0, tc.skip-done)
 			buf := d.upload(t, q)
 			p.GVoteStats(buf, means, n, stride, before, skip)
-			p.QueryCov(buf, means, cov, n, stride, tc.nHeads, tc.headDim, before, skip)
+			p.QueryCov(Queries{Buf: buf, N: n, Stride: stride, Heads: tc.nHeads}, means, cov, tc.headDim, before, skip)
 			all = append(all, q...)
 			done += n
 		}
@@ -143,7 +143,7 @@ func TestQueryCov(t *testing.T) {
 		}
 		stats, want := make([]float32, 2*stride), make([]float32, width*tc.headDim)
 		ref.GVoteStats(all, stats, done, stride, 0, tc.skip)
-		ref.QueryCov(all, stats, want, done, stride, tc.nHeads, tc.headDim, 0, tc.skip)
+		ref.QueryCov(layout.Queries{Buf: all, N: done, Stride: stride, Heads: tc.nHeads}, stats, want, tc.headDim, 0, tc.skip)
 		// Sums of up to 512 products of deviations up to 5, whose means carry the rounding of a number of tc.mean.
 		checkClose(t, tc.why, r.Floats(), want, tol{abs: 1e-4 + 1e-5*float64(tc.mean), rel: 2e-5})
 	}

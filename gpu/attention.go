@@ -49,37 +49,37 @@ func (p Parts) Destroy() {
 	p.LSE.Destroy()
 }
 
-// Attention records the attention of n new tokens over the cache. Token t sees
-// heads[h].len + nBefore + t + 1 slots of its KV head.
+// Attention records the attention of the last n tokens in the cache. Each sees
+// what [layout.Cache.Visible] says.
 //
-//	q      (n, stride), its first nHeads*head_dim columns
-//	out    (n, nHeads*head_dim)  overwritten
-//	lse    (n, nHeads)           overwritten: ln Σ_j exp(s_j)
+//	q      of these tokens
+//	out    (n, n_heads*head_dim)  overwritten
+//	lse    (n, n_heads)           overwritten: ln Σ_j exp(s_j)
 //	parts  overwritten
 //
 // CPU twin: [ref.Attention].
-func (p *Pass) Attention(c *Cache, q, out, lse *Buffer, parts Parts, n, stride, nHeads, nBefore int, scale float32) {
-	p.want("attention", "q", q, n*stride, "n*stride")
-	p.want("attention", "out", out, n*nHeads*c.HeadDim, "n*n_heads*head_dim")
-	p.want("attention", "lse", lse, n*nHeads, "n*n_heads")
-	groupSize, scored := nHeads/c.NKVHeads, 1 // times that the scores are computed
-	name := p.d.attentionKernel(n, c.Longest+nBefore+n, c.HeadDim)
+func (p *Pass) Attention(c *Cache, q Queries, out, lse *Buffer, parts Parts) {
+	p.want("attention", "q", q.Buf, q.N*q.Stride, "n*stride")
+	p.want("attention", "out", out, q.N*q.Heads*c.HeadDim, "n*n_heads*head_dim")
+	p.want("attention", "lse", lse, q.N*q.Heads, "n*n_heads")
+	groupSize, scored := q.Heads/c.NKVHeads, 1 // times that the scores are computed
+	name := p.d.attentionKernel(q.N, c.Longest+c.Appended, c.HeadDim)
 	id, groups := c.kernel(name, true, false), [3]int{}
 	switch name {
 	case "decode_parts":
 		if c.room() <= wholeHead {
-			p.decodeParts(c, q, out, lse, nHeads, nBefore, math.MaxInt32, scale)
+			p.decodeParts(c, q, out, lse, math.MaxInt32)
 			return
 		}
 		span := partSpan(c.room() * c.NKVHeads)
-		p.decodeParts(c, q, parts.Out, parts.LSE, nHeads, nBefore, span, scale)
-		p.decodeCombine(c, parts, out, lse, nHeads, nBefore, span)
+		p.decodeParts(c, q, parts.Out, parts.LSE, span)
+		p.decodeCombine(c, parts, out, lse, q.Heads, span)
 		return
 	case "prefill_tiles":
 		id.consts[1] = constant{"SLOTS", prefillSlots(c.HeadDim)}
-		groups = [3]int{divUp(n*groupSize, prefillRows), c.NKVHeads, 1}
+		groups = [3]int{divUp(q.N*groupSize, prefillRows), c.NKVHeads, 1}
 	case "prefill_rows_software":
-		groups = [3]int{divUp(n*groupSize, 4*8), c.NKVHeads, 1}
+		groups = [3]int{divUp(q.N*groupSize, 4*8), c.NKVHeads, 1}
 	case "attention":
 		block := min(attentionBlock, c.HeadDim/4)
 		for c.HeadDim/4%block != 0 {
@@ -87,16 +87,16 @@ func (p *Pass) Attention(c *Cache, q, out, lse *Buffer, parts Parts, n, stride, 
 		}
 		id.consts[1] = constant{"BLOCK4", block}
 		scored = c.HeadDim / 4 / block
-		groups = [3]int{divUp(nHeads, 32), scored, 1}
+		groups = [3]int{divUp(q.Heads, 32), scored, 1}
 	default:
 		p.Fail(fmt.Errorf("gpu: attention of %d tokens to %d slots of head_dim %d is more than %s computes: its loops end after %d turns",
-			n, c.Longest+nBefore+n, c.HeadDim, p.d.Name, softwareTurns))
+			q.N, c.Longest+c.Appended, c.HeadDim, p.d.Name, softwareTurns))
 		return
 	}
-	p.spend(2 * (1 + scored) * n * nHeads * c.room() * c.HeadDim)
+	p.spend(2 * (1 + scored) * q.N * q.Heads * c.room() * c.HeadDim)
 	p.dispatch(id, groups, []uint32{ // struct Params in attention.wgsl, prefill_rows_software.wgsl and prefill_tiles.wgsl
-		uint32(n), uint32(stride), uint32(nHeads), uint32(groupSize), uint32(nBefore), math.Float32bits(scale), uint32(c.HeadDim / 4),
-	}, c.K, c.V, c.Slots, c.Heads, q, out, lse)
+		uint32(q.N), uint32(q.Stride), uint32(q.Heads), uint32(groupSize), uint32(c.Appended - q.N), math.Float32bits(q.Scale), uint32(c.HeadDim / 4),
+	}, c.K, c.V, c.Slots, c.Heads, q.Buf, out, lse)
 }
 
 // softwareTurns is the number of turns that all loops of a thread may take
@@ -148,25 +148,25 @@ func prefillSlots(headDim int) int {
 
 // decodeParts records the attention of one token over parts of `span` slots.
 //
-//	q    its first nHeads*head_dim elements
-//	out  (parts, nHeads/n_kv_heads, head_dim)  overwritten
-//	lse  (parts, nHeads/n_kv_heads)            overwritten
+//	q    of the last token in the cache
+//	out  (parts, n_heads/n_kv_heads, head_dim)  overwritten
+//	lse  (parts, n_heads/n_kv_heads)            overwritten
 //
 // CPU twin: [ref.DecodeParts].
-func (p *Pass) decodeParts(c *Cache, q, out, lse *Buffer, nHeads, nBefore, span int, scale float32) {
-	groupSize := nHeads / c.NKVHeads
+func (p *Pass) decodeParts(c *Cache, q Queries, out, lse *Buffer, span int) {
+	groupSize := q.Heads / c.NKVHeads
 	most := c.room()*c.NKVHeads/span + c.NKVHeads // parts, whatever the lengths of the heads
 	p.want("decode_parts", "out", out, most*groupSize*c.HeadDim, "parts*group_size*head_dim")
 	p.want("decode_parts", "lse", lse, most*groupSize, "parts*group_size")
-	p.spend(4 * nHeads * c.room() * c.HeadDim)
+	p.spend(4 * q.Heads * c.room() * c.HeadDim)
 	p.dispatch(c.kernel("decode_parts", true, false), [3]int{most, divUp(groupSize, 4), 1}, []uint32{ // struct Params in decode_parts.wgsl
-		uint32(c.NKVHeads), uint32(groupSize), uint32(nBefore), uint32(span), math.Float32bits(scale), uint32(c.HeadDim / 4),
-	}, c.K, c.V, c.Slots, c.Heads, q, out, lse)
+		uint32(c.NKVHeads), uint32(groupSize), uint32(c.Appended - 1), uint32(span), math.Float32bits(q.Scale), uint32(c.HeadDim / 4),
+	}, c.K, c.V, c.Slots, c.Heads, q.Buf, out, lse)
 }
 
 // decodeCombine makes one of the parts. CPU twin: [ref.DecodeCombine].
-func (p *Pass) decodeCombine(c *Cache, parts Parts, out, lse *Buffer, nHeads, nBefore, span int) {
+func (p *Pass) decodeCombine(c *Cache, parts Parts, out, lse *Buffer, nHeads, span int) {
 	p.dispatch(kernelID{name: "decode_combine"}, [3]int{divUp(nHeads*c.HeadDim/4, 64), 1, 1}, []uint32{ // struct Params in decode_combine.wgsl
-		uint32(c.NKVHeads), uint32(nHeads / c.NKVHeads), uint32(nBefore), uint32(span), uint32(c.HeadDim / 4),
+		uint32(c.NKVHeads), uint32(nHeads / c.NKVHeads), uint32(c.Appended - 1), uint32(span), uint32(c.HeadDim / 4),
 	}, c.Heads, parts.Out, parts.LSE, out, lse)
 }

@@ -88,10 +88,10 @@ func TestAttention(t *testing.T) {
 					n, nBefore := tokens[0], tokens[1]
 					in := newAttentionInput(t, d, ct, tc, n, nBefore)
 					want, wantLSE := make([]float32, n*in.nHeads*tc.headDim), make([]float32, n*in.nHeads)
-					ref.Attention(in.K, in.V, in.Slots, in.Heads, in.q, want, wantLSE, n, in.stride, in.nHeads, nBefore, in.scale)
+					ref.Attention(in.Cache.With(nBefore+n), layout.Queries{Buf: in.q, N: n, Stride: in.stride, Heads: in.nHeads, Scale: in.scale}, want, wantLSE)
 					out, lse := d.poisoned(t, len(want)), d.poisoned(t, len(wantLSE))
 					got := d.run(t, out, len(want), func(p *Pass) {
-						p.Attention(in.GPU, d.upload(t, in.q), out, lse, parts, n, in.stride, in.nHeads, nBefore, in.scale)
+						p.Attention(in.GPU.With(nBefore+n), Queries{Buf: d.upload(t, in.q), N: n, Stride: in.stride, Heads: in.nHeads, Scale: in.scale}, out, lse, parts)
 					}).Floats()
 					what := fmt.Sprintf("%v, %s, n=%d behind %d", ct, tc.name, n, nBefore)
 					checkClose(t, what, got, want, outTol)
@@ -124,11 +124,11 @@ func TestAttentionToLongHeads(t *testing.T) {
 			t.Errorf("%+v: %q takes it, want %q", tc, got, tc.kernel)
 		}
 		want, wantLSE := make([]float32, tc.n*in.nHeads*tc.headDim), make([]float32, tc.n*in.nHeads)
-		ref.Attention(in.K, in.V, in.Slots, in.Heads, in.q, want, wantLSE, tc.n, in.stride, in.nHeads, 0, in.scale)
+		ref.Attention(in.Cache.With(tc.n), layout.Queries{Buf: in.q, N: tc.n, Stride: in.stride, Heads: in.nHeads, Scale: in.scale}, want, wantLSE)
 		out, lse := d.poisoned(t, len(want)), d.poisoned(t, len(wantLSE))
 		parts := d.parts(t, in.nHeads, len(tc.lens), tc.headDim)
 		p := d.Begin()
-		p.Attention(in.GPU, d.upload(t, in.q), out, lse, parts, tc.n, in.stride, in.nHeads, 0, in.scale)
+		p.Attention(in.GPU.With(tc.n), Queries{Buf: d.upload(t, in.q), N: tc.n, Stride: in.stride, Heads: in.nHeads, Scale: in.scale}, out, lse, parts)
 		read := p.Read(out, 0, out.Size())
 		if err := p.Submit(); (err != nil) != (tc.kernel == "") {
 			t.Errorf("%+v: %v", tc, err)
@@ -155,16 +155,16 @@ func TestDecodeParts(t *testing.T) {
 					rows += tc.group * divUp(head.Len+nBefore+1, span)
 				}
 				partOut, partLSE := make([]float32, rows*tc.headDim), make([]float32, rows)
-				ref.DecodeParts(in.K, in.V, in.Slots, in.Heads, in.q, partOut, partLSE, in.nHeads, nBefore, span, in.scale)
+				ref.DecodeParts(in.Cache.With(nBefore+1), layout.Queries{Buf: in.q, N: 1, Stride: len(in.q), Heads: in.nHeads, Scale: in.scale}, partOut, partLSE, span)
 				want, wantLSE := make([]float32, in.nHeads*tc.headDim), make([]float32, in.nHeads)
-				ref.DecodeCombine(in.Heads, partOut, partLSE, want, wantLSE, in.nHeads, tc.headDim, nBefore, span)
+				ref.DecodeCombine(in.Cache.With(nBefore+1), partOut, partLSE, want, wantLSE, in.nHeads, span)
 
 				most := (in.GPU.room()*len(tc.lens)/span + len(tc.lens)) * tc.group
 				parts := Parts{d.poisoned(t, most*tc.headDim), d.poisoned(t, most)}
 				out, lse := d.poisoned(t, len(want)), d.poisoned(t, len(wantLSE))
 				got := d.run(t, out, len(want), func(p *Pass) {
-					p.decodeParts(in.GPU, d.upload(t, in.q), parts.Out, parts.LSE, in.nHeads, nBefore, span, in.scale)
-					p.decodeCombine(in.GPU, parts, out, lse, in.nHeads, nBefore, span)
+					p.decodeParts(in.GPU.With(nBefore+1), Queries{Buf: d.upload(t, in.q), N: 1, Stride: 0, Heads: in.nHeads, Scale: in.scale}, parts.Out, parts.LSE, span)
+					p.decodeCombine(in.GPU.With(nBefore+1), parts, out, lse, in.nHeads, span)
 				}).Floats()
 				what := fmt.Sprintf("%v, %s, parts of %d", ct, tc.name, span)
 				checkClose(t, what, got, want, outTol)
@@ -213,7 +213,7 @@ func BenchmarkAttention(b *testing.B) {
 					q, out, lse := d.upload(b, in.q), d.poisoned(b, n*in.nHeads*64), d.poisoned(b, n*in.nHeads)
 					attend := func() {
 						p := d.Begin()
-						p.Attention(in.GPU, q, out, lse, parts, n, in.stride, in.nHeads, 0, in.scale)
+						p.Attention(in.GPU.With(n), Queries{Buf: q, N: n, Stride: in.stride, Heads: in.nHeads, Scale: in.scale}, out, lse, parts)
 						p.Read(lse, 0, 4)
 						if err := p.Submit(); err != nil {
 							b.Fatal(err)

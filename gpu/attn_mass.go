@@ -6,35 +6,34 @@ import "math"
 // tFirst .. n-1 of a chunk that [Pass.Attention] has just processed, averaged
 // over the query heads of a group and added to mass.
 //
-//	q     (n, qStride), its first nHeads*head_dim columns
-//	lse   (n, nHeads)           as Attention left it
-//	mass  (n_kv_heads, stride)  += up to each head's heads[h].len + nBefore + n slots
+//	q     of the last n tokens in the cache
+//	lse   (n, n_heads)          as Attention left it
+//	mass  (n_kv_heads, stride)  added to, up to each head's slots
 //
 // With tFirst >= n there is nobody to count, and nothing is recorded.
 // CPU twin: [ref.AttnMass].
-func (p *Pass) AttnMass(c *Cache, q, lse, mass *Buffer, n, qStride, nHeads, nBefore int, scale float32, tFirst, stride int) {
-	p.want("attn_mass", "q", q, n*qStride, "n*q_stride")
-	p.want("attn_mass", "lse", lse, n*nHeads, "n*n_heads")
-	p.want("attn_mass", "mass", mass, c.NKVHeads*stride, "n_kv_heads*stride")
-	if tFirst >= n {
-		return
+func (p *Pass) AttnMass(c *Cache, q Queries, lse, mass *Buffer, tFirst, stride int) {
+	if tFirst < q.N {
+		p.perSlot("attn_mass", c, q, lse, mass, tFirst, stride)
 	}
-	p.perSlot("attn_mass", c, q, lse, mass, n, qStride, nHeads, nBefore, scale, tFirst, stride)
 }
 
-// perSlot records attn_mass.wgsl or attn_max.wgsl, which take the same, for the
-// tokens tFirst .. n-1: at once, or on software adapters for as many at a time
-// as their loops have turns for.
-func (p *Pass) perSlot(name string, c *Cache, q, lse, out *Buffer, n, qStride, nHeads, nBefore int, scale float32, tFirst, stride int) {
-	groupSize, atOnce := nHeads/c.NKVHeads, n
+// perSlot records attn_mass.wgsl or attn_max.wgsl, which take the same, from token
+// tFirst on: at once, or on software adapters for as many tokens at a time as
+// their loops have turns for.
+func (p *Pass) perSlot(name string, c *Cache, q Queries, lse, out *Buffer, tFirst, stride int) {
+	p.want(name, "q", q.Buf, q.N*q.Stride, "n*q_stride")
+	p.want(name, "lse", lse, q.N*q.Heads, "n*n_heads")
+	p.want(name, "out", out, c.NKVHeads*stride, "n_kv_heads*stride")
+	groupSize, atOnce := q.Heads/c.NKVHeads, q.N
 	if p.d.Software {
 		atOnce = max(1, softwareTurns/(groupSize*(c.HeadDim/4+2)+3)) // turns, and the last tests of loops
 	}
-	p.spend(2 * n * nHeads * c.room() * c.HeadDim)
-	for ; tFirst < n; tFirst += atOnce {
+	p.spend(2 * q.N * q.Heads * c.room() * c.HeadDim)
+	for ; tFirst < q.N; tFirst += atOnce {
 		p.dispatch(c.kernel(name, true, false), [3]int{divUp(c.NKVHeads*stride, 32), 1, 1}, []uint32{ // struct Params in attn_mass.wgsl and attn_max.wgsl
-			uint32(n), uint32(qStride), uint32(nHeads), uint32(groupSize), uint32(nBefore), math.Float32bits(scale),
-			uint32(tFirst), uint32(min(tFirst+atOnce, n)), uint32(stride),
-		}, c.K, c.V, c.Slots, c.Heads, q, lse, out)
+			uint32(q.N), uint32(q.Stride), uint32(q.Heads), uint32(groupSize), uint32(c.Appended - q.N), math.Float32bits(q.Scale),
+			uint32(tFirst), uint32(min(tFirst+atOnce, q.N)), uint32(stride),
+		}, c.K, c.V, c.Slots, c.Heads, q.Buf, lse, out)
 	}
 }

@@ -225,9 +225,9 @@ func TestSubgroupsInChromium(t *testing.T) {
 	}
 	for _, wt := range weightTypes {
 		for _, tc := range []struct {
-			rows, cols, xRow0, col0 int
-			add                     bool
-			what                    string
+			rows, cols, row, row0 int
+			add                   bool
+			what                  string
 		}{
 			{1, 32, 0, 0, false, "smallest"},
 			{5, 64, 3, 4, false, "rows not a multiple of 4, offsets"},
@@ -235,10 +235,13 @@ func TestSubgroupsInChromium(t *testing.T) {
 			{6, 1024, 0, 0, false, "several columns per thread"},
 		} {
 			w := quantised("w", wt, tc.rows, tc.cols)
-			x, y := normals("x", (tc.xRow0+1)*tc.cols, 1), normals("y", tc.col0+tc.rows, 1)
-			want := slices.Clone(y)
-			ref.MatMul(w, x, want, 1, tc.xRow0, len(y), tc.col0, tc.add)
-			add(tc.what, w, "input_plain", []uint32{uint32(tc.xRow0), uint32(tc.col0), boolWord(tc.add), 0, 0}, divUp(tc.rows, 4),
+			x, y := normals("x", (tc.row+1)*tc.cols, 1), normals("y", tc.row0+tc.rows, 1)
+			want, twin := slices.Clone(y), ref.MatMul
+			if tc.add {
+				twin = ref.AddMatMul
+			}
+			twin(w, x[tc.row*tc.cols:], want[tc.row0:], 1)
+			add(tc.what, w, "input_plain", []uint32{uint32(tc.row), uint32(tc.row0), boolWord(tc.add), 0, 0}, divUp(tc.rows, 4),
 				want, tol{abs: 5e-5, rel: 1e-5}, layout.FloatWords(x), layout.FloatWords(y))
 		}
 		for _, tc := range []struct {

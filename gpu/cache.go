@@ -12,8 +12,10 @@ import (
 //	Slots  (slots of all heads, 3) words   position, n, bias as f32
 //	Heads  (n_kv_heads, 2) u32             offset and length of each head in slots
 //
-// Heads stays as it is while tokens are appended; kernels are told how many
-// were (nBefore), so that a decoded token uploads nothing per layer.
+// Heads stays as it is while tokens are appended; kernels are told how many there
+// are, so that a decoded token uploads nothing per layer. As in [layout.Cache], the
+// CPU's half of this type, kernels that take n new tokens take them to be the last
+// n of the appended ones.
 type Cache struct {
 	Type     layout.CacheType
 	HeadDim  int
@@ -22,6 +24,34 @@ type Cache struct {
 	K, V     *Buffer
 	Slots    *Buffer
 	Heads    *Buffer
+	Appended int // tokens that every head has behind the length that Heads gives
+}
+
+// With returns the same cache with another number of appended tokens.
+func (c *Cache) With(appended int) *Cache {
+	other := *c
+	other.Appended = appended
+	return &other
+}
+
+// Queries are the queries of N tokens: the GPU's half of [layout.Queries].
+//
+//	Buf  (N, Stride): row t begins with the token's queries (Heads, head_dim)
+type Queries struct {
+	Buf              *Buffer
+	N, Stride, Heads int
+	Scale            float32
+}
+
+// QueryMoments are what is expected of queries to come: the GPU's half of
+// [layout.QueryMoments].
+//
+//	Mean  (Heads, head_dim)
+//	Cov   (Heads, head_dim, head_dim)  symmetric
+type QueryMoments struct {
+	Mean, Cov *Buffer
+	Heads     int
+	Scale     float32
 }
 
 // SlotWords returns slots as they lie in a cache's Slots.

@@ -79,8 +79,8 @@ func TestKeySimilarity(t *testing.T) {
 		}
 		want := poisonedSlice(len(c.Heads) * stride)
 		out := d.upload(t, want)
-		ref.KeySimilarity(c.K, c.Heads, want, stride, nAfter)
-		got := d.run(t, out, len(want), func(p *Pass) { p.KeySimilarity(c.GPU, out, stride, nAfter) }).Floats()
+		ref.KeySimilarity(c.Cache.With(nAfter), want, stride)
+		got := d.run(t, out, len(want), func(p *Pass) { p.KeySimilarity(c.GPU.With(nAfter), out, stride) }).Floats()
 		// Three f32 sums of head_dim products, whose errors are relative to the norms.
 		checkClose(t, "cosine", got, want, tol{abs: 2e-6})
 	})
@@ -104,9 +104,9 @@ func TestPivotDistance(t *testing.T) {
 		for _, aligned := range []bool{false, true} {
 			want := poisonedSlice(len(pivots))
 			out := d.upload(t, want)
-			ref.PivotDistance(c.K, c.Heads, pivots, want, c.Slots, table, stride, nAfter, aligned)
+			ref.PivotDistance(c.Cache.With(nAfter), pivots, want, table, stride, aligned)
 			got := d.run(t, out, len(want), func(p *Pass) {
-				p.PivotDistance(c.GPU, d.uploadWords(t, pivots), d.upload(t, table), out, stride, nAfter, aligned)
+				p.PivotDistance(c.GPU.With(nAfter), d.uploadWords(t, pivots), d.upload(t, table), out, stride, aligned)
 			}).Floats()
 			// One f32 sum of head_dim squares; a slot's distance from itself is exactly 0.
 			checkClose(t, fmt.Sprintf("distance, aligned=%v", aligned), got, want, tol{rel: 5e-6})
@@ -127,15 +127,15 @@ func TestAttnMass(t *testing.T) {
 		}
 		scale := float32(1 / math.Sqrt(float64(headDim)))
 		lse := make([]float32, n*nHeads)
-		ref.Attention(c.K, c.V, c.Slots, c.Heads, q, make([]float32, n*nHeads*headDim), lse, n, qStride, nHeads, nBefore, scale)
+		ref.Attention(c.Cache.With(nBefore+n), layout.Queries{Buf: q, N: n, Stride: qStride, Heads: nHeads, Scale: scale}, make([]float32, n*nHeads*headDim), lse)
 		qBuf, lseBuf := d.upload(t, q), d.upload(t, lse)
 		before := normals("mass", kvHeads*stride, 1)
 		for _, tFirst := range []int{0, 4, n} {
 			want := slices.Clone(before)
-			ref.AttnMass(c.K, c.Slots, c.Heads, q, lse, want, n, qStride, nHeads, nBefore, scale, tFirst, stride)
+			ref.AttnMass(c.Cache.With(nBefore+n), layout.Queries{Buf: q, N: n, Stride: qStride, Heads: nHeads, Scale: scale}, lse, want, tFirst, stride)
 			mass := d.upload(t, before)
 			got := d.run(t, mass, len(want), func(p *Pass) {
-				p.AttnMass(c.GPU, qBuf, lseBuf, mass, n, qStride, nHeads, nBefore, scale, tFirst, stride)
+				p.AttnMass(c.GPU.With(nBefore+n), Queries{Buf: qBuf, N: n, Stride: qStride, Heads: nHeads, Scale: scale}, lseBuf, mass, tFirst, stride)
 			}).Floats()
 			// n exponentials of scores of size up to 20 that carry an f32 rounding each, on top of numbers around 1.
 			checkClose(t, fmt.Sprintf("t_first=%d", tFirst), got, want, tol{abs: 1e-5, rel: 1e-5})
@@ -161,14 +161,13 @@ func TestAttnMassAccumulatesChunks(t *testing.T) {
 	c := appendedCache(t, d, "chunks", layout.CacheF32, headDim, []int{3, 8}, n)
 	q := normals("q", n*nHeads*headDim, 1)
 	want, lse := make([]float32, 2*stride), make([]float32, n*nHeads)
-	ref.Attention(c.K, c.V, c.Slots, c.Heads, q, make([]float32, len(q)), lse, n, nHeads*headDim, nHeads, 0, 0.25)
-	ref.AttnMass(c.K, c.Slots, c.Heads, q, lse, want, n, nHeads*headDim, nHeads, 0, 0.25, 5, stride)
+	ref.Attention(c.Cache.With(n), layout.Queries{Buf: q, N: n, Stride: nHeads * headDim, Heads: nHeads, Scale: 0.25}, make([]float32, len(q)), lse)
+	ref.AttnMass(c.Cache.With(n), layout.Queries{Buf: q, N: n, Stride: nHeads * headDim, Heads: nHeads, Scale: 0.25}, lse, want, 5, stride)
 	mass := d.upload(t, make([]float32, len(want)))
 	got := d.run(t, mass, len(want), func(p *Pass) {
 		for done := 0; done < n; done += 8 {
 			chunk := min(8, n-done)
-			p.AttnMass(c.GPU, d.upload(t, q[done*nHeads*headDim:]), d.upload(t, lse[done*nHeads:]), mass,
-				chunk, nHeads*headDim, nHeads, done, 0.25, max(0, 5-done), stride)
+			p.AttnMass(c.GPU.With(done+chunk), Queries{Buf: d.upload(t, q[done*nHeads*headDim:]), N: chunk, Stride: nHeads * headDim, Heads: nHeads, Scale: 0.25}, d.upload(t, lse[done*nHeads:]), mass, max(0, 5-done), stride)
 		}
 	}).Floats()
 	checkClose(t, "mass", got, want, tol{abs: 1e-6, rel: 1e-5}) // as TestAttnMass, with scores around 1
@@ -221,7 +220,7 @@ func TestKVGather(t *testing.T) {
 			}).Words()
 			gotV := d.run(t, to.V, len(vOut.Words), func(*Pass) {}).Words()
 			d.Limits.Groups = limit
-			ref.KVGather(k, v, kOut, vOut, moves)
+			ref.KVGather(layout.Cache{K: k, V: v}, layout.Cache{K: kOut, V: vOut}, moves)
 			if !slices.Equal(gotK, kOut.Words) || !slices.Equal(gotV, vOut.Words) {
 				t.Errorf("%v %+v: keys or values differ from the twin's", ct, tc)
 			}
@@ -290,7 +289,7 @@ func TestGaussianMerge(t *testing.T) {
 				p.GaussianMerge(c.GPU, out.gpu, d.uploadWords(t, MergeWords(rows, members)), d.upload(t, table), weights,
 					len(rows), len(members))
 			}).Floats()
-			ref.GaussianMerge(c.K, c.V, out.k, out.v, rows, members, c.Slots, table, want)
+			ref.GaussianMerge(c.Cache, layout.Cache{K: out.k, V: out.v}, rows, members, table, want)
 
 			what := fmt.Sprintf("%v, %s", ct, tc.name)
 			// exp of up to -20 that carries an f32 rounding of the distance.
@@ -326,7 +325,7 @@ func TestExplicitMerge(t *testing.T) {
 			if err := p.Submit(); err != nil {
 				t.Fatal(err)
 			}
-			ref.ExplicitMerge(c.K, c.V, out.k, out.v, rows)
+			ref.ExplicitMerge(c.Cache, layout.Cache{K: out.k, V: out.v}, rows)
 			out.check(t, d, fmt.Sprintf("%v, %s", ct, tc.name), 1e-5) // f32 sums of up to 300 numbers of size 1/8
 		}
 	}
@@ -434,7 +433,7 @@ func TestKeyRotate(t *testing.T) {
 				}).Words()}
 				gotV := d.run(t, to.V, len(vOut.Words), func(*Pass) {}).Words()
 				d.Limits.Groups = limit
-				ref.KeyRotate(c.K, kOut, by, table)
+				ref.KeyRotate(c.Cache, layout.Cache{K: kOut}, by, table)
 
 				what := fmt.Sprintf("%v, %s, at most %d workgroups", ct, tc.name, groups)
 				if !slices.Equal(gotV, vOut.Words) {
@@ -477,17 +476,17 @@ func TestAttnMassAndMaxOfLongLoops(t *testing.T) {
 	c := appendedCache(t, d, "long loops", layout.CacheF16, headDim, []int{slots - n}, n)
 	q, scale := normals("q", n*nHeads*headDim, 1), float32(1/math.Sqrt(headDim))
 	lse := make([]float32, n*nHeads)
-	ref.Attention(c.K, c.V, c.Slots, c.Heads, q, make([]float32, len(q)), lse, n, nHeads*headDim, nHeads, 0, scale)
+	ref.Attention(c.Cache.With(n), layout.Queries{Buf: q, N: n, Stride: nHeads * headDim, Heads: nHeads, Scale: scale}, make([]float32, len(q)), lse)
 	wantMass, wantMost := make([]float32, slots), make([]float32, slots)
-	ref.AttnMass(c.K, c.Slots, c.Heads, q, lse, wantMass, n, nHeads*headDim, nHeads, 0, scale, 0, slots)
-	ref.AttnMax(c.K, c.Slots, c.Heads, q, lse, wantMost, n, nHeads*headDim, nHeads, 0, scale, slots)
+	ref.AttnMass(c.Cache.With(n), layout.Queries{Buf: q, N: n, Stride: nHeads * headDim, Heads: nHeads, Scale: scale}, lse, wantMass, 0, slots)
+	ref.AttnMax(c.Cache.With(n), layout.Queries{Buf: q, N: n, Stride: nHeads * headDim, Heads: nHeads, Scale: scale}, lse, wantMost, slots)
 	qBuf, lseBuf := d.upload(t, q), d.upload(t, lse)
 	mass, most := d.upload(t, make([]float32, slots)), d.upload(t, make([]float32, slots))
 	gotMass := d.run(t, mass, slots, func(p *Pass) {
-		p.AttnMass(c.GPU, qBuf, lseBuf, mass, n, nHeads*headDim, nHeads, 0, scale, 0, slots)
+		p.AttnMass(c.GPU.With(n), Queries{Buf: qBuf, N: n, Stride: nHeads * headDim, Heads: nHeads, Scale: scale}, lseBuf, mass, 0, slots)
 	}).Floats()
 	gotMost := d.run(t, most, slots, func(p *Pass) {
-		p.AttnMax(c.GPU, qBuf, lseBuf, most, n, nHeads*headDim, nHeads, 0, scale, slots)
+		p.AttnMax(c.GPU.With(n), Queries{Buf: qBuf, N: n, Stride: nHeads * headDim, Heads: nHeads, Scale: scale}, lseBuf, most, slots)
 	}).Floats()
 	checkClose(t, "mass", gotMass, wantMass, tol{abs: 1e-6, rel: 1e-5}) // as TestAttnMass
 	checkClose(t, "most", gotMost, wantMost, tol{abs: 1e-6, rel: 1e-5})

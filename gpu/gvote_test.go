@@ -118,12 +118,10 @@ func (b *ballot) run(t *testing.T, d *Device, pNuc float32, includeC0 bool) {
 	t.Helper()
 	nVotes := len(b.c.Heads) * b.stride
 	b.wantVotes, b.wantB = make([]uint32, nVotes), make([]uint32, b.nHeads)
-	ref.GVoteVote(b.c.K, b.c.Slots, b.c.Heads, b.qLast, b.qSamples, b.wantVotes, b.wantB,
-		b.samples, b.qStride, b.nHeads, b.stride, b.nAfter, b.scale, pNuc, includeC0)
+	ref.GVoteVote(b.c.Cache.With(b.nAfter), layout.Queries{Buf: b.qLast, N: 1, Stride: 0, Heads: b.nHeads, Scale: b.scale}, layout.Queries{Buf: b.qSamples, N: b.samples, Stride: b.qStride, Heads: b.nHeads, Scale: b.scale}, b.wantVotes, b.wantB, layout.Ballot{PNuc: pNuc, IncludeC0: includeC0, Stride: b.stride})
 	votes, bStep := d.poisoned(t, nVotes), d.poisoned(t, b.nHeads)
 	b.gotVotes = d.run(t, votes, nVotes, func(p *Pass) {
-		p.GVoteVote(b.c.GPU, d.upload(t, b.qLast), d.upload(t, b.qSamples), d.poisoned(t, b.scoreRows*b.stride), votes, bStep,
-			b.samples, b.qStride, b.nHeads, b.stride, b.nAfter, b.scale, pNuc, includeC0)
+		p.GVoteVote(b.c.GPU.With(b.nAfter), Queries{Buf: d.upload(t, b.qLast), N: 1, Stride: 0, Heads: b.nHeads, Scale: b.scale}, Queries{Buf: d.upload(t, b.qSamples), N: b.samples, Stride: b.qStride, Heads: b.nHeads, Scale: b.scale}, d.poisoned(t, b.scoreRows*b.stride), votes, bStep, layout.Ballot{PNuc: pNuc, IncludeC0: includeC0, Stride: b.stride})
 	}).Words()
 	b.gotB = d.run(t, bStep, b.nHeads, func(*Pass) {}).Words()
 }
@@ -137,7 +135,7 @@ func (b *ballot) closeCalls(pNuc float32) (heads map[int]bool, calls int) {
 		h := a / group
 		head := b.c.Heads[h]
 		check := func(q []float32, pNuc float32) {
-			scores := layout.Scores(b.c.K, b.c.Slots, head.Offset, head.Len+b.nAfter, q, b.scale)
+			scores := b.c.Scores(h, head.Len+b.nAfter, q, b.scale)
 			if closeCall(scores, layout.Descending(scores), int(b.wantB[a]), pNuc) {
 				heads[h] = true
 				calls++
@@ -294,7 +292,7 @@ func BenchmarkGVoteVote(b *testing.B) {
 			scratch, votes, bStep := d.poisoned(b, samples*tc.nHeads*n), d.poisoned(b, tc.kvHeads*n), d.poisoned(b, tc.nHeads)
 			for b.Loop() {
 				p := d.Begin()
-				p.GVoteVote(c.GPU, last, sampled, scratch, votes, bStep, samples, row, tc.nHeads, n, 0, 0.3, 0.95, true)
+				p.GVoteVote(c.GPU.With(0), Queries{Buf: last, N: 1, Stride: 0, Heads: tc.nHeads, Scale: 0.3}, Queries{Buf: sampled, N: samples, Stride: row, Heads: tc.nHeads, Scale: 0.3}, scratch, votes, bStep, layout.Ballot{PNuc: 0.95, IncludeC0: true, Stride: n})
 				p.Read(bStep, 0, 4) // waits for the device
 				if err := p.Submit(); err != nil {
 					b.Fatal(err)

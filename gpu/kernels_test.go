@@ -108,29 +108,32 @@ func TestMatMul(t *testing.T) {
 	allVariants(t, matrixTasks, func(t *testing.T, d *Device) {
 		for _, wt := range weightTypes {
 			for _, tc := range []struct {
-				rows, cols, n, xRow0, yCols, col0 int
-				add                               bool
-				why                               string
+				rows, cols, n int
+				add           bool
+				why           string
 			}{
-				{1, 32, 1, 0, 1, 0, false, "smallest"},
-				{5, 64, 1, 3, 9, 4, false, "one token, rows not a multiple of 4, offsets"},
-				{31, 288, 1, 0, 31, 0, true, "one token, added"},
-				{33, 64, 8, 0, 33, 0, false, "one tile of tokens"},
-				{65, 96, 19, 2, 70, 5, true, "odd tiles, offsets, added"},
-				{70, 64, 66, 1, 70, 0, false, "several workgroups of tokens"},
-				{37, 36, 33, 0, 37, 0, true, "columns that do not fill a tile, in types without blocks"},
+				{1, 32, 1, false, "smallest"},
+				{5, 64, 1, false, "one token, rows not a multiple of 4"},
+				{31, 288, 1, true, "one token, added"},
+				{33, 64, 8, false, "one tile of tokens"},
+				{65, 96, 19, true, "odd tiles, added"},
+				{70, 64, 66, false, "several workgroups of tokens"},
+				{37, 36, 33, true, "columns that do not fill a tile, in types without blocks"},
 			} {
 				if tc.cols%layout.Block != 0 && wt != layout.F32 && wt != layout.F16 {
 					continue
 				}
 				w := quantised("w", wt, tc.rows, tc.cols)
-				x := normals("x", (tc.xRow0+tc.n)*tc.cols, 1)
-				y := normals("y", tc.n*tc.yCols, 1)
+				x := normals("x", tc.n*tc.cols, 1)
+				y, kernel, twin := normals("y", tc.n*tc.rows, 1), (*Pass).MatMul, ref.MatMul
+				if tc.add {
+					kernel, twin = (*Pass).AddMatMul, ref.AddMatMul
+				}
 				want := slices.Clone(y)
-				ref.MatMul(w, x, want, tc.n, tc.xRow0, tc.yCols, tc.col0, tc.add)
+				twin(w, x, want, tc.n)
 				out := d.upload(t, y)
 				got := d.run(t, out, len(y), func(p *Pass) {
-					p.MatMul(d.uploadWeights(t, w), d.upload(t, x), out, tc.n, tc.xRow0, tc.yCols, tc.col0, tc.add)
+					kernel(p, d.uploadWeights(t, w), d.upload(t, x), out, tc.n)
 				}).Floats()
 				// f32 sums of up to 288 products of size about 1 (4-bit: up to 0.1).
 				checkClose(t, fmt.Sprintf("%v: %s", wt, tc.why), got, want, tol{abs: 5e-5, rel: 1e-5})
@@ -143,8 +146,8 @@ func TestNormMatVec(t *testing.T) {
 	allVariants(t, []Task{OneToken}, func(t *testing.T, d *Device) {
 		for _, wt := range weightTypes {
 			for _, tc := range []struct {
-				rows, cols, xRow0 int
-				scale             float32 // size of the input
+				rows, cols, row int
+				scale           float32 // size of the input
 				why               string
 			}{
 				{2, 32, 0, 1, "smallest"},
@@ -154,14 +157,14 @@ func TestNormMatVec(t *testing.T) {
 			} {
 				const eps = 1e-6
 				w := quantised("w", wt, tc.rows, tc.cols)
-				x, norm := normals("x", (tc.xRow0+1)*tc.cols, tc.scale), normals("norm", tc.cols, 1)
+				x, norm := normals("x", (tc.row+1)*tc.cols, tc.scale), normals("norm", tc.cols, 1)
 				what := fmt.Sprintf("%v: %s", wt, tc.why)
 				want, wantH := make([]float32, tc.rows), make([]float32, tc.rows/2)
-				ref.NormMatVec(w, x, norm, want, tc.xRow0, eps)
+				ref.NormMatVec(w, x, norm, want, tc.row, eps)
 				ref.NormSwiGLU(w, x, norm, wantH, eps)
 				g, xBuf, normBuf := d.uploadWeights(t, w), d.upload(t, x), d.upload(t, norm)
 				y, h := d.poisoned(t, len(want)), d.poisoned(t, len(wantH))
-				got := d.run(t, y, len(want), func(p *Pass) { p.NormMatVec(g, xBuf, normBuf, y, tc.xRow0, eps) }).Floats()
+				got := d.run(t, y, len(want), func(p *Pass) { p.NormMatVec(g, xBuf, normBuf, y, tc.row, eps) }).Floats()
 				// f32 sums of up to 288 products of size about 1 (4-bit: up to 0.1).
 				checkClose(t, what, got, want, tol{abs: 5e-5, rel: 1e-5})
 				got = d.run(t, h, len(wantH), func(p *Pass) { p.NormSwiGLU(g, xBuf, normBuf, nil, h, eps) }).Floats()
@@ -180,7 +183,7 @@ func TestMatMulSplitsLargeMatrices(t *testing.T) {
 		w := quantised("w", wt, 38, 64)
 		x, tokens := normals("x", 3*64, 1), []uint32{37, 0, 17}
 		want, wantX := make([]float32, 3*38), make([]float32, 3*64)
-		ref.MatMul(w, x, want, 3, 0, 38, 0, false)
+		ref.MatMul(w, x, want, 3)
 		ref.Embed(w, tokens, wantX)
 
 		norm, wantH := normals("norm", 64, 1), make([]float32, 19)
@@ -209,7 +212,7 @@ func TestMatMulSplitsLargeMatrices(t *testing.T) {
 		d.Limits.BindingBytes = whole
 		got := d.run(t, y, len(want), func(p *Pass) {
 			p.Embed(split, tokenBuf, embedded, 0, 3)
-			p.MatMul(split, xBuf, y, 3, 0, 38, 0, false)
+			p.MatMul(split, xBuf, y, 3)
 		}).Floats()
 		checkClose(t, wt.String(), got, want, tol{abs: 5e-5, rel: 1e-5})
 		gotX := d.run(t, embedded, len(wantX), func(*Pass) {}).Floats()
@@ -270,12 +273,12 @@ func TestCacheWrite(t *testing.T) {
 			write := func(table []float32) (keys []uint32, turned []float32) {
 				buf := d.upload(t, qkv)
 				keys = d.run(t, c.GPU.K, len(c.K.Words), func(p *Pass) {
-					p.CacheWrite(d.upload(t, table), buf, c.GPU, d.uploadWords(t, positions), first, n, stride, nHeads, nBefore)
+					p.CacheWrite(c.GPU.With(nBefore+n), buf, d.uploadWords(t, positions), d.upload(t, table), first, n, nHeads)
 				}).Words()
 				return keys, d.run(t, buf, len(qkv), func(*Pass) {}).Floats()
 			}
 			keys, _ := write(still)
-			ref.CacheWrite(qkv, c.Heads, c.K, c.V, positions[first:], c.Slots, stride, qDim, nBefore)
+			ref.CacheWrite(qkv, c.Cache.With(nBefore+len(positions[first:])), positions[first:], nHeads)
 			v := d.run(t, c.GPU.V, len(c.V.Words), func(*Pass) {})
 			slots := d.run(t, c.GPU.Slots, 3*len(c.Slots), func(*Pass) {})
 			if !slices.Equal(keys, c.K.Words) || !slices.Equal(v.Words(), c.V.Words) {
@@ -291,7 +294,7 @@ func TestCacheWrite(t *testing.T) {
 			want := slices.Clone(qkv)
 			ref.RoPE(table, positions[first:], want, stride, nHeads+kvHeads, tc.headDim)
 			checkClose(t, fmt.Sprintf("%v, %s: rotated", ct, tc.name), turned, want, tol{abs: 1e-6, rel: 1e-6})
-			ref.CacheWrite(turned, c.Heads, c.K, c.V, positions[first:], c.Slots, stride, qDim, nBefore)
+			ref.CacheWrite(turned, c.Cache.With(nBefore+len(positions[first:])), positions[first:], nHeads)
 			if !slices.Equal(keys, c.K.Words) {
 				t.Errorf("%v, %s: rotated keys differ from the twin's", ct, tc.name)
 			}
@@ -368,17 +371,17 @@ func TestLongPasses(t *testing.T) {
 	w := quantised("w", layout.F32, rows, cols)
 	x := normals("x", n*cols, 1)
 	want := make([]float32, n*rows)
-	ref.MatMul(w, x, want, n, 0, rows, 0, false)
+	ref.MatMul(w, x, want, n)
 	g, xBuf, y := d.uploadWeights(t, w), d.upload(t, x), d.poisoned(t, n*rows)
 	times := 3 * d.MostWork() / (2 * n * rows * cols)
 	p := d.Begin()
 	for range times {
-		p.MatMul(g, xBuf, y, n, 0, rows, 0, false)
+		p.MatMul(g, xBuf, y, n)
 	}
 	for range maxDispatches + 5 {
 		p.Zero(xBuf, 1)
 	}
-	p.MatMul(g, xBuf, y, n, 0, rows, 0, true)
+	p.AddMatMul(g, xBuf, y, n)
 	read := p.Read(y, 0, y.Size())
 	if err := p.Submit(); err != nil {
 		t.Fatal(err)
@@ -388,7 +391,7 @@ func TestLongPasses(t *testing.T) {
 	}
 	x[0] = 0
 	second := make([]float32, n*rows)
-	ref.MatMul(w, x, second, n, 0, rows, 0, false)
+	ref.MatMul(w, x, second, n)
 	for i := range want {
 		want[i] += second[i]
 	}

@@ -2,23 +2,23 @@ package gpu
 
 import "math"
 
-// MatMul records y[t, col0+r] = Σ_c w[r, c] x[xRow0+t, c], added to what y
-// holds if add is set.
+// MatMul records y[t, r] = Σ_c w[r, c] x[t, c].
 //
 //	w  (rows, cols)
-//	x  (at least xRow0+n, cols)
-//	y  (n, yCols)  columns col0 .. col0+rows are written; must not be x
+//	x  (n, cols)
+//	y  (n, rows)  overwritten; must not be x
 //
 // CPU twin: [ref.MatMul].
-func (p *Pass) MatMul(w *Weights, x, y *Buffer, n, xRow0, yCols, col0 int, add bool) {
-	p.want("matmul", "x", x, (xRow0+n)*w.Cols, "(x_row0+n)*cols")
-	p.want("matmul", "y", y, n*yCols, "n*y_cols")
-	flag := uint32(0)
-	if add {
-		flag = 1
-	}
+func (p *Pass) MatMul(w *Weights, x, y *Buffer, n int) { p.matMul(w, x, y, n, false) }
+
+// AddMatMul records y[t, r] += Σ_c w[r, c] x[t, c]. CPU twin: [ref.AddMatMul].
+func (p *Pass) AddMatMul(w *Weights, x, y *Buffer, n int) { p.matMul(w, x, y, n, true) }
+
+func (p *Pass) matMul(w *Weights, x, y *Buffer, n int, add bool) {
+	p.want("matmul", "x", x, n*w.Cols, "n*cols")
+	p.want("matmul", "y", y, n*w.Rows, "n*rows")
 	if n == 1 {
-		p.matVec(w, "input_plain", xRow0, col0, flag, 0, 0, x, y)
+		p.matVec(w, matVecOptions{input: "input_plain", add: add}, x, y)
 		return
 	}
 	v := p.d.variant(matrixTask(n))
@@ -29,25 +29,25 @@ func (p *Pass) MatMul(w *Weights, x, y *Buffer, n, xRow0, yCols, col0 int, add b
 		p.dispatch(id,
 			[3]int{divUp(part.rows, v.rows), divUp(n, v.tokens), 1}, []uint32{ // struct Params in matmul.wgsl and matmul_tiled.wgsl
 				uint32(w.Cols), uint32(part.scales), uint32(part.rows), uint32(n),
-				uint32(xRow0), uint32(yCols), uint32(col0 + part.row0), flag,
+				uint32(w.Rows), uint32(part.row0), boolWord(add),
 			}, part.buf, x, y)
 	}
 }
 
-// NormMatVec records y[r] = Σ_c w[r, c] norm(x[xRow0])[c], where norm is that of
+// NormMatVec records y[r] = Σ_c w[r, c] norm(x[row])[c], where norm is that of
 // [Pass.RMSNorm] with norm's weights.
 //
 //	w     (rows, cols)
-//	x     (at least xRow0+1, cols)
+//	x     (at least row+1, cols)
 //	norm  (cols)
 //	y     (rows)  overwritten; must not be x
 //
 // CPU twin: [ref.NormMatVec].
-func (p *Pass) NormMatVec(w *Weights, x, norm, y *Buffer, xRow0 int, eps float32) {
-	p.want("matvec", "x", x, (xRow0+1)*w.Cols, "(x_row0+1)*cols")
+func (p *Pass) NormMatVec(w *Weights, x, norm, y *Buffer, row int, eps float32) {
+	p.want("matvec", "x", x, (row+1)*w.Cols, "(row+1)*cols")
 	p.want("matvec", "norm", norm, w.Cols, "cols")
 	p.want("matvec", "y", y, w.Rows, "rows")
-	p.matVec(w, "input_norm", xRow0, 0, 0, 0, eps, x, y, norm)
+	p.matVec(w, matVecOptions{input: "input_norm", row: row, eps: eps}, x, y, norm)
 }
 
 // NormSwiGLU records y[i] = silu(s[i]) s[hidden+i] with s = w norm(x): what
@@ -71,20 +71,29 @@ func (p *Pass) NormSwiGLU(w *Weights, x, norm, both, y *Buffer, eps float32) {
 	p.want("matvec", "x", x, w.Cols, "cols")
 	p.want("matvec", "norm", norm, w.Cols, "cols")
 	p.want("matvec", "y", y, hidden, "hidden")
-	p.matVec(w, "input_norm", 0, 0, 0, hidden, eps, x, y, norm)
+	p.matVec(w, matVecOptions{input: "input_norm", gate: hidden, eps: eps}, x, y, norm)
+}
+
+// matVecOptions are what the uses of matvec.wgsl and its variants differ in.
+type matVecOptions struct {
+	input string  // the file that reads x: input_plain, or input_norm with eps
+	row   int     // of x
+	add   bool    // to what y holds
+	gate  int     // hidden: SwiGLU of rows i and gate+i; 0: none
+	eps   float32 // of the norm
 }
 
 // matVec records the multiplication of one token.
-func (p *Pass) matVec(w *Weights, input string, xRow0, col0 int, add uint32, gate int, eps float32, buffers ...*Buffer) {
+func (p *Pass) matVec(w *Weights, o matVecOptions, buffers ...*Buffer) {
 	v := p.d.variant(OneToken)
 	id := v.id()
-	id.parts = [2]string{w.reader(), input}
+	id.parts = [2]string{w.reader(), o.input}
 	for _, part := range w.parts {
 		p.spend(2 * part.rows * w.Cols)
 		p.dispatch(id, [3]int{divUp(part.rows, v.rows), 1, 1},
-			[]uint32{ // struct Params in matvec.wgsl and matvec_rows.wgsl
-				uint32(w.Cols), uint32(part.scales), uint32(part.rows), uint32(xRow0),
-				uint32(col0 + part.row0), add, uint32(gate), math.Float32bits(eps),
+			[]uint32{ // struct Params in matvec.wgsl, matvec_rows.wgsl and matvec_subgroups.wgsl
+				uint32(w.Cols), uint32(part.scales), uint32(part.rows), uint32(o.row),
+				uint32(part.row0), boolWord(o.add), uint32(o.gate), math.Float32bits(o.eps),
 			}, append([]*Buffer{part.buf}, buffers...)...)
 	}
 }

@@ -170,10 +170,8 @@ func TestDiffCatchesErrors(t *testing.T) {
 // testCache is one layer's cache on both sides: the twin's buffers and the
 // device's, with the same contents.
 type testCache struct {
-	K, V  layout.Rows
-	Slots []layout.Slot
-	Heads []layout.Head
-	GPU   *Cache
+	layout.Cache
+	GPU *Cache
 }
 
 // newTestCache fills a ragged cache: lens[h] slots of head h, with room for

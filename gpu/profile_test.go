@@ -24,9 +24,9 @@ func TestProfile(t *testing.T) {
 	work := func() error {
 		p := d.Begin()
 		for range 3 {
-			p.MatMul(small, x, y, 64, 0, 64, 0, false)
+			p.MatMul(small, x, y, 64)
 			p.Copy(x, 0, y, 0, 4)
-			p.MatMul(large, x, y, 64, 0, 512, 0, false)
+			p.MatMul(large, x, y, 64)
 			p.SwiGLU(x, y, 1, 64)
 		}
 		p.Read(y, 0, 4)

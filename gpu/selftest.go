@@ -46,7 +46,7 @@ func (d *Device) SelfTest(weights []layout.WeightType, caches []layout.CacheType
 // weightKernels tests what reads a matrix of type t. The shapes are such that
 // no kernel gets by with one workgroup, one turn of a loop or full tiles.
 func (s *selfTest) weightKernels(t layout.WeightType) {
-	const rows, cols, row0, yCols, col0 = 37, 288, 2, 41, 3
+	const rows, cols, row = 37, 288, 2
 	w := sampleWeights(t, rows, cols)
 	g := &Weights{Type: t, Rows: rows, Cols: cols}
 	g.parts = []weightPart{{rows: rows, scales: t.QuantWords(rows, cols), buf: s.upload(w.Words)}}
@@ -58,19 +58,18 @@ func (s *selfTest) weightKernels(t layout.WeightType) {
 		x.near("x", 1e-9, 2e-7)) // exact but for one rounding of d*q+m
 
 	for _, n := range []int{1, 5, 33} {
-		x, y := s.numbers((row0+n)*cols), s.unwritten(n*yCols)
-		for _, add := range []bool{false, true} {
-			ref.MatMul(w, x.twin, y.twin, n, row0, yCols, col0, add)
-		}
+		x, y := s.numbers(n*cols), s.unwritten(n*rows)
+		ref.MatMul(w, x.twin, y.twin, n)
+		ref.AddMatMul(w, x.twin, y.twin, n)
 		s.check(fmt.Sprintf("matmul %v (%s)", t, count(n, "row")), func(p *Pass) {
-			p.MatMul(g, x.buf, y.buf, n, row0, yCols, col0, false)
-			p.MatMul(g, x.buf, y.buf, n, row0, yCols, col0, true)
+			p.MatMul(g, x.buf, y.buf, n)
+			p.AddMatMul(g, x.buf, y.buf, n)
 		}, y.near("y", 2e-5, 1e-5)) // sums of 288 products of size 0.2
 	}
 
-	x, norm, y := s.numbers((row0+1)*cols), s.numbers(cols), s.unwritten(rows)
-	ref.NormMatVec(w, x.twin, norm.twin, y.twin, row0, 0.01)
-	s.check(fmt.Sprintf("norm_matvec %v", t), func(p *Pass) { p.NormMatVec(g, x.buf, norm.buf, y.buf, row0, 0.01) },
+	x, norm, y := s.numbers((row+1)*cols), s.numbers(cols), s.unwritten(rows)
+	ref.NormMatVec(w, x.twin, norm.twin, y.twin, row, 0.01)
+	s.check(fmt.Sprintf("norm_matvec %v", t), func(p *Pass) { p.NormMatVec(g, x.buf, norm.buf, y.buf, row, 0.01) },
 		y.near("y", 2e-5, 1e-5)) // likewise
 
 	const hidden = (rows - 1) / 2
@@ -122,11 +121,12 @@ func (s *selfTest) plainKernels(headDim int) {
 	}, state.part(0, dim).near("mean", 2e-6, 1e-6), state.part(dim, 2*dim).near("m2", 2e-6, 2e-5)) // 13 terms
 
 	queries, means, cov := s.numbers(n*5*headDim), s.numbers(3*headDim), s.unwritten(3*headDim*headDim)
-	ref.QueryCov(queries.twin, means.twin, cov.twin, n, 5*headDim, 3, headDim, 0, 4)
-	ref.QueryCov(queries.twin, means.twin, cov.twin, n, 5*headDim, 3, headDim, n-4, 1)
+	q, onDevice := layout.Queries{Buf: queries.twin, N: n, Stride: 5 * headDim, Heads: 3}, Queries{Buf: queries.buf, N: n, Stride: 5 * headDim, Heads: 3}
+	ref.QueryCov(q, means.twin, cov.twin, headDim, 0, 4)
+	ref.QueryCov(q, means.twin, cov.twin, headDim, n-4, 1)
 	s.check("query_cov", func(p *Pass) {
-		p.QueryCov(queries.buf, means.buf, cov.buf, n, 5*headDim, 3, headDim, 0, 4)
-		p.QueryCov(queries.buf, means.buf, cov.buf, n, 5*headDim, 3, headDim, n-4, 1)
+		p.QueryCov(onDevice, means.buf, cov.buf, headDim, 0, 4)
+		p.QueryCov(onDevice, means.buf, cov.buf, headDim, n-4, 1)
 	}, cov.near("cov", 1e-4, 1e-5)) // 13 products of size 4, sums of them squared
 
 	known, draws := s.floats(state.twin), s.unwritten(3*dim)
@@ -143,7 +143,7 @@ func (s *selfTest) plainKernels(headDim int) {
 // length with four query heads, positions that differ from slots, biases. Behind
 // the slots that Heads tells of, each head has appended ones.
 func (s *selfTest) cacheKernels(t layout.CacheType, headDim int) {
-	const nHeads, appended, stride = 4, 6, 75
+	const nHeads, stride = 4, 75
 	qDim := nHeads * headDim
 	qStride, scale := qDim+4*headDim, float32(1/math.Sqrt(float64(headDim)))
 	c := s.cache(t, headDim, true)
@@ -161,42 +161,51 @@ func (s *selfTest) cacheKernels(t layout.CacheType, headDim int) {
 	values[qDim] = 1e6                                              // beyond the largest half, however it is turned
 	qkv, at, to := s.floats(values), s.upload(positions), s.cache(t, headDim, false)
 	ref.RoPE(table.twin, positions[1:], qkv.twin, qStride, nHeads+2, headDim)
-	ref.CacheWrite(qkv.twin, to.heads, to.k, to.v, positions[1:], to.slots, qStride, qDim, 3)
+	ref.CacheWrite(qkv.twin, to.cpu.With(5), positions[1:], nHeads)
 	s.check(name("cache_write"), func(p *Pass) {
-		p.CacheWrite(table.buf, qkv.buf, to.gpu, at, 1, 2, qStride, nHeads, 3)
+		p.CacheWrite(to.gpu.With(5), qkv.buf, at, table.buf, 1, 2, nHeads)
 	}, qkv.near("qkv", 2e-6, 1e-6), to.keys(tiny+2e-6, half), to.values(tiny, half),
-		output{name: "slots", buf: to.gpu.Slots, want: SlotWords(to.slots)})
+		output{name: "slots", buf: to.gpu.Slots, want: SlotWords(to.cpu.Slots)})
 
 	var q, lse mirror // of several tokens in the end
-	for _, n := range []int{1, 5} {
+	var n int
+	queries := func() (layout.Queries, Queries) {
+		return layout.Queries{Buf: q.twin, N: n, Stride: qStride, Heads: nHeads, Scale: scale},
+			Queries{Buf: q.buf, N: n, Stride: qStride, Heads: nHeads, Scale: scale}
+	}
+	for _, n = range []int{1, 5} {
 		out := s.unwritten(n * qDim)
 		q, lse = s.numbers(n*qStride), s.unwritten(n*nHeads)
-		ref.Attention(c.k, c.v, c.slots, c.heads, q.twin, out.twin, lse.twin, n, qStride, nHeads, 1, scale)
+		here, there := queries()
+		ref.Attention(c.cpu.With(1+n), here, out.twin, lse.twin)
 		s.check(fmt.Sprintf("%s (%s)", name("attention"), count(n, "token")), func(p *Pass) {
-			p.Attention(c.gpu, q.buf, out.buf, lse.buf, Parts{}, n, qStride, nHeads, 1, scale)
+			p.Attention(c.gpu.With(1+n), there, out.buf, lse.buf, Parts{})
 		}, out.near("out", 2e-5, 1e-5), lse.near("lse", 1e-5, 1e-5)) // exp of rounded scores up to 10
 	}
+	here, there := queries()
 	if s.d.variant(AttendOne).kernel == "decode_parts" {
 		const span, parts = 30, 4 // three of the longer head
 		partOut, partLSE := s.unwritten(parts*qDim/2), s.unwritten(parts*nHeads/2)
 		out, lse := s.unwritten(qDim), s.unwritten(nHeads)
-		ref.DecodeParts(c.k, c.v, c.slots, c.heads, q.twin, partOut.twin, partLSE.twin, nHeads, 1, span, scale)
-		ref.DecodeCombine(c.heads, partOut.twin, partLSE.twin, out.twin, lse.twin, nHeads, headDim, 1, span)
+		one, oneThere := here, there
+		one.N, oneThere.N = 1, 1
+		ref.DecodeParts(c.cpu.With(2), one, partOut.twin, partLSE.twin, span)
+		ref.DecodeCombine(c.cpu.With(2), partOut.twin, partLSE.twin, out.twin, lse.twin, nHeads, span)
 		s.check(name("attention")+" (1 token, parts)", func(p *Pass) {
-			p.decodeParts(c.gpu, q.buf, partOut.buf, partLSE.buf, nHeads, 1, span, scale)
-			p.decodeCombine(c.gpu, Parts{partOut.buf, partLSE.buf}, out.buf, lse.buf, nHeads, 1, span)
+			p.decodeParts(c.gpu.With(2), oneThere, partOut.buf, partLSE.buf, span)
+			p.decodeCombine(c.gpu.With(2), Parts{partOut.buf, partLSE.buf}, out.buf, lse.buf, nHeads, span)
 		}, out.near("out", 2e-5, 1e-5), lse.near("lse", 1e-5, 1e-5), partLSE.near("lse of parts", 1e-5, 1e-5)) // likewise
 	}
 
 	known, mass := s.floats(lse.twin), s.numbers(2*stride)
-	ref.AttnMass(c.k, c.slots, c.heads, q.twin, lse.twin, mass.twin, 5, qStride, nHeads, 1, scale, 2, stride)
+	ref.AttnMass(c.cpu, here, lse.twin, mass.twin, 2, stride)
 	s.check(name("attn_mass"), func(p *Pass) {
-		p.AttnMass(c.gpu, q.buf, known.buf, mass.buf, 5, qStride, nHeads, 1, scale, 2, stride)
+		p.AttnMass(c.gpu, there, known.buf, mass.buf, 2, stride)
 	}, mass.near("mass", 1e-5, 1e-5)) // likewise
 
 	cosine := s.unwritten(2 * stride)
-	ref.KeySimilarity(c.k, c.heads, cosine.twin, stride, appended)
-	s.check(name("key_similarity"), func(p *Pass) { p.KeySimilarity(c.gpu, cosine.buf, stride, appended) },
+	ref.KeySimilarity(c.cpu, cosine.twin, stride)
+	s.check(name("key_similarity"), func(p *Pass) { p.KeySimilarity(c.gpu, cosine.buf, stride) },
 		cosine.near("cosine", 1e-5, 0)) // three sums of head_dim products, relative to the norms
 
 	pivots, distance := make([]uint32, 2*stride), s.unwritten(2*stride)
@@ -205,49 +214,49 @@ func (s *selfTest) cacheKernels(t layout.CacheType, headDim int) {
 	}
 	pivotOf := s.upload(pivots)
 	aligned := s.unwritten(2 * stride)
-	ref.PivotDistance(c.k, c.heads, pivots, distance.twin, c.slots, table.twin, stride, appended, false)
-	ref.PivotDistance(c.k, c.heads, pivots, aligned.twin, c.slots, table.twin, stride, appended, true)
+	ref.PivotDistance(c.cpu, pivots, distance.twin, table.twin, stride, false)
+	ref.PivotDistance(c.cpu, pivots, aligned.twin, table.twin, stride, true)
 	s.check(name("pivot_distance"), func(p *Pass) {
-		p.PivotDistance(c.gpu, pivotOf, table.buf, distance.buf, stride, appended, false)
-		p.PivotDistance(c.gpu, pivotOf, table.buf, aligned.buf, stride, appended, true)
+		p.PivotDistance(c.gpu, pivotOf, table.buf, distance.buf, stride, false)
+		p.PivotDistance(c.gpu, pivotOf, table.buf, aligned.buf, stride, true)
 	}, distance.near("distance", 0, 1e-5), // a sum of head_dim squares, a root
 		aligned.near("aligned distance", 1e-5, 1e-5)) // of rotated keys
 
-	s.attendedKernels(c, q, known, name, nHeads, qStride, scale)
+	s.attendedKernels(c, here, there, known, name)
 	s.applyKernels(c, table, name, tiny, half)
-	s.voteKernel(c, name, nHeads, qStride, scale)
+	s.voteKernel(c, name, here)
 }
 
 // attendedKernels tests what measures single queries' attention, and that of
-// queries to come. The five tokens of q have the log-sums lse.
-func (s *selfTest) attendedKernels(c *sampleCache, q, lse mirror, name func(string) string, nHeads, qStride int, scale float32) {
-	const stride, appended = 75, 6
-	headDim := c.k.HeadDim
+// queries to come. The tokens of q have the log-sums lse.
+func (s *selfTest) attendedKernels(c *sampleCache, q layout.Queries, onDevice Queries, lse mirror, name func(string) string) {
+	const stride = 75
+	headDim, nHeads := c.cpu.HeadDim(), q.Heads
 
-	most := s.floats(make([]float32, 2*stride))
-	ref.AttnMax(c.k, c.slots, c.heads, q.twin, lse.twin, most.twin, 5, qStride, nHeads, 1, scale, stride)
+	largest := s.floats(make([]float32, 2*stride))
+	ref.AttnMax(c.cpu, q, lse.twin, largest.twin, stride)
 	s.check(name("attn_max"), func(p *Pass) {
-		p.AttnMax(c.gpu, q.buf, lse.buf, most.buf, 5, qStride, nHeads, 1, scale, stride)
-	}, most.near("most", 1e-6, 2e-5)) // exp of rounded scores up to 10
+		p.AttnMax(c.gpu, onDevice, lse.buf, largest.buf, stride)
+	}, largest.near("largest", 1e-6, 2e-5)) // exp of rounded scores up to 10
 
 	mean, cov := s.numbers(nHeads*headDim), s.covariance(nHeads, headDim)
 	logits, norms := s.unwritten(nHeads*stride), s.unwritten(2*stride)
-	ref.ExpectedLogits(c.k, c.v, c.slots, c.heads, mean.twin, cov.twin, logits.twin, norms.twin, nHeads, stride, appended, scale)
+	ref.ExpectedLogits(c.cpu, layout.QueryMoments{Mean: mean.twin, Cov: cov.twin, Heads: nHeads, Scale: q.Scale}, logits.twin, norms.twin, stride)
 	s.check(name("expected_logits"), func(p *Pass) {
-		p.ExpectedLogits(c.gpu, mean.buf, cov.buf, logits.buf, norms.buf, nHeads, stride, appended, scale)
+		p.ExpectedLogits(c.gpu, QueryMoments{Mean: mean.buf, Cov: cov.buf, Heads: nHeads, Scale: q.Scale}, logits.buf, norms.buf, stride)
 	}, logits.near("logits", 1e-4, 1e-5), // sums of head_dim^2 products of size 1, scaled down by head_dim
 		norms.near("norms", 0, 1e-5))
 }
 
 // applyKernels tests what moves and blends rows of c into another cache.
 func (s *selfTest) applyKernels(c *sampleCache, turns mirror, name func(string) string, tiny, half float64) {
-	to, moves := s.cache(c.k.Type, c.k.HeadDim, false), []layout.Move{{From: 3, To: 60}, {From: 79, To: 0}, {From: 0, To: 7}}
+	to, moves := s.cache(c.cpu.K.Type, c.cpu.HeadDim(), false), []layout.Move{{From: 3, To: 60}, {From: 79, To: 0}, {From: 0, To: 7}}
 	table := s.upload(MoveWords(moves))
-	ref.KVGather(c.k, c.v, to.k, to.v, moves)
+	ref.KVGather(c.cpu, to.cpu, moves)
 	s.check(name("kv_gather"), func(p *Pass) { p.KVGather(c.gpu, to.gpu, table, len(moves)) },
-		output{name: "k", buf: to.gpu.K, want: to.k.Words}, output{name: "v", buf: to.gpu.V, want: to.v.Words})
+		output{name: "k", buf: to.gpu.K, want: to.cpu.K.Words}, output{name: "v", buf: to.gpu.V, want: to.cpu.V.Words})
 
-	into, sigma := s.cache(c.k.Type, c.k.HeadDim, false), float32(math.Sqrt(float64(c.k.HeadDim)))
+	into, sigma := s.cache(c.cpu.K.Type, c.cpu.HeadDim(), false), float32(math.Sqrt(float64(c.cpu.HeadDim())))
 	rows := []layout.MergeRow{
 		{To: 9, Pivot: 4, First: 0, Count: 3, Sigma: sigma, ValueScale: 2},
 		{To: 2, Pivot: 75, First: 3, Count: 2, Sigma: 1.5 * sigma, ValueScale: 1},
@@ -256,51 +265,54 @@ func (s *selfTest) applyKernels(c *sampleCache, turns mirror, name func(string) 
 	}
 	members, weights := []uint32{3, 4, 6, 74, 75, 20, 21, 23, 40, 41}, s.unwritten(10)
 	rowBuf := s.upload(MergeWords(rows, members))
-	ref.GaussianMerge(c.k, c.v, into.k, into.v, rows, members, c.slots, turns.twin, weights.twin)
+	ref.GaussianMerge(c.cpu, into.cpu, rows, members, turns.twin, weights.twin)
 	s.check(name("gaussian_merge"), func(p *Pass) {
 		p.GaussianMerge(c.gpu, into.gpu, rowBuf, turns.buf, weights.buf, len(rows), len(members))
 	}, weights.near("weights", 1e-6, 2e-5), // exp of a rounded distance
 		into.keys(1e-5+tiny, 1e-5+half), into.values(1e-5+tiny, 1e-5+half))
 
-	summed := s.cache(c.k.Type, c.k.HeadDim, false)
+	summed := s.cache(c.cpu.K.Type, c.cpu.HeadDim(), false)
 	list := []layout.ExplicitRow{
 		{To: 11, Keys: []layout.Share{{Slot: 7, Weight: 1}}, Values: []layout.Share{{Slot: 2, Weight: 0.25}, {Slot: 7, Weight: 1}, {Slot: 9, Weight: -0.5}}},
 		{To: 70, Keys: []layout.Share{{Slot: 30, Weight: 0.4}, {Slot: 31, Weight: 0.6}}, Values: []layout.Share{{Slot: 31, Weight: 2}}},
 	}
 	rowWords, shareWords := ExplicitWords(list)
 	sumBuf, shareBuf := s.upload(rowWords), s.upload(shareWords)
-	ref.ExplicitMerge(c.k, c.v, summed.k, summed.v, list)
+	ref.ExplicitMerge(c.cpu, summed.cpu, list)
 	s.check(name("explicit_merge"), func(p *Pass) {
 		p.ExplicitMerge(c.gpu, summed.gpu, sumBuf, shareBuf, len(list), len(shareWords)/2)
 	}, summed.keys(1e-5+tiny, 1e-5+half), summed.values(1e-5+tiny, 1e-5+half)) // three products of size 2
 
-	turned, by := s.cache(c.k.Type, c.k.HeadDim, false), make([]int32, len(c.slots))
+	turned, by := s.cache(c.cpu.K.Type, c.cpu.HeadDim(), false), make([]int32, len(c.cpu.Slots))
 	words := make([]uint32, len(by))
 	for slot := range by {
 		by[slot] = []int32{0, 40, -3, 1, -100}[slot%5]
 		words[slot] = uint32(by[slot])
 	}
 	byBuf := s.upload(words)
-	ref.KeyRotate(c.k, turned.k, by, turns.twin)
+	ref.KeyRotate(c.cpu, turned.cpu, by, turns.twin)
 	s.check(name("key_rotate"), func(p *Pass) { p.KeyRotate(c.gpu, turned.gpu, byBuf, turns.buf, len(by)) },
 		turned.keys(1e-5+tiny, 1e-5+half), // two products of size 2
-		output{name: "v", buf: turned.gpu.V, want: turned.v.Words})
+		output{name: "v", buf: turned.gpu.V, want: turned.cpu.V.Words})
 }
 
 // voteKernel tests GVote's ballot.
-func (s *selfTest) voteKernel(c *sampleCache, name func(string) string, nHeads, qStride int, scale float32) {
+func (s *selfTest) voteKernel(c *sampleCache, name func(string) string, like layout.Queries) {
 	if slices.ContainsFunc(s.checks, func(c Check) bool { return c.Kernel == "zero" && c.Err != nil }) {
 		return // a ballot begins with zero, and would be blamed for it
 	}
-	const samples, stride, appended, pNuc = 3, 75, 6, 0.9
+	const samples, stride = 3, 75
+	nHeads, qStride := like.Heads, like.Stride
 	s.samples = ballotSamples
-	qLast, qSamples := s.numbers(nHeads*c.k.HeadDim), s.numbers(samples*qStride)
+	qLast, qSamples := s.numbers(nHeads*c.cpu.HeadDim()), s.numbers(samples*qStride)
 	scores, voteBuf, sizeBuf := s.unwritten(2*nHeads*stride).buf, s.unwritten(2*stride).buf, s.unwritten(nHeads).buf
 	votes, sizes := make([]uint32, 2*stride), make([]uint32, nHeads)
-	ref.GVoteVote(c.k, c.slots, c.heads, qLast.twin, qSamples.twin, votes, sizes,
-		samples, qStride, nHeads, stride, appended, scale, pNuc, true)
+	ballot := layout.Ballot{PNuc: 0.9, IncludeC0: true, Stride: stride}
+	row := nHeads * c.cpu.HeadDim()
+	ref.GVoteVote(c.cpu, layout.Queries{Buf: qLast.twin, N: 1, Stride: row, Heads: nHeads, Scale: like.Scale},
+		layout.Queries{Buf: qSamples.twin, N: samples, Stride: qStride, Heads: nHeads, Scale: like.Scale}, votes, sizes, ballot)
 	s.check(name("gvote_vote"), func(p *Pass) {
-		p.GVoteVote(c.gpu, qLast.buf, qSamples.buf, scores, voteBuf, sizeBuf,
-			samples, qStride, nHeads, stride, appended, scale, pNuc, true)
+		p.GVoteVote(c.gpu, Queries{Buf: qLast.buf, N: 1, Stride: row, Heads: nHeads, Scale: like.Scale},
+			Queries{Buf: qSamples.buf, N: samples, Stride: qStride, Heads: nHeads, Scale: like.Scale}, scores, voteBuf, sizeBuf, ballot)
 	}, output{name: "b_step", buf: sizeBuf, want: sizes}, output{name: "votes", buf: voteBuf, want: votes}) // no close call
 }

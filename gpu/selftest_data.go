@@ -234,41 +234,44 @@ func sampleWeights(t layout.WeightType, rows, cols int) *layout.Weights {
 
 // sampleCache is one layer's cache on both sides.
 type sampleCache struct {
-	k, v  layout.Rows
-	slots []layout.Slot
-	heads []layout.Head
-	gpu   *Cache
+	cpu layout.Cache
+	gpu *Cache
 }
 
 // cache returns a cache of 80 slots: 66 slots, 6 behind them and a free one, then
 // 1 and 6 behind it. Its rows are samples, or unwritten words.
 func (s *selfTest) cache(t layout.CacheType, headDim int, written bool) *sampleCache {
 	const slots = 80
-	c := &sampleCache{
-		k: layout.NewRows(t, headDim, slots), v: layout.NewRows(t, headDim, slots),
-		heads: []layout.Head{{Offset: 0, Len: 66}, {Offset: 73, Len: 1}},
-	}
+	c := &sampleCache{cpu: layout.Cache{
+		K: layout.NewRows(t, headDim, slots), V: layout.NewRows(t, headDim, slots),
+		Heads:    []layout.Head{{Offset: 0, Len: 66}, {Offset: 73, Len: 1}},
+		Appended: 6,
+	}}
 	for slot := range slots {
 		if written {
-			c.k.Put(slot, s.sample(headDim))
-			c.v.Put(slot, s.sample(headDim))
+			c.cpu.K.Put(slot, s.sample(headDim))
+			c.cpu.V.Put(slot, s.sample(headDim))
 		}
 		n := uint32(1 + slot%3)
-		c.slots = append(c.slots, layout.Slot{Pos: uint32(3 * slot / 2), N: n, Bias: float32(math.Log(float64(n)))})
+		c.cpu.Slots = append(c.cpu.Slots, layout.Slot{Pos: uint32(3 * slot / 2), N: n, Bias: float32(math.Log(float64(n)))})
 	}
 	if !written {
-		c.k.Words, c.v.Words = layout.FloatWords(unwritten(len(c.k.Words))), layout.FloatWords(unwritten(len(c.v.Words)))
+		c.cpu.K.Words, c.cpu.V.Words = layout.FloatWords(unwritten(len(c.cpu.K.Words))), layout.FloatWords(unwritten(len(c.cpu.V.Words)))
 	}
 	c.gpu = &Cache{
-		Type: t, HeadDim: headDim, NKVHeads: len(c.heads), Longest: 66, K: s.upload(c.k.Words), V: s.upload(c.v.Words),
-		Slots: s.upload(SlotWords(c.slots)), Heads: s.upload([]uint32{0, 66, 73, 1}),
+		Type: t, HeadDim: headDim, NKVHeads: len(c.cpu.Heads), Longest: 66, Appended: 6, K: s.upload(c.cpu.K.Words), V: s.upload(c.cpu.V.Words),
+		Slots: s.upload(SlotWords(c.cpu.Slots)), Heads: s.upload([]uint32{0, 66, 73, 1}),
 	}
 	return c
 }
 
 // keys and values are what the rows of a cache should be.
-func (c *sampleCache) keys(abs, rel float64) output   { return rowsOutput("k", c.gpu.K, c.k, abs, rel) }
-func (c *sampleCache) values(abs, rel float64) output { return rowsOutput("v", c.gpu.V, c.v, abs, rel) }
+func (c *sampleCache) keys(abs, rel float64) output {
+	return rowsOutput("k", c.gpu.K, c.cpu.K, abs, rel)
+}
+func (c *sampleCache) values(abs, rel float64) output {
+	return rowsOutput("v", c.gpu.V, c.cpu.V, abs, rel)
+}
 
 func rowsOutput(name string, buf *Buffer, rows layout.Rows, abs, rel float64) output {
 	numbers := func(words []uint32) []float32 {

@@ -88,10 +88,10 @@ var sabotages = []sabotage{
 	{"rms_norm", " + params.eps", "", "rms_norm", true},
 	{"rms_norm", "half = WG_SIZE / 2u", "half = WG_SIZE / 4u", "rms_norm", true},
 	{"matmul", "sum[i] += vec4", "sum[i] -= vec4", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", false},
-	{"matmul", "params.x_row0 + ", "", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", false},
+	{"matmul", "min(t0 + i, ", "min(t0 + i + 1u, ", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", false},
 	{"matmul", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", false},
 	{"matmul", "id.y * TILE", "id.y", "matmul q8_0 (33 rows)", false},
-	{"matmul_tiled", "params.x_row0 + ", "", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", true},
+	{"matmul_tiled", "min(t0 + i / DEPTH4, ", "min(t0 + i / DEPTH4 + 1u, ", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", true},
 	{"matmul_tiled", "t0 = group.y * SIDE", "t0 = 0u * group.y", "matmul q8_0 (33 rows)", true},
 	{"matmul_tiled", "w_tile[c + r + 24u]", "w_tile[c + r + 16u]", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", true},
 	{"matmul_tiled", "c0 += DEPTH4", "c0 += 2u * DEPTH4", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", true},
@@ -101,7 +101,7 @@ var sabotages = []sabotage{
 	{"matvec", "squares[t] += squares[t + half]", "squares[t] += squares[t]", "norm_matvec q8_0, norm_swiglu q8_0", true},
 	{"matvec", "params.gate, gated", "2u, gated", "norm_swiglu q8_0", true},
 	{"matvec", "1.0 + exp", "1.0 - exp", "norm_swiglu q8_0", true},
-	{"matvec_rows", "params.x_row0 * cols4", "0u", "matmul q8_0 (1 row), norm_matvec q8_0", false},
+	{"matvec_rows", "params.x_row * cols4", "0u", "norm_matvec q8_0", false},
 	{"matvec_rows", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (1 row)", false},
 	{"matvec_rows", "params.gate, gated);\n    let end", "2u, gated);\n    let end", "norm_swiglu q8_0", false},
 	{"matvec_rows", "1.0 + exp", "1.0 - exp", "norm_swiglu q8_0", false},
@@ -376,18 +376,17 @@ func TestSelfTestHasNoCloseCalls(t *testing.T) {
 			if ct.Check(headDim) != nil {
 				continue
 			}
-			const nHeads, samples, appended, pNuc = 4, 3, 6, 0.9
+			const nHeads, samples, pNuc = 4, 3, 0.9
 			s.samples = 0
 			c := s.cache(ct, headDim, true)
 			s.samples = ballotSamples
 			qStride, scale := 8*headDim, float32(1/math.Sqrt(float64(headDim)))
 			qLast, qSamples := s.sample(nHeads*headDim), s.sample(samples*qStride)
 			votes, sizes := make([]uint32, 150), make([]uint32, nHeads)
-			ref.GVoteVote(c.k, c.slots, c.heads, qLast, qSamples, votes, sizes, samples, qStride, nHeads, 75, appended, scale, pNuc, true)
+			ref.GVoteVote(c.cpu, layout.Queries{Buf: qLast, N: 1, Stride: 0, Heads: nHeads, Scale: scale}, layout.Queries{Buf: qSamples, N: samples, Stride: qStride, Heads: nHeads, Scale: scale}, votes, sizes, layout.Ballot{PNuc: pNuc, IncludeC0: true, Stride: 75})
 			for a := range nHeads {
-				head := c.heads[a/2]
 				check := func(query []float32, pNuc float32) {
-					scores := layout.Scores(c.k, c.slots, head.Offset, head.Len+appended, query, scale)
+					scores := c.cpu.Scores(a/2, c.cpu.Len(a/2), query, scale)
 					if closeCall(scores, layout.Descending(scores), int(sizes[a]), pNuc) {
 						t.Errorf("%v, head_dim %d: query head %d's vote is a close call", ct, headDim, a)
 					}

@@ -58,17 +58,6 @@ func Nucleus(scores []float64, order []int, pNuc float32) int {
 	return len(scores) // the sums' rounding errors differ
 }
 
-// Scores returns scale q·k_j + bias_j for n slots from first on.
-func Scores(k Rows, slots []Slot, first, n int, query []float32, scale float32) []float64 {
-	row := make([]float32, k.HeadDim)
-	scores := make([]float64, n)
-	for j := range scores {
-		k.Get(row, first+j)
-		scores[j] = float64(scale)*Dot(query, row) + float64(slots[first+j].Bias)
-	}
-	return scores
-}
-
 // Dot returns the sum of a[i] * b[i] in float64.
 func Dot(a, b []float32) float64 {
 	b = b[:len(a)]

@@ -14,15 +14,15 @@ func TestAttnMax(t *testing.T) {
 	slots, heads := make([]layout.Slot, 2), []layout.Head{{Offset: 0, Len: 0}}
 	q := []float32{1, 1, 1, 0} // token 1: head 0 weighs 1:3, head 1 weighs 1:1
 	lse := make([]float32, 4)
-	Attention(k, k, slots, heads, q, make([]float32, 4), lse, 2, 2, 2, 0, 1)
+	Attention(layout.Cache{K: k, V: k, Slots: slots, Heads: heads, Appended: 2}, layout.Queries{Buf: q, N: 2, Stride: 2, Heads: 2, Scale: 1}, make([]float32, 4), lse)
 	most := []float32{0, 0, 10}
-	AttnMax(k, slots, heads, q, lse, most, 2, 2, 2, 0, 1, 3)
+	AttnMax(layout.Cache{K: k, Slots: slots, Heads: heads, Appended: 2}, layout.Queries{Buf: q, N: 2, Stride: 2, Heads: 2, Scale: 1}, lse, most, 3)
 	checkFloats(t, "most", most, []float32{1, 0.75, 10})
 	most = []float32{0, 0, 10}
-	AttnMax(k, slots, heads, q[2:], lse[2:], most, 1, 2, 2, 1, 1, 3) // token 1 alone
+	AttnMax(layout.Cache{K: k, Slots: slots, Heads: heads, Appended: 2}, layout.Queries{Buf: q[2:], N: 1, Stride: 2, Heads: 2, Scale: 1}, lse[2:], most, 3) // token 1 alone
 	checkFloats(t, "most of token 1", most, []float32{0.5, 0.75, 10})
 	most = []float32{0.6, 0.7, 10}
-	AttnMax(k, slots, heads, q[2:], lse[2:], most, 1, 2, 2, 1, 1, 3)
+	AttnMax(layout.Cache{K: k, Slots: slots, Heads: heads, Appended: 2}, layout.Queries{Buf: q[2:], N: 1, Stride: 2, Heads: 2, Scale: 1}, lse[2:], most, 3)
 	checkFloats(t, "most, with what was before", most, []float32{0.6, 0.75, 10})
 }
 
@@ -34,7 +34,7 @@ func TestExpectedLogits(t *testing.T) {
 	mean := []float32{2, 1, -1, 0}
 	cov := []float32{4, 1, 1, 2, 0, 0, 0, 8}
 	z, norms := []float32{9, 9, 9, 9, 9, 9}, []float32{9, 9, 9}
-	ExpectedLogits(k, v, slots, heads, mean, cov, z, norms, 2, 3, 1, 0.5)
+	ExpectedLogits(layout.Cache{K: k, V: v, Slots: slots, Heads: heads, Appended: 1}, layout.QueryMoments{Mean: mean, Cov: cov, Heads: 2, Scale: 0.5}, z, norms, 3)
 	// Head 0: 1/2 * 2 + 1/8 * 4, and 1/2 * 4 + 1/8 (4 + 2*2 + 2*4) + 1/2.
 	// Head 1: 1/2 * -1 + 0, and 1/2 * -1 + 1/8 * 8*4 + 1/2.
 	checkFloats(t, "logits", z, []float32{1.5, 4.5, 9, -0.5, 4, 9})
@@ -59,12 +59,12 @@ func TestExpectedLogitsOfManyQueries(t *testing.T) {
 	}
 	stats, cov := make([]float32, 2*headDim), make([]float32, headDim*headDim)
 	GVoteStats(q, stats, n, headDim, 0, 0)
-	QueryCov(q, stats, cov, n, headDim, 1, headDim, 0, 0)
+	QueryCov(layout.Queries{Buf: q, N: n, Stride: headDim, Heads: 1}, stats, cov, headDim, 0, 0)
 	for i := range cov {
 		cov[i] /= n
 	}
 	z, norm := make([]float32, 1), make([]float32, 1)
-	ExpectedLogits(k, k, slots, heads, stats[:headDim], cov, z, norm, 1, 1, 0, 0.5)
+	ExpectedLogits(layout.Cache{K: k, V: k, Slots: slots, Heads: heads}, layout.QueryMoments{Mean: stats[:headDim], Cov: cov, Heads: 1, Scale: 0.5}, z, norm, 1)
 	if got, want := float64(z[0]), math.Log(sum/n); !(math.Abs(got-want) <= 0.005) {
 		t.Errorf("expected logit %g, the queries' own mean gives %g", got, want)
 	}
@@ -82,13 +82,13 @@ func TestQueryCov(t *testing.T) {
 	// Squares 4+0+4, products (-2)(-1) + 0 + 2(-2), squares 1+9+4.
 	want := []float32{8, -2, -2, 14, 0, 0, 0, 0}
 	GVoteStats(rows, stats, 4, 4, 0, 1)
-	QueryCov(rows, stats, cov, 4, 4, 2, 2, 0, 1)
+	QueryCov(layout.Queries{Buf: rows, N: 4, Stride: 4, Heads: 2}, stats, cov, 2, 0, 1)
 	checkFloats(t, "co-moments", cov, want)
 	for _, first := range []int{2, 3} { // the same in two chunks
 		GVoteStats(rows, stats, first, 4, 0, 1)
-		QueryCov(rows, stats, cov, first, 4, 2, 2, 0, 1)
+		QueryCov(layout.Queries{Buf: rows, N: first, Stride: 4, Heads: 2}, stats, cov, 2, 0, 1)
 		GVoteStats(rows[4*first:], stats, 4-first, 4, first-1, 0)
-		QueryCov(rows[4*first:], stats, cov, 4-first, 4, 2, 2, first-1, 0)
+		QueryCov(layout.Queries{Buf: rows[4*first:], N: 4 - first, Stride: 4, Heads: 2}, stats, cov, 2, first-1, 0)
 		checkFloats(t, "co-moments of two chunks", cov, want)
 	}
 }

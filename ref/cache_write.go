@@ -3,24 +3,23 @@ package ref
 import "keyfold/layout"
 
 // CacheWrite is the CPU twin of gpu/shaders/cache_write.wgsl. It appends the
-// keys and values of n new tokens to every KV head, behind the nBefore tokens
-// appended since heads was written.
+// keys and values of n new tokens to every KV head of the cache, whose Appended
+// counts them already.
 //
-//	qkv        (n, stride): queries (qDim), keys (n_kv_heads, head_dim), values (n_kv_heads, head_dim)
-//	heads      (n_kv_heads)
-//	k, v       (slots of all heads, head_dim)  written
+//	qkv        (n, row): queries (nHeads, head_dim), keys (n_kv_heads, head_dim), values (n_kv_heads, head_dim)
 //	positions  (n)
-//	slots      (slots of all heads)            written: position, n = 1, bias = 0
-func CacheWrite(qkv []float32, heads []layout.Head, k, v layout.Rows, positions []uint32, slots []layout.Slot, stride, qDim, nBefore int) {
-	headDim := k.HeadDim
+//	c          K, V and Slots are written: position, n = 1, bias = 0
+func CacheWrite(qkv []float32, c layout.Cache, positions []uint32, nHeads int) {
+	headDim := c.HeadDim()
+	row := (nHeads + 2*len(c.Heads)) * headDim
 	for t, pos := range positions {
-		for h, head := range heads {
-			slot := head.Offset + head.Len + nBefore + t
-			key := t*stride + qDim + h*headDim
-			value := key + len(heads)*headDim
-			k.Put(slot, qkv[key:key+headDim])
-			v.Put(slot, qkv[value:value+headDim])
-			slots[slot] = layout.Slot{Pos: pos, N: 1}
+		for h, head := range c.Heads {
+			slot := head.Offset + c.Visible(h, t, len(positions)) - 1
+			key := t*row + (nHeads+h)*headDim
+			value := key + len(c.Heads)*headDim
+			c.K.Put(slot, qkv[key:key+headDim])
+			c.V.Put(slot, qkv[value:value+headDim])
+			c.Slots[slot] = layout.Slot{Pos: pos, N: 1}
 		}
 	}
 }

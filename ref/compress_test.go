@@ -33,16 +33,16 @@ func TestKeySimilarity(t *testing.T) {
 	// Head 0: 45 degrees, then a zero key. Head 1: the first slot has nobody before it in its own head.
 	k := keys([]float32{1, 0}, []float32{3, 3}, []float32{0, 0}, []float32{0, 2}, []float32{0, -5})
 	got := slices.Repeat([]float32{9}, 8)
-	KeySimilarity(k, []layout.Head{{Offset: 0, Len: 2}, {Offset: 3, Len: 1}}, got, 4, 1)
+	KeySimilarity(layout.Cache{K: k, Heads: []layout.Head{{Offset: 0, Len: 2}, {Offset: 3, Len: 1}}, Appended: 1}, got, 4)
 	checkFloats(t, "cosine", got, []float32{0, math.Sqrt2 / 2, 0, 9, 0, -1, 9, 9})
 }
 
 func TestPivotDistance(t *testing.T) {
 	k := keys([]float32{1, 0}, []float32{4, 4}, []float32{9, 9}, []float32{9, 7})
 	got := slices.Repeat([]float32{9}, 6)
-	PivotDistance(k, []layout.Head{{Offset: 0, Len: 2}, {Offset: 2, Len: 2}}, []uint32{1, 1, 0, 0, 0, 0}, got, nil, nil, 3, 0, false)
+	PivotDistance(layout.Cache{K: k, Heads: []layout.Head{{Offset: 0, Len: 2}, {Offset: 2, Len: 2}}}, []uint32{1, 1, 0, 0, 0, 0}, got, nil, 3, false)
 	checkFloats(t, "distance", got, []float32{5, 0, 9, 0, 2, 9})
-	PivotDistance(k, []layout.Head{{Offset: 0, Len: 2}, {Offset: 2, Len: 2}}, []uint32{layout.NoPivot, 0, 0, layout.NoPivot, 0, 0}, got, nil, nil, 3, 0, false)
+	PivotDistance(layout.Cache{K: k, Heads: []layout.Head{{Offset: 0, Len: 2}, {Offset: 2, Len: 2}}}, []uint32{layout.NoPivot, 0, 0, layout.NoPivot, 0, 0}, got, nil, 3, false)
 	checkFloats(t, "distance", got, []float32{0, 5, 9, 0, 2, 9})
 }
 
@@ -53,12 +53,12 @@ func TestAttnMass(t *testing.T) {
 	slots, heads := make([]layout.Slot, 2), []layout.Head{{Offset: 0, Len: 0}}
 	q := []float32{1, 1, 1, 0} // token 1: head 0 weighs 1:3, head 1 weighs 1:1
 	lse := make([]float32, 4)
-	Attention(k, k, slots, heads, q, make([]float32, 4), lse, 2, 2, 2, 0, 1)
+	Attention(layout.Cache{K: k, V: k, Slots: slots, Heads: heads, Appended: 2}, layout.Queries{Buf: q, N: 2, Stride: 2, Heads: 2, Scale: 1}, make([]float32, 4), lse)
 	mass := []float32{10, 10, 10}
-	AttnMass(k, slots, heads, q, lse, mass, 2, 2, 2, 0, 1, 0, 3)
+	AttnMass(layout.Cache{K: k, Slots: slots, Heads: heads, Appended: 2}, layout.Queries{Buf: q, N: 2, Stride: 2, Heads: 2, Scale: 1}, lse, mass, 0, 3)
 	// Slot 0: 1 from token 0, and (1/4 + 1/2) / 2 from token 1.
 	checkFloats(t, "mass", mass, []float32{10 + 1 + 0.375, 10 + 0.625, 10})
-	AttnMass(k, slots, heads, q, lse, mass, 2, 2, 2, 0, 1, 1, 3)
+	AttnMass(layout.Cache{K: k, Slots: slots, Heads: heads, Appended: 2}, layout.Queries{Buf: q, N: 2, Stride: 2, Heads: 2, Scale: 1}, lse, mass, 1, 3)
 	checkFloats(t, "mass with t_first=1", mass, []float32{10 + 1 + 2*0.375, 10 + 2*0.625, 10})
 }
 
@@ -68,8 +68,7 @@ func TestGaussianMerge(t *testing.T) {
 	v := keys([]float32{1}, []float32{2}, []float32{4})
 	kOut, vOut := keys([]float32{7}, []float32{7}), keys([]float32{7}, []float32{7})
 	weights := make([]float32, 3)
-	GaussianMerge(k, v, kOut, vOut, []layout.MergeRow{{To: 1, Pivot: 0, First: 0, Count: 3, Sigma: 1, ValueScale: 2}},
-		[]uint32{0, 1, 2}, []layout.Slot{{N: 1}, {N: 2}, {N: 1}}, nil, weights)
+	GaussianMerge(layout.Cache{K: k, V: v, Slots: []layout.Slot{{N: 1}, {N: 2}, {N: 1}}}, layout.Cache{K: kOut, V: vOut}, []layout.MergeRow{{To: 1, Pivot: 0, First: 0, Count: 3, Sigma: 1, ValueScale: 2}}, []uint32{0, 1, 2}, nil, weights)
 	// n g = 1, 2 e^-0.5, e^-4.5 = 1, 1.2130613, 0.0111090; sum 2.2241703
 	checkFloats(t, "weights", weights, []float32{0.4496059, 0.5453995, 0.0049947})
 	// k* = 0.5453995 + 3 * 0.0049947; v* = 2 (0.4496059 + 2 * 0.5453995 + 4 * 0.0049947)
@@ -85,11 +84,10 @@ func TestGaussianMergeAlignedPerToken(t *testing.T) {
 	slots, table := []layout.Slot{{Pos: 5, N: 1}, {Pos: 7, N: 2}}, layout.RoPETable(0, 3, 2, 10000)
 	distance := make([]float32, 2)
 	for pivot, want := range [][]float32{{1, 0}, {cos, sin}} {
-		PivotDistance(k, []layout.Head{{Offset: 0, Len: 2}}, []uint32{uint32(pivot), uint32(pivot)}, distance, slots, table, 2, 0, true)
+		PivotDistance(layout.Cache{K: k, Slots: slots, Heads: []layout.Head{{Offset: 0, Len: 2}}}, []uint32{uint32(pivot), uint32(pivot)}, distance, table, 2, true)
 		checkFloats(t, "aligned distance", distance, []float32{0, 0})
 		kOut, vOut, weights := keys([]float32{7, 7}), keys([]float32{7, 7}), make([]float32, 2)
-		GaussianMerge(k, v, kOut, vOut, []layout.MergeRow{{Pivot: pivot, Count: 2, Sigma: 1, ValueScale: 3, Aligned: true, PerToken: true}},
-			[]uint32{0, 1}, slots, table, weights)
+		GaussianMerge(layout.Cache{K: k, V: v, Slots: slots}, layout.Cache{K: kOut, V: vOut}, []layout.MergeRow{{Pivot: pivot, Count: 2, Sigma: 1, ValueScale: 3, Aligned: true, PerToken: true}}, []uint32{0, 1}, table, weights)
 		checkFloats(t, "weights", weights, []float32{1. / 3, 2. / 3})
 		row := make([]float32, 2)
 		kOut.Get(row, 0)
@@ -108,12 +106,12 @@ func TestKeyRotate(t *testing.T) {
 	}
 	k, table := keys(at(7), at(7), at(7)), layout.RoPETable(0, 4, 4, 10000)
 	kOut, row := keys(make([]float32, 4), []float32{5, 6, 7, 8}, make([]float32, 4)), make([]float32, 4)
-	KeyRotate(k, kOut, []int32{-3, 0, 2}, table)
+	KeyRotate(layout.Cache{K: k}, layout.Cache{K: kOut}, []int32{-3, 0, 2}, table)
 	for slot, want := range [][]float32{at(4), {5, 6, 7, 8}, at(9)} {
 		kOut.Get(row, slot)
 		checkFloats(t, "key", row, want)
 	}
-	KeyRotate(kOut, k, []int32{3, 0, -2}, table)
+	KeyRotate(layout.Cache{K: kOut}, layout.Cache{K: k}, []int32{3, 0, -2}, table)
 	for slot := range 3 {
 		k.Get(row, slot)
 		checkFloats(t, "key turned back", row, at(7))
@@ -123,7 +121,7 @@ func TestKeyRotate(t *testing.T) {
 func TestExplicitMerge(t *testing.T) {
 	k, v := keys([]float32{1}, []float32{2}, []float32{5}), keys([]float32{10}, []float32{20}, []float32{40})
 	kOut, vOut := keys([]float32{7}, []float32{7}), keys([]float32{7}, []float32{7})
-	ExplicitMerge(k, v, kOut, vOut, []layout.ExplicitRow{{To: 1, Keys: []layout.Share{{Slot: 0, Weight: 1}, {Slot: 2, Weight: -0.5}}, Values: []layout.Share{{Slot: 0, Weight: 0.5}, {Slot: 1, Weight: 0.25}, {Slot: 2, Weight: 2}}}})
+	ExplicitMerge(layout.Cache{K: k, V: v}, layout.Cache{K: kOut, V: vOut}, []layout.ExplicitRow{{To: 1, Keys: []layout.Share{{Slot: 0, Weight: 1}, {Slot: 2, Weight: -0.5}}, Values: []layout.Share{{Slot: 0, Weight: 0.5}, {Slot: 1, Weight: 0.25}, {Slot: 2, Weight: 2}}}})
 	checkFloats(t, "key", []float32{math.Float32frombits(kOut.Words[0]), math.Float32frombits(kOut.Words[1])}, []float32{7, -1.5})
 	checkFloats(t, "value", []float32{math.Float32frombits(vOut.Words[0]), math.Float32frombits(vOut.Words[1])}, []float32{7, 90})
 }
@@ -156,7 +154,7 @@ func TestGVoteVote(t *testing.T) {
 		{1, true, []uint32{5, 5}, []uint32{4, 4, 4, 4, 4, 0}},
 	} {
 		votes, bStep := slices.Repeat([]uint32{9}, 6), make([]uint32, 2)
-		GVoteVote(k, slots, heads, qLast, qSamples, votes, bStep, 1, 4, 2, 6, 1, 1, tc.pNuc, tc.includeC0)
+		GVoteVote(layout.Cache{K: k, Slots: slots, Heads: heads, Appended: 1}, layout.Queries{Buf: qLast, N: 1, Stride: 0, Heads: 2, Scale: 1}, layout.Queries{Buf: qSamples, N: 1, Stride: 4, Heads: 2, Scale: 1}, votes, bStep, layout.Ballot{PNuc: tc.pNuc, IncludeC0: tc.includeC0, Stride: 6})
 		if !slices.Equal(bStep, tc.bStep) || !slices.Equal(votes, tc.votes) {
 			t.Errorf("p_nuc=%g, include_c0=%v: budgets %v votes %v, want %v %v",
 				tc.pNuc, tc.includeC0, bStep, votes, tc.bStep, tc.votes)

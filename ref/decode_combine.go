@@ -11,15 +11,14 @@ import (
 //
 //	lse = ln Σ_p exp(lse_p)    out = Σ_p exp(lse_p − lse) out_p
 //
-//	heads            (n_kv_heads)
-//	partOut, partLSE as out and lse of [DecodeParts]
-//	out              (nHeads*headDim)  overwritten
-//	lse              (nHeads)          overwritten
-func DecodeCombine(heads []layout.Head, partOut, partLSE, out, lse []float32, nHeads, headDim, nBefore, span int) {
-	groupSize := nHeads / len(heads)
+//	partOut, partLSE  as out and lse of [DecodeParts], with the same span
+//	out               (nHeads*head_dim)  overwritten
+//	lse               (nHeads)           overwritten
+func DecodeCombine(c layout.Cache, partOut, partLSE, out, lse []float32, nHeads, span int) {
+	headDim, groupSize := c.HeadDim(), nHeads/len(c.Heads)
 	first := 0 // part of the head
-	for kvHead, head := range heads {
-		end := first + (head.Len+nBefore)/span + 1
+	for kvHead := range c.Heads {
+		end := first + (c.Len(kvHead)-1)/span + 1
 		for a := range groupSize {
 			var parts []float64
 			for p := first; p < end; p++ {

@@ -5,19 +5,20 @@ import "keyfold/layout"
 // DecodeParts is the CPU twin of gpu/shaders/decode_parts.wgsl: one token
 // attends to each part of `span` slots of every head as if it were a head.
 //
-//	k, v, slots, heads, q  as for [Attention], of one token
-//	out  (parts, nHeads/n_kv_heads, head_dim)  overwritten
-//	lse  (parts, nHeads/n_kv_heads)            overwritten
+//	q    of the last token in the cache
+//	out  (parts, n_heads/n_kv_heads, head_dim)  overwritten
+//	lse  (parts, n_heads/n_kv_heads)            overwritten
 //
 // It returns how many parts there are.
-func DecodeParts(k, v layout.Rows, slots []layout.Slot, heads []layout.Head, q, out, lse []float32, nHeads, nBefore, span int, scale float32) (parts int) {
-	groupSize := nHeads / len(heads)
-	queries := groupSize * k.HeadDim // elements of a group's
-	for h, head := range heads {
-		for visible := head.Len + nBefore + 1; visible > 0; visible -= span {
-			part := layout.Head{Offset: head.Offset, Len: min(span, visible) - 1} // Attention adds the token's own
+func DecodeParts(c layout.Cache, q layout.Queries, out, lse []float32, span int) (parts int) {
+	groupSize := q.Heads / len(c.Heads)
+	width := groupSize * c.HeadDim() // elements of a group's queries
+	for h, head := range c.Heads {
+		group := layout.Queries{Buf: q.Buf[h*width : (h+1)*width], N: 1, Stride: width, Heads: groupSize, Scale: q.Scale}
+		for left := c.Len(h); left > 0; left -= span {
+			part := layout.Cache{K: c.K, V: c.V, Slots: c.Slots, Heads: []layout.Head{{Offset: head.Offset, Len: min(span, left)}}}
+			Attention(part, group, out[parts*width:], lse[parts*groupSize:])
 			head.Offset += span
-			Attention(k, v, slots, []layout.Head{part}, q[h*queries:(h+1)*queries], out[parts*queries:], lse[parts*groupSize:], 1, queries, groupSize, 0, scale)
 			parts++
 		}
 	}

@@ -6,14 +6,13 @@ import "keyfold/layout"
 //
 //	k* = Σ Weight k_Slot over Keys    v* = Σ Weight v_Slot over Values
 //
-//	k, v        (slots of all heads, head_dim)
-//	kOut, vOut  (slots of all heads, head_dim)  written at each row's To
+//	to  K and V are written at each row's To
 //
 // Source: definition.
-func ExplicitMerge(k, v, kOut, vOut layout.Rows, rows []layout.ExplicitRow) {
+func ExplicitMerge(from, to layout.Cache, rows []layout.ExplicitRow) {
 	for _, r := range rows {
-		kOut.Put(r.To, weighted(k, r.Keys))
-		vOut.Put(r.To, weighted(v, r.Values))
+		to.K.Put(r.To, weighted(from.K, r.Keys))
+		to.V.Put(r.To, weighted(from.V, r.Values))
 	}
 }
 

@@ -55,17 +55,17 @@ func TestTwinsAgreeWithTheFormulas(t *testing.T) {
 	scale := float32(1 / math.Sqrt(float64(hd)))
 
 	lse := make([]float32, n*nHeads)
-	Attention(k, v, slots, heads, q, make([]float32, n*nHeads*hd), lse, n, nHeads*hd, nHeads, 0, scale)
+	Attention(layout.Cache{K: k, V: v, Slots: slots, Heads: heads, Appended: n}, layout.Queries{Buf: q, N: n, Stride: nHeads * hd, Heads: nHeads, Scale: scale}, make([]float32, n*nHeads*hd), lse)
 	mass, paid, most := make([]float32, kvHeads*n), make([]float32, kvHeads*n), make([]float32, kvHeads*n)
-	AttnMass(k, slots, heads, q, lse, mass, n, nHeads*hd, nHeads, 0, scale, 0, n)
-	AttnMass(k, slots, heads, q, lse, paid, n, nHeads*hd, nHeads, 0, scale, n-f.Window, n)
+	AttnMass(layout.Cache{K: k, Slots: slots, Heads: heads, Appended: n}, layout.Queries{Buf: q, N: n, Stride: nHeads * hd, Heads: nHeads, Scale: scale}, lse, mass, 0, n)
+	AttnMass(layout.Cache{K: k, Slots: slots, Heads: heads, Appended: n}, layout.Queries{Buf: q, N: n, Stride: nHeads * hd, Heads: nHeads, Scale: scale}, lse, paid, n-f.Window, n)
 	first := n - f.Window
-	AttnMax(k, slots, heads, q[first*nHeads*hd:], lse[first*nHeads:], most, f.Window, nHeads*hd, nHeads, first, scale, n)
+	AttnMax(layout.Cache{K: k, Slots: slots, Heads: heads, Appended: first + f.Window}, layout.Queries{Buf: q[first*nHeads*hd:], N: f.Window, Stride: nHeads * hd, Heads: nHeads, Scale: scale}, lse[first*nHeads:], most, n)
 
 	const sinks = 4
 	stats, cov := make([]float32, 2*nHeads*hd), make([]float32, nHeads*hd*hd)
 	GVoteStats(before, stats, n, nHeads*hd, 0, sinks)
-	QueryCov(before, stats, cov, n, nHeads*hd, nHeads, hd, 0, sinks)
+	QueryCov(layout.Queries{Buf: before, N: n, Stride: nHeads * hd, Heads: nHeads}, stats, cov, hd, 0, sinks)
 	turn := make([]float64, hd)
 	for i, x := range layout.RoPETable(n, n+f.Horizon, hd, f.RopeBase) {
 		turn[i%hd] += float64(x) / float64(f.Horizon)
@@ -73,7 +73,7 @@ func TestTwinsAgreeWithTheFormulas(t *testing.T) {
 	z, norms := make([]float32, nHeads*n), make([]float32, kvHeads*n)
 	mean := append([]float32{}, stats[:nHeads*hd]...)
 	rotateAll(turn, mean, cov, nHeads, hd, float64(n-sinks))
-	ExpectedLogits(k, v, slots, heads, mean, cov, z, norms, nHeads, n, n, scale)
+	ExpectedLogits(layout.Cache{K: k, V: v, Slots: slots, Heads: heads, Appended: n}, layout.QueryMoments{Mean: mean, Cov: cov, Heads: nHeads, Scale: scale}, z, norms, n)
 
 	for _, tc := range []struct {
 		name string

@@ -14,16 +14,15 @@ import (
 // In rows that are Aligned, k_i stands for R(pos_p − pos_i) k_i; in rows that
 // are PerToken, v_i for v_i / n_i.
 //
-//	k, v        (slots of all heads, head_dim)
-//	kOut, vOut  (slots of all heads, head_dim)  written at each row's To
-//	rows        (n_rows)
-//	members     (members of all rows)  slots of k
-//	slots       (slots of k)
-//	table       see [layout.RoPETable], from position 0 to the largest difference of positions
-//	weights     (members of all rows)  overwritten: w_i
+//	to       K and V are written at each row's To
+//	rows     (n_rows)
+//	members  (members of all rows)  slots of from
+//	table    see [layout.RoPETable], from position 0 to the largest difference of positions
+//	weights  (members of all rows)  overwritten: w_i
 //
 // Source: Wang et al. 2024, KVMerger, arXiv:2407.08454, eqs. 4-6.
-func GaussianMerge(k, v, kOut, vOut layout.Rows, rows []layout.MergeRow, members []uint32, slots []layout.Slot, table, weights []float32) {
+func GaussianMerge(from, to layout.Cache, rows []layout.MergeRow, members []uint32, table, weights []float32) {
+	k, v, slots := from.K, from.V, from.Slots
 	pivot, row := make([]float32, k.HeadDim), make([]float32, k.HeadDim)
 	for _, r := range rows {
 		set := members[r.First : r.First+r.Count]
@@ -57,8 +56,8 @@ func GaussianMerge(k, v, kOut, vOut layout.Rows, rows []layout.MergeRow, members
 			}
 			addScaled(value, float64(r.ValueScale)*w, row)
 		}
-		kOut.Put(r.To, rounded(key))
-		vOut.Put(r.To, rounded(value))
+		to.K.Put(r.To, rounded(key))
+		to.V.Put(r.To, rounded(value))
 	}
 }
 

@@ -7,21 +7,20 @@ import "keyfold/layout"
 //
 //	kOut[slot] = R(by[slot]) k[slot]    for each slot with by[slot] != 0
 //
-//	k      (slots of all heads, head_dim)
-//	kOut   (slots of all heads, head_dim)  other slots are left alone
+//	to     K is written; other slots are left alone
 //	by     (slots of all heads)            positions
 //	table  see [layout.RoPETable], from position 0 to the largest |by|
 //
 // Source: Su et al. 2021, RoFormer, arXiv:2104.09864, eq. 34: rotations add up.
-func KeyRotate(k, kOut layout.Rows, by []int32, table []float32) {
-	key := make([]float32, k.HeadDim)
-	for slot, turn := range by {
-		if turn == 0 {
+func KeyRotate(from, to layout.Cache, by []int32, table []float32) {
+	key := make([]float32, from.HeadDim())
+	for slot, positions := range by {
+		if positions == 0 {
 			continue
 		}
-		k.Get(key, slot)
-		rotate(table, key, int(turn))
-		kOut.Put(slot, key)
+		from.K.Get(key, slot)
+		rotate(table, key, int(positions))
+		to.K.Put(slot, key)
 	}
 }
 

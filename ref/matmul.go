@@ -2,43 +2,44 @@ package ref
 
 import "keyfold/layout"
 
-// MatMul is the CPU twin of gpu/shaders/matmul.wgsl, matvec.wgsl and
-// matvec_rows.wgsl.
+// MatMul is the CPU twin of gpu/shaders/matmul.wgsl and matmul_tiled.wgsl, and of
+// matvec.wgsl, matvec_rows.wgsl and matvec_subgroups.wgsl for one token.
 //
-//	y[t, col0+r] = Σ_c w[r, c] x[xRow0+t, c]   (+ y[t, col0+r] if add)
+//	y[t, r] = Σ_c w[r, c] x[t, c]
 //
 //	w  (rows, cols)
-//	x  (at least xRow0+n, cols)
-//	y  (n, yCols)  columns col0 .. col0+rows are written
+//	x  (n, cols)
+//	y  (n, rows)  overwritten
 //
 // Source: definition.
-func MatMul(w *layout.Weights, x, y []float32, n, xRow0, yCols, col0 int, add bool) {
+func MatMul(w *layout.Weights, x, y []float32, n int) {
+	clear(y[:n*w.Rows])
+	AddMatMul(w, x, y, n)
+}
+
+// AddMatMul is the twin of the same kernels with `add` set: y[t, r] += Σ_c w[r, c] x[t, c].
+func AddMatMul(w *layout.Weights, x, y []float32, n int) {
 	row := make([]float32, w.Cols)
 	for r := range w.Rows {
 		w.Row(row, r)
 		for t := range n {
-			in := x[(xRow0+t)*w.Cols : (xRow0+t+1)*w.Cols]
-			sum := layout.Dot(row, in)
-			out := &y[t*yCols+col0+r]
-			if add {
-				sum += float64(*out)
-			}
-			*out = float32(sum)
+			out := &y[t*w.Rows+r]
+			*out = float32(layout.Dot(row, x[t*w.Cols:(t+1)*w.Cols]) + float64(*out))
 		}
 	}
 }
 
 // NormMatVec is the CPU twin of gpu/shaders/matvec.wgsl and matvec_rows.wgsl
-// joined to input_norm.wgsl: row xRow0 of x is normalised by [RMSNorm] first.
+// joined to input_norm.wgsl: row `row` of x is normalised by [RMSNorm] first.
 //
 //	w     (rows, cols)
-//	x     (at least xRow0+1, cols)
+//	x     (at least row+1, cols)
 //	norm  (cols)
 //	y     (rows)  overwritten
-func NormMatVec(w *layout.Weights, x, norm, y []float32, xRow0 int, eps float32) {
+func NormMatVec(w *layout.Weights, x, norm, y []float32, row int, eps float32) {
 	xb := make([]float32, w.Cols)
-	RMSNorm(x, norm, xb, 1, w.Cols, xRow0, eps)
-	MatMul(w, xb, y, 1, 0, w.Rows, 0, false)
+	RMSNorm(x, norm, xb, 1, w.Cols, row, eps)
+	MatMul(w, xb, y, 1)
 }
 
 // NormSwiGLU is the CPU twin of the same with a gate: [SwiGLU] of [NormMatVec].

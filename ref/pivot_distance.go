@@ -12,25 +12,21 @@ import (
 //
 // With aligned, k_i is rotated to its pivot's position first.
 //
-//	k         (slots of all heads, head_dim)
-//	heads     (n_kv_heads), each with Len + nAfter slots
 //	pivots    (n_kv_heads, stride)  counted from the head's first slot
-//	distance  (n_kv_heads, stride)  overwritten up to each head's length
-//	slots     (slots of k)
+//	distance  (n_kv_heads, stride)  overwritten up to each head's slots
 //	table     see [layout.RoPETable], from position 0 to the largest difference of positions
 //
 // Source: Wang et al. 2024, KVMerger, arXiv:2407.08454, eq. 4.
-func PivotDistance(k layout.Rows, heads []layout.Head, pivots []uint32, distance []float32, slots []layout.Slot, table []float32,
-	stride, nAfter int, aligned bool) {
-	pivot, key := make([]float32, k.HeadDim), make([]float32, k.HeadDim)
-	for h, head := range heads {
-		for i := range head.Len + nAfter {
+func PivotDistance(c layout.Cache, pivots []uint32, distance, table []float32, stride int, aligned bool) {
+	pivot, key := make([]float32, c.HeadDim()), make([]float32, c.HeadDim())
+	for h, head := range c.Heads {
+		for i := range c.Len(h) {
 			square := 0.0
 			if p := pivots[h*stride+i]; p != layout.NoPivot {
-				k.Get(pivot, head.Offset+int(p))
-				k.Get(key, head.Offset+i)
+				c.K.Get(pivot, head.Offset+int(p))
+				c.K.Get(key, head.Offset+i)
 				if aligned {
-					rotate(table, key, between(slots[head.Offset+i], slots[head.Offset+int(p)]))
+					rotate(table, key, between(c.Slots[head.Offset+i], c.Slots[head.Offset+int(p)]))
 				}
 				square = squaredDistance(pivot, key)
 			}

@@ -1,9 +1,9 @@
 // matmul.wgsl: multiplies tokens with a weight matrix, without barriers. For
 // software adapters. Joined to a weight reader.
 //
-//     y[t, col0 + r] = sum_c W[r, c] * x[x_row0 + t, c]   (+ y[t, col0 + r] if add)
+//     y[t, row0 + r] = sum_c W[r, c] * x[t, c]   (+ y[t, row0 + r] if add)
 //
-// Shapes     weights (rows, cols) of the joined type   x (x_row0 + n, cols) f32   y (n, y_cols) f32
+// Shapes     weights (rows, cols) of the joined type   x (n, cols) f32   y (n, y_cols) f32
 // Dispatch   (rows / 4 / WG_SIZE rounded up, n / TILE rounded up, 1)
 // Threads    WG_SIZE; one thread owns four neighbouring rows and TILE tokens, so that a weight is unpacked once for
 //            TILE tokens and an element of x read once for four rows
@@ -16,9 +16,8 @@ struct Params {
     scales: u32,
     rows: u32,
     n: u32,
-    x_row0: u32,
     y_cols: u32,
-    col0: u32,
+    row0: u32,
     add: u32,
 }
 
@@ -43,7 +42,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     //    repeats it; its results are not stored. So do rows.
     var start: array<u32, TILE>;
     for (var i = 0u; i < TILE; i++) {
-        start[i] = (params.x_row0 + min(t0 + i, params.n - 1u)) * cols4;
+        start[i] = min(t0 + i, params.n - 1u) * cols4;
     }
 
     // 2. One sum per row and token.
@@ -63,7 +62,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     for (var i = 0u; i < TILE; i++) {
         for (var j = 0u; j < 4u; j++) {
             if t0 + i < params.n && r + j < params.rows {
-                let at = (t0 + i) * params.y_cols + params.col0 + r + j;
+                let at = (t0 + i) * params.y_cols + params.row0 + r + j;
                 y[at] = sum[i][j] + select(0.0, y[at], params.add != 0u);
             }
         }

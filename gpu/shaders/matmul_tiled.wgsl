@@ -2,9 +2,9 @@
 // workgroup memory, where each weight and each element of x is used SIDE times.
 // The variant of matmul.wgsl for GPUs. Joined to a weight reader.
 //
-//     y[t, col0 + r] = sum_c W[r, c] * x[x_row0 + t, c]   (+ y[t, col0 + r] if add)
+//     y[t, row0 + r] = sum_c W[r, c] * x[t, c]   (+ y[t, row0 + r] if add)
 //
-// Shapes     weights (rows, cols) of the joined type   x (x_row0 + n, cols) f32   y (n, y_cols) f32
+// Shapes     weights (rows, cols) of the joined type   x (n, cols) f32   y (n, y_cols) f32
 // Dispatch   (rows / SIDE rounded up, n / SIDE rounded up, 1)
 // Threads    64; a workgroup owns SIDE rows and SIDE tokens, a thread 4 by 4 of them: every eighth, so that
 //            neighbours read neighbours
@@ -17,9 +17,8 @@ struct Params {
     scales: u32,
     rows: u32,
     n: u32,
-    x_row0: u32,
     y_cols: u32,
-    col0: u32,
+    row0: u32,
     add: u32,
 }
 
@@ -53,7 +52,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             var v = vec4<f32>(0.0);
             if c < cols4 {
                 w = weight4(min(r0 + i / DEPTH4, params.rows - 1u), c);
-                v = x[(params.x_row0 + min(t0 + i / DEPTH4, params.n - 1u)) * cols4 + c];
+                v = x[min(t0 + i / DEPTH4, params.n - 1u) * cols4 + c];
             }
             w_tile[at] = w;
             x_tile[at] = v;
@@ -80,7 +79,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let row = r0 + r + 8u * i;
             let token = t0 + t + 8u * j;
             if row < params.rows && token < params.n {
-                let at = token * params.y_cols + params.col0 + row;
+                let at = token * params.y_cols + params.row0 + row;
                 y[at] = sum[j][i] + select(0.0, y[at], params.add != 0u);
             }
         }

@@ -1,11 +1,11 @@
 // matvec.wgsl: multiplies one token with a weight matrix, four rows per
 // workgroup. For GPUs. Joined to a weight reader and to an input.
 //
-//     s[r] = sum_c W[r, c] * input(x[x_row0])[c]
-//     y[col0 + r] = s[r]   (+ y[col0 + r] if add)              without a gate
+//     s[r] = sum_c W[r, c] * input(x[x_row])[c]
+//     y[row0 + r] = s[r]   (+ y[row0 + r] if add)              without a gate
 //     y[r] = s[r] / (1 + exp(-s[r])) * s[gate + r]             with a gate of `gate` rows: SwiGLU
 //
-// Shapes     weights (rows, cols) of the joined type   x (x_row0 + 1, cols) f32   y (col0 + rows, or gate) f32
+// Shapes     weights (rows, cols) of the joined type   x (x_row + 1, cols) f32   y (row0 + rows, or gate) f32
 // Dispatch   (rows / 4 rounded up, 1, 1)
 // Threads    WG_SIZE; thread t owns columns 4t .. 4t+3, 4(t+WG_SIZE) ... of the workgroup's four rows: neighbours,
 //            or two neighbours of the gate and those they are multiplied with
@@ -17,8 +17,8 @@ struct Params {
     cols: u32,
     scales: u32,
     rows: u32,
-    x_row0: u32,
-    col0: u32,
+    x_row: u32,
+    row0: u32,
     add: u32,
     gate: u32,
     eps: f32,
@@ -46,7 +46,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     var sum = vec4<f32>(0.0);
     var square = 0.0;
     for (var c = t; c < cols4; c += WG_SIZE) {
-        let v = x[params.x_row0 * cols4 + c];
+        let v = x[params.x_row * cols4 + c];
         let u = input4(v, c);
         square += square4(v);
         sum += vec4<f32>(
@@ -72,7 +72,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     // 3. Threads 0 to 3 store one row each, or threads 0 and 1 with a gate.
     if t < 4u {
         let s = partial[0] * scale(squares[0]);
-        let at = params.col0 + r + t;
+        let at = params.row0 + r + t;
         if gated {
             if t < 2u && r + t < params.gate {
                 y[at] = s[t] / (1.0 + exp(-s[t])) * s[t + 2u];

@@ -3,11 +3,11 @@
 // to which an element of x costs as much as a weight. Joined to a weight reader
 // and to an input.
 //
-//     s[r] = sum_c W[r, c] * input(x[x_row0])[c]
-//     y[col0 + r] = s[r]   (+ y[col0 + r] if add)              without a gate
+//     s[r] = sum_c W[r, c] * input(x[x_row])[c]
+//     y[row0 + r] = s[r]   (+ y[row0 + r] if add)              without a gate
 //     y[r] = s[r] / (1 + exp(-s[r])) * s[gate + r]             with a gate of `gate` rows: SwiGLU
 //
-// Shapes     weights (rows, cols) of the joined type   x (x_row0 + 1, cols) f32   y (col0 + rows, or gate) f32
+// Shapes     weights (rows, cols) of the joined type   x (x_row + 1, cols) f32   y (row0 + rows, or gate) f32
 // Dispatch   (rows / 4 / WG_SIZE rounded up, 1, 1)
 // Threads    WG_SIZE; one thread owns four neighbouring rows, or two of the gate and those they are multiplied with
 // Limits     cols a multiple of 4; y must not be x; 2 * gate = rows or gate = 0
@@ -18,8 +18,8 @@ struct Params {
     cols: u32,
     scales: u32,
     rows: u32,
-    x_row0: u32,
-    col0: u32,
+    x_row: u32,
+    row0: u32,
     add: u32,
     gate: u32,
     eps: f32,
@@ -47,7 +47,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var s = vec4<f32>(0.0);
     var squares = 0.0;
     for (var c = 0u; c < cols4; c++) {
-        let v = x[params.x_row0 * cols4 + c];
+        let v = x[params.x_row * cols4 + c];
         let u = input4(v, c);
         squares += square4(v);
         s += vec4<f32>(
@@ -65,7 +65,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     for (var i = 0u; i < select(4u, 2u, gated); i++) {
         if r + i < end {
-            let at = params.col0 + r + i;
+            let at = params.row0 + r + i;
             y[at] = s[i] + select(0.0, y[at], params.add != 0u);
         }
     }

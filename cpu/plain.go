@@ -1,0 +1,74 @@
+package cpu
+
+import (
+	"keyfold/layout"
+	"keyfold/ref"
+)
+
+// Steps that take little of the time are the twins themselves.
+
+// Embed looks rows up: see [ref.Embed].
+func Embed(w *layout.Weights, tokens []uint32, x []float32) { ref.Embed(w, tokens, x) }
+
+// RMSNorm normalises rows: see [ref.RMSNorm].
+func RMSNorm(x, w, y []float32, rows, dim, row0 int, eps float32) {
+	ref.RMSNorm(x, w, y, rows, dim, row0, eps)
+}
+
+// RoPE rotates queries and keys: see [ref.RoPE].
+func RoPE(table []float32, positions []uint32, qkv []float32, stride, nHeads, headDim int) {
+	ref.RoPE(table, positions, qkv, stride, nHeads, headDim)
+}
+
+// CacheWrite appends keys and values: see [ref.CacheWrite].
+func CacheWrite(qkv []float32, c layout.Cache, positions []uint32, nHeads int) {
+	ref.CacheWrite(qkv, c, positions, nHeads)
+}
+
+// Choose picks a token: see [ref.Choose].
+func Choose(logits []float32, d layout.Draw, position uint32) (id int, lse float32) {
+	return ref.Choose(logits, d, position)
+}
+
+// KeySimilarity compares neighbouring keys: see [ref.KeySimilarity].
+func KeySimilarity(c layout.Cache, cosine []float32, stride int) {
+	ref.KeySimilarity(c, cosine, stride)
+}
+
+// PivotDistance measures keys from their pivots: see [ref.PivotDistance].
+func PivotDistance(c layout.Cache, pivots []uint32, distance, table []float32, stride int, aligned bool) {
+	ref.PivotDistance(c, pivots, distance, table, stride, aligned)
+}
+
+// QueryCov collects the co-moments of queries: see [ref.QueryCov].
+func QueryCov(q layout.Queries, mean, cov []float32, headDim, countBefore, skip int) {
+	ref.QueryCov(q, mean, cov, headDim, countBefore, skip)
+}
+
+// ExpectedLogits says what attention queries to come will pay: see [ref.ExpectedLogits].
+func ExpectedLogits(c layout.Cache, q layout.QueryMoments, logits, norms []float32, stride int) {
+	ref.ExpectedLogits(c, q, logits, norms, stride)
+}
+
+// GVoteSample draws hidden states: see [ref.GVoteSample].
+func GVoteSample(state, h []float32, dim, samples, count int, seed, layer uint32) {
+	ref.GVoteSample(state, h, dim, samples, count, seed, layer)
+}
+
+// KVGather copies rows: see [ref.KVGather].
+func KVGather(from, to layout.Cache, moves []layout.Move) { ref.KVGather(from, to, moves) }
+
+// GaussianMerge blends rows: see [ref.GaussianMerge].
+func GaussianMerge(from, to layout.Cache, rows []layout.MergeRow, members []uint32, table, weights []float32) {
+	ref.GaussianMerge(from, to, rows, members, table, weights)
+}
+
+// ExplicitMerge sums rows with given weights: see [ref.ExplicitMerge].
+func ExplicitMerge(from, to layout.Cache, rows []layout.ExplicitRow) {
+	ref.ExplicitMerge(from, to, rows)
+}
+
+// KeyRotate rotates keys to other positions: see [ref.KeyRotate].
+func KeyRotate(from, to layout.Cache, by []int32, table []float32) {
+	ref.KeyRotate(from, to, by, table)
+}
