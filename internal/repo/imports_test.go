@@ -57,7 +57,10 @@ var allowed = map[string][]string{
 	"keyfold/experiments/results": {
 		"keyfold/corpus", "keyfold/eval", "keyfold/engine/...", "keyfold/compress", "keyfold/layout", "keyfold/models",
 	},
-	"keyfold/internal/chromium": {"github.com/chromedp/..."},
+	"keyfold/examples/generate":  {"keyfold/engine", "keyfold/engine/tokenizer", "keyfold/models"},
+	"keyfold/examples/compress":  {"keyfold/engine", "keyfold/engine/tokenizer", "keyfold/models", "keyfold/compress"},
+	"keyfold/examples/newmethod": {"keyfold/engine", "keyfold/engine/tokenizer", "keyfold/models", "keyfold/compress"},
+	"keyfold/internal/chromium":  {"github.com/chromedp/..."},
 	"keyfold/experiments/positions": {
 		"keyfold/engine/...", "keyfold/compress", "keyfold/layout", "keyfold/corpus", "keyfold/eval", "keyfold/models",
 	},
