@@ -21,9 +21,9 @@ type Request struct {
 	Name   string `json:"name,omitempty"`   // of the file
 	Device string `json:"device,omitempty"` // auto, gpu or cpu
 
-	// "run": read Prompt, compress, generate. "replan": compress the same prompt
-	// again in another way and generate; nothing is read a second time. "plan":
-	// the same without generating.
+	// "run": read Prompt, compress its cache, generate. "replan": compress the same
+	// prompt in another way and generate; nothing is read a second time. "plan": the
+	// same without generating.
 	Prompt     string            `json:"prompt,omitempty"`
 	Question   string            `json:"question,omitempty"` // read after the prompt has been compressed
 	Method     string            `json:"method,omitempty"`
@@ -101,7 +101,7 @@ type Loaded struct {
 	Note      string              `json:"note"` // why this device; a sentence or empty
 	Context   int                 `json:"context"`
 	Tokenizer string              `json:"tokenizer"`
-	Checks    []Check             `json:"checks"` // the self-test, kernel by kernel
+	Checks    []Check             `json:"checks"` // the self-test, one per kernel
 	Methods   []Method            `json:"methods"`
 	Opening   Opening             `json:"opening"`
 }

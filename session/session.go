@@ -16,7 +16,7 @@ import (
 )
 
 // Session is one page's engine: the model, the prompt that was read, and what
-// was made of it. Requests are handled one after the other; only Stop and Step
+// came of it. Requests are handled one after the other; only Stop and Step
 // may be called meanwhile.
 type Session struct {
 	// Open opens the model of a "load" request.
@@ -29,7 +29,7 @@ type Session struct {
 	Yield func()
 
 	engine *engine.Engine
-	opened Request // the "load" request behind engine
+	opened Request // the "load" request that opened engine
 	loaded *Loaded
 	run    *run
 

@@ -26,6 +26,7 @@ func decode(text safejs.Value, into any) error {
 	return fill(safejs.Unsafe(value), reflect.ValueOf(into).Elem(), "request")
 }
 
+// fill fills to, whose name errors tell, with a value of JSON.
 func fill(from js.Value, to reflect.Value, name string) error {
 	mismatch := func(want string) error {
 		return fmt.Errorf("%s is of type %v, want %s", name, from.Type(), want)
@@ -61,42 +62,58 @@ func fill(from js.Value, to reflect.Value, name string) error {
 		if !js.Global().Get("Array").Call("isArray", from).Bool() {
 			return mismatch("an array")
 		}
-		to.Set(reflect.MakeSlice(to.Type(), from.Length(), from.Length()))
-		for i := range from.Length() {
-			if err := fill(from.Index(i), to.Index(i), fmt.Sprintf("%s[%d]", name, i)); err != nil {
-				return err
-			}
-		}
-	case reflect.Map: // of strings
+		return fillList(from, to, name)
+	case reflect.Map:
 		if from.Type() != js.TypeObject {
 			return mismatch("an object")
 		}
-		to.Set(reflect.MakeMap(to.Type()))
-		keys := js.Global().Get("Object").Call("keys", from)
-		for i := range keys.Length() {
-			key, value := keys.Index(i).String(), reflect.New(to.Type().Elem()).Elem()
-			if err := fill(from.Get(key), value, name+"."+key); err != nil {
-				return err
-			}
-			to.SetMapIndex(reflect.ValueOf(key), value)
-		}
+		return fillMap(from, to, name)
 	case reflect.Struct:
 		if from.Type() != js.TypeObject {
 			return mismatch("an object")
 		}
-		keys := js.Global().Get("Object").Call("keys", from)
-		for i := range keys.Length() {
-			key := keys.Index(i).String()
-			field, ok := fieldOf(to, key)
-			if !ok {
-				return fmt.Errorf("%s has no field %s", name, key)
-			}
-			if err := fill(from.Get(key), field, key); err != nil {
-				return err
-			}
-		}
+		return fillStruct(from, to, name)
 	default:
 		panic(fmt.Sprintf("BUG: wasm: cannot decode into %v", to.Type()))
+	}
+	return nil
+}
+
+func fillList(from js.Value, to reflect.Value, name string) error {
+	to.Set(reflect.MakeSlice(to.Type(), from.Length(), from.Length()))
+	for i := range from.Length() {
+		if err := fill(from.Index(i), to.Index(i), fmt.Sprintf("%s[%d]", name, i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillMap fills a map whose keys are strings.
+func fillMap(from js.Value, to reflect.Value, name string) error {
+	to.Set(reflect.MakeMap(to.Type()))
+	keys := js.Global().Get("Object").Call("keys", from)
+	for i := range keys.Length() {
+		key, value := keys.Index(i).String(), reflect.New(to.Type().Elem()).Elem()
+		if err := fill(from.Get(key), value, name+"."+key); err != nil {
+			return err
+		}
+		to.SetMapIndex(reflect.ValueOf(key), value)
+	}
+	return nil
+}
+
+func fillStruct(from js.Value, to reflect.Value, name string) error {
+	keys := js.Global().Get("Object").Call("keys", from)
+	for i := range keys.Length() {
+		key := keys.Index(i).String()
+		field, ok := fieldOf(to, key)
+		if !ok {
+			return fmt.Errorf("%s has no field %s", name, key)
+		}
+		if err := fill(from.Get(key), field, key); err != nil {
+			return err
+		}
 	}
 	return nil
 }

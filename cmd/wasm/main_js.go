@@ -21,16 +21,25 @@ import (
 	"keyfold/session"
 )
 
-// job is a request on its way to the session.
-type job struct {
-	request session.Request
-	blob    safejs.Value
-}
-
 func main() {
 	if err := serve(); err != nil {
 		panic(err)
 	}
+}
+
+// worker is the engine's side of the conversation with worker.js.
+type worker struct {
+	emit    safejs.Value // worker.js takes events here
+	session *session.Session
+	jobs    chan job // requests in the order in which they came
+
+	opened, inUse *blobReader // the model file last opened, and that of the engine
+}
+
+// job is a request on its way to the session.
+type job struct {
+	request session.Request
+	blob    safejs.Value
 }
 
 // serve sets the global and answers requests for ever.
@@ -39,89 +48,101 @@ func serve() error {
 	if err != nil {
 		return err
 	}
-	send := func(e session.Event) {
-		if _, err := emit.Invoke(session.Encode(e)); err != nil {
-			panic(err)
-		}
+	w := &worker{emit: emit, jobs: make(chan job, 64)}
+	w.session = &session.Session{
+		InUse: w.useOpened,
+		Yield: func() { time.Sleep(time.Microsecond) }, // a timer is what lets this one thread hear the page
 	}
-	jobs := make(chan job, 64)
-	var opened, inUse *blobReader // the model file last opened, and that of the engine
-	s := &session.Session{
-		// A timer is what lets this one thread hear the page.
-		Yield: func() { time.Sleep(time.Microsecond) },
-		InUse: func() string {
-			inUse = opened
-			sum, err := inUse.sha256()
-			if err != nil {
-				return ""
-			}
-			return sum
-		},
-	}
-	handle, err := safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
-		// Nothing here may wait: this is the event loop.
-		j := job{}
-		if err := decode(args[0], &j.request); err != nil {
-			send(session.Event{ID: j.request.ID, Failed: &session.Failed{Message: err.Error(), Usage: true}})
-			return nil
-		}
-		j.blob = args[1]
-		select {
-		case jobs <- j:
-		default:
-			send(session.Event{ID: j.request.ID, Failed: &session.Failed{Message: "too many requests are waiting"}})
-		}
-		return nil
-	})
-	if err != nil {
+	if err := w.announce(); err != nil {
 		return err
 	}
-	interrupt, err := safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
-		what, err := args[0].String()
-		switch {
-		case err != nil:
-		case what == "stop":
-			s.Stop()
-		case what == "step":
-			s.Step()
-		}
-		return nil
-	})
-	if err != nil {
-		return err
+	for j := range w.jobs {
+		w.session.Open = func(req session.Request) (*checkpoint.File, error) { return w.open(req, j.blob) }
+		w.session.Handle(j.request, w.send)
 	}
+	return nil
+}
+
+// announce sets the global with the functions that worker.js calls. They run on the
+// event loop, so they must not wait.
+func (w *worker) announce() error {
 	api, err := safejs.ValueOf(map[string]any{})
 	if err != nil {
 		return err
 	}
-	if err := api.Set("handle", handle); err != nil {
-		return err
-	}
-	if err := api.Set("interrupt", interrupt); err != nil {
-		return err
-	}
-	if err := safejs.Global().Set("keyfold", api); err != nil {
-		return err
-	}
-	for j := range jobs {
-		s.Open = func(req session.Request) (*checkpoint.File, error) {
-			blob := j.blob
-			if blob.IsNull() || blob.IsUndefined() {
-				if inUse == nil || inUse.name != req.Name {
-					return nil, fmt.Errorf("%s was not handed over", req.Name)
-				}
-				blob = inUse.blob // its device was lost
-			}
-			var err error
-			if opened, err = newBlobReader(req.Name, blob); err != nil {
-				return nil, err
-			}
-			opened.progress = func(done, total int64) {
-				send(session.Event{ID: req.ID, Progress: &session.Progress{Step: "weights", Done: int(done), Total: int(total), Unit: "bytes"}})
-			}
-			return checkpoint.OpenGGUF(opened, opened.size, req.Name)
+	for name, call := range map[string]func(args []safejs.Value){"handle": w.handle, "interrupt": w.interrupt} {
+		function, err := safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
+			call(args)
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		s.Handle(j.request, send)
+		if err := api.Set(name, function); err != nil {
+			return err
+		}
 	}
-	return nil
+	return safejs.Global().Set("keyfold", api)
+}
+
+// handle takes a request, as JSON, and the blob of the model that it loads.
+func (w *worker) handle(args []safejs.Value) {
+	j := job{blob: args[1]}
+	if err := decode(args[0], &j.request); err != nil {
+		w.send(session.Event{ID: j.request.ID, Failed: &session.Failed{Message: err.Error(), Usage: true}})
+		return
+	}
+	select {
+	case w.jobs <- j:
+	default:
+		w.send(session.Event{ID: j.request.ID, Failed: &session.Failed{Message: "too many requests are waiting"}})
+	}
+}
+
+// interrupt tells the request being answered to stop, or to make its next step.
+func (w *worker) interrupt(args []safejs.Value) {
+	what, err := args[0].String()
+	switch {
+	case err != nil:
+	case what == "stop":
+		w.session.Stop()
+	case what == "step":
+		w.session.Step()
+	}
+}
+
+func (w *worker) send(e session.Event) {
+	if _, err := w.emit.Invoke(session.Encode(e)); err != nil {
+		panic(err)
+	}
+}
+
+// open opens a model's blob. Without one it opens the model in use again: its device
+// was lost.
+func (w *worker) open(req session.Request, blob safejs.Value) (*checkpoint.File, error) {
+	if blob.IsNull() || blob.IsUndefined() {
+		if w.inUse == nil || w.inUse.name != req.Name {
+			return nil, fmt.Errorf("%s was not handed over", req.Name)
+		}
+		blob = w.inUse.blob
+	}
+	var err error
+	if w.opened, err = newBlobReader(req.Name, blob); err != nil {
+		return nil, err
+	}
+	w.opened.progress = func(done, total int64) {
+		w.send(session.Event{ID: req.ID, Progress: &session.Progress{Step: "weights", Done: int(done), Total: int(total), Unit: "bytes"}})
+	}
+	return checkpoint.OpenGGUF(w.opened, w.opened.size, req.Name)
+}
+
+// useOpened notes that the engine has the model last opened, and returns its sha256
+// in hex, or "" if it cannot be had.
+func (w *worker) useOpened() string {
+	w.inUse = w.opened
+	sum, err := w.inUse.sha256()
+	if err != nil {
+		return ""
+	}
+	return sum
 }

@@ -24,8 +24,6 @@ var longFunctions = map[string]bool{
 	"cmd/native logitsCommand":             true,
 	"cmd/native planCommand":               true,
 	"cmd/native runCommand":                true,
-	"cmd/wasm fill":                        true,
-	"cmd/wasm serve":                       true,
 	"engine Cache.Save":                    true,
 	"engine cpuRunner.forward":             true,
 	"engine gpuRunner.forward":             true,

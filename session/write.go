@@ -1,0 +1,191 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"keyfold/engine"
+	"keyfold/engine/tokenizer"
+	"keyfold/layout"
+)
+
+// generate writes a text after the compressed prompt, the question and what is
+// written of it already, and beside it what the full cache would have written.
+func (r *run) generate(ctx context.Context, req Request, written []int, emit func(Event)) error {
+	e := r.s.engine
+	after := slices.Concat(r.question, written)
+	sampler, err := newSampler(req)
+	if err != nil {
+		return err
+	}
+	n, err := tokensToWrite(req.N, e.Config.SeqLen-len(r.tokens)-len(after)+1)
+	if err != nil {
+		return err
+	}
+	text, err := fork(ctx, r.text, after)
+	if err != nil {
+		return err
+	}
+	defer text.Free()
+	full, err := fork(ctx, &r.prompt.Text, after)
+	if err != nil {
+		return err
+	}
+	shadow := engine.NewShadow(full, false)
+	defer shadow.Free()
+	watch, err := e.Watch(len(text.Tokens) + n)
+	if err != nil {
+		return err
+	}
+	defer watch.Free()
+
+	r.report.Tokens, r.written = []engine.TokenReport{}, slices.Clone(written)
+	columns, start := newColumns(e.Tokenizer, text.Tokens), time.Now()
+	err = text.Generate(ctx, engine.Generation{N: n, Sampler: sampler, Shadow: shadow, Watch: watch, Emit: func(t engine.Token) error {
+		emit(Event{Token: r.describeToken(t, text.Cache, columns, shadow)})
+		if req.StepByStep {
+			select {
+			case <-r.s.step:
+			case <-ctx.Done():
+			}
+		}
+		return ctx.Err()
+	}})
+	r.report.Timing = engine.DescribeTiming(r.prefillTime, r.compressTime, time.Since(start), len(r.report.Tokens))
+	if err != nil && !errors.Is(err, context.Canceled) { // a stopped text has its report too
+		return err
+	}
+	fullText, err := e.Tokenizer.Decode(shadow.Text())
+	if err != nil {
+		return err
+	}
+	r.report.Quality = shadow.Describe(r.report.Tokens, fullText)
+	emit(Event{Done: r.report})
+	return nil
+}
+
+// fork returns a copy of a text that goes on with tokens.
+func fork(ctx context.Context, text *engine.Text, tokens []int) (*engine.Text, error) {
+	fork, err := text.Fork()
+	if err != nil {
+		return nil, err
+	}
+	if err := fork.Read(ctx, tokens); err != nil {
+		fork.Free()
+		return nil, err
+	}
+	return fork, nil
+}
+
+// columns turns the tokens of the compressed and of the full run into text.
+type columns struct {
+	compressed, full *tokenizer.Stream
+	fullRead         int // tokens of the full run that have become text
+}
+
+// newColumns returns columns that go on after a text.
+func newColumns(tok *tokenizer.Tokenizer, text []int) *columns {
+	c := &columns{compressed: tok.Stream(), full: tok.Stream()}
+	for _, id := range text {
+		c.compressed.Next(id)
+		c.full.Next(id)
+	}
+	return c
+}
+
+// next returns the text of a token of the compressed run, and of the token in the same
+// place of what the full run has written; "" if the full run has ended.
+func (c *columns) next(id int, fullText []int) (piece, fullPiece string) {
+	if len(fullText) > c.fullRead {
+		fullPiece = c.full.Next(fullText[c.fullRead])
+		c.fullRead++
+	}
+	return c.compressed.Next(id), fullPiece
+}
+
+// describeToken adds a token to the report and describes it for the page.
+func (r *run) describeToken(t engine.Token, cache *engine.Cache, columns *columns, shadow *engine.Shadow) *Token {
+	piece, fullPiece := columns.next(t.ID, shadow.Text())
+	weight := cache.Describe(r.plan, r.signals)
+	weight.BytesPeak = max(cache.Peak(), r.text.Cache.Peak()) // since the prompt was compressed
+	r.report.Tokens, r.report.Cache = append(r.report.Tokens, t.Describe(piece)), weight
+	r.written = append(r.written, t.ID)
+	return &Token{
+		Index: len(r.written) - 1, ID: t.ID, Text: piece, Logprob: t.Logprob,
+		MS: float64(t.Time.Microseconds()) / 1e3,
+		KL: t.Quality.KL, DeltaNLL: t.Quality.DeltaNLL, Top1: t.Quality.Top1,
+		Top: r.likeliest(t.Logits), TopFull: r.likeliest(t.FullLogits), FullText: fullPiece,
+		BytesOccupied: weight.BytesOccupied, BytesAllocated: weight.BytesAllocated,
+		BytesPeak: weight.BytesPeak, BytesFull: weight.BytesFull,
+		Attended: r.attended(t.Attention),
+	}
+}
+
+// branch continues from another token: the text before it is read again after the
+// compressed prompt, and both columns go on from there.
+func (r *run) branch(ctx context.Context, req Request, emit func(Event)) error {
+	if req.Token < 0 || req.Token >= len(r.written) {
+		return wrong("token", "token %d, want 0 to %d", req.Token, len(r.written)-1)
+	}
+	if req.Choice < 0 || req.Choice >= r.s.engine.Config.VocabSize {
+		return wrong("choice", "the model has no token %d", req.Choice)
+	}
+	written := slices.Concat(r.written[:req.Token], []int{req.Choice})
+	return r.generate(ctx, req, written, emit)
+}
+
+// likeliest returns the ten likeliest tokens.
+func (r *run) likeliest(logits []float32) []Candidate {
+	const n = 10
+	wide := make([]float64, len(logits))
+	var ids []int // of the n largest, the first of equals first
+	for id, v := range logits {
+		wide[id] = float64(v)
+		if len(ids) == n && v <= logits[ids[n-1]] {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(ids, v, func(other int, v float32) int {
+			if logits[other] >= v {
+				return -1
+			}
+			return 1
+		})
+		if ids = slices.Insert(ids, at, id); len(ids) > n {
+			ids = ids[:n]
+		}
+	}
+	norm := layout.LogSumExp(wide)
+	var out []Candidate
+	for _, id := range ids {
+		after := r.s.engine.Tokenizer.Stream()
+		if r.anchor >= 0 {
+			after.Next(r.anchor)
+		}
+		text := after.Next(id)
+		if text == "" { // a special token, or a part of a character
+			text = r.s.engine.Tokenizer.Piece(id)
+		}
+		out = append(out, Candidate{ID: id, Text: text, Logprob: wide[id] - norm})
+	}
+	return out
+}
+
+// attended spreads the attention paid to rows over the prompt's tokens: the
+// mean over layers and heads; a merged row's share goes to its tokens by their
+// weights. (prompt tokens)
+func (r *run) attended(attention [][]float32) []float32 {
+	if attention == nil {
+		return []float32{}
+	}
+	out := make([]float32, len(r.tokens))
+	for h, rows := range r.plan.Heads {
+		for j, row := range rows {
+			for i, slot := range row.Slots {
+				out[slot] += attention[h][j] * r.weights[h][j][i] / float32(len(r.plan.Heads))
+			}
+		}
+	}
+	return out
+}
