@@ -140,7 +140,7 @@ func signalsOf(t *testing.T, p *Prompt, c *Cache, m compress.Method) *compress.S
 		s.Heads = append(s.Heads, h)
 	}
 	if m.Needs().Cosine {
-		cosine, err := c.r.cosine(c)
+		cosine, err := c.r.(comparer).cosine(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +148,7 @@ func signalsOf(t *testing.T, p *Prompt, c *Cache, m compress.Method) *compress.S
 			s.Heads[i].Cosine = cosine[i]
 		}
 	}
-	s.Distance = func(pivots [][]int, aligned bool) ([][]float32, error) { return c.r.distance(c, pivots, aligned) }
+	s.Distance = func(pivots [][]int, aligned bool) ([][]float32, error) { return c.r.(comparer).distance(c, pivots, aligned) }
 	return s
 }
 

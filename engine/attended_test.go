@@ -85,6 +85,7 @@ func TestExpectedAttention(t *testing.T) {
 				r[2*i+1][2*i] += s / horizon
 			}
 		}
+		rows := find[*lastQueries](all).rows.cpu
 		for l := range cfg.NLayers {
 			for a := range cfg.NHeads {
 				mean, cov := make([]float64, hd), make([]float64, hd*hd)
@@ -93,8 +94,8 @@ func TestExpectedAttention(t *testing.T) {
 					q := make([]float64, hd)
 					for i := range hd / 2 {
 						c, s := turn(pos, i)
-						x := float64(all.trace.cpu.last[l][pos*row+a*hd+2*i])
-						y := float64(all.trace.cpu.last[l][pos*row+a*hd+2*i+1])
+						x := float64(rows[l][pos*row+a*hd+2*i])
+						y := float64(rows[l][pos*row+a*hd+2*i+1])
 						q[2*i], q[2*i+1] = x*c+y*s, y*c-x*s
 					}
 					queries = append(queries, q)
@@ -223,11 +224,11 @@ func TestReread(t *testing.T) {
 		}
 		most, before := make([][]float64, len(got.Heads)), make([][]float32, len(got.Heads))
 		for n := 1; n <= tokens; n++ {
-			p.future = nil
+			find[*future](p).paid = nil
 			if err := p.Future(context.Background(), text[:n]); err != nil {
 				t.Fatal(err)
 			}
-			for h, sum := range p.future {
+			for h, sum := range find[*future](p).paid {
 				if n == 1 {
 					most[h], before[h] = make([]float64, tokens), make([]float32, tokens)
 				}
@@ -261,12 +262,12 @@ func TestRereadInPieces(t *testing.T) {
 	e.Tokenizer = nil
 	text := someTokens(180)
 	p := prefill(t, e, text, layout.CacheF32, compress.Needs{Reread: true})
-	want, err := p.attention(context.Background(), slices.Collect(slices.Chunk(text, 20)), true)
+	want, err := p.attentionBehind(context.Background(), slices.Collect(slices.Chunk(text, 20)), true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for h := range want {
-		if d, at := worst(p.reread[h], want[h]); d > 0 {
+		if d, at := worst(find[*reread](p).paid[h], want[h]); d > 0 {
 			t.Errorf("head %d: slot %d differs by %g from that of pieces of 20", h, at, d)
 		}
 	}
@@ -286,13 +287,13 @@ func TestRereadInPieces(t *testing.T) {
 		t.Fatalf("lead-ins of %d and %d tokens: choose another context", len(first), len(rest))
 	}
 	p = prefill(t, e, text, layout.CacheF32, compress.Needs{Reread: true})
-	want, err = p.attention(context.Background(),
+	want, err = p.attentionBehind(context.Background(),
 		[][]int{slices.Concat(first, text[:a]), slices.Concat(rest, text[a-rereadOverlap:])}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for h := range want {
-		if d, at := worst(p.reread[h], want[h]); d > 0 {
+		if d, at := worst(find[*reread](p).paid[h], want[h]); d > 0 {
 			t.Errorf("with lead-ins, head %d: slot %d differs by %g", h, at, d)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"keyfold/compress"
 	"keyfold/gpu"
 	"keyfold/layout"
 )
@@ -15,7 +14,7 @@ import (
 // a plan has been applied; the buffers are really that small.
 //
 // A slot's position is that of its (pivot) token in the text, and as a rule it
-// is what the key is rotated by. With InCache a plan that was applied turns all
+// is what the key is rotated by. With InCache a plan that was applied rotates all
 // keys: the last slot of every head is then rotated by one position less than
 // the longest head has slots, the others of a head by those before, without
 // gaps, and tokens go on behind. Only the differences of positions count in
@@ -106,7 +105,7 @@ func usable(r runner, t layout.CacheType) error {
 	if err := t.Check(r.config().HeadDim); err != nil {
 		return fmt.Errorf("engine: %w", err)
 	}
-	return r.trust(t)
+	return r.supports(t)
 }
 
 // newCache returns an empty cache of a [usable] type.
@@ -331,90 +330,6 @@ func (c *Cache) Fork() (*Cache, error) {
 	}
 	fork.notePeak(0)
 	return fork, nil
-}
-
-// Apply replaces the cache's contents by what the plan says. Generation goes on
-// at the position where it was, or with InCache behind the slots in use.
-func (c *Cache) Apply(plan *compress.Plan) error {
-	_, err := c.apply(plan, false)
-	return err
-}
-
-// ApplyWeights applies a plan and returns the share of each slot in its row:
-// (n_layers * n_kv_heads)(rows)(slots). Reading them back costs a wait per layer.
-func (c *Cache) ApplyWeights(plan *compress.Plan) ([][][]float32, error) { return c.apply(plan, true) }
-
-func (c *Cache) apply(plan *compress.Plan, wantWeights bool) (weights [][][]float32, err error) {
-	kvHeads := c.r.config().NKVHeads
-	if len(plan.Heads) != len(c.layers)*kvHeads {
-		return nil, fmt.Errorf("engine: plan has %d heads, this cache %d", len(plan.Heads), len(c.layers)*kvHeads)
-	}
-	at := c.at
-	if c.InCache {
-		at = 0
-		for _, rows := range plan.Heads {
-			at = max(at, len(rows))
-		}
-	}
-	err = c.rebuild(func(l int, old *cacheLayer) (*cacheLayer, error) {
-		rows := plan.Heads[l*kvHeads : (l+1)*kvHeads]
-		room, slots := make([]int, kvHeads), make([][]layout.Slot, kvHeads)
-		for h := range rows {
-			slots[h] = make([]layout.Slot, 0, len(rows[h]))
-			for _, row := range rows[h] {
-				slots[h] = append(slots[h], layout.Slot{Pos: c.Slot(l, h, row.Pivot).Pos, N: uint32(row.N), Bias: row.Bias})
-			}
-			room[h] = align(len(slots[h]))
-		}
-		layer := c.newLayer(room, slots, at)
-		if err := c.r.allocate(layer, c.Type); err != nil {
-			return nil, err
-		}
-		shares, err := c.r.applyRows(layer, old, rows, wantWeights)
-		if err != nil {
-			c.r.free(layer)
-			return nil, err
-		}
-		weights = append(weights, shares...)
-		if c.InCache {
-			return c.turn(layer, l, rows)
-		}
-		return layer, nil
-	})
-	c.at = at
-	return weights, err
-}
-
-// turn returns a layer that rows of layer l were written to, with their keys
-// turned from what their pivots were rotated by to layer.first and the positions
-// behind it. It gives layer's memory back, unless nothing is to be turned.
-func (c *Cache) turn(layer *cacheLayer, l int, rows [][]compress.Row) (*cacheLayer, error) {
-	by, farthest := make([]int32, layer.total()), int32(0)
-	for h, head := range layer.heads {
-		was := c.at - c.Len(l, h) // of slot 0
-		for j, row := range rows[h] {
-			n := int32(layer.first[h] + j - (was + row.Pivot))
-			by[head.Offset+j], farthest = n, max(farthest, n, -n)
-		}
-	}
-	if farthest == 0 {
-		return layer, nil
-	}
-	defer c.r.free(layer)
-	turned := c.newLayer(layer.room, layer.slots, layer.first[0]+layer.heads[0].Len)
-	if err := c.r.allocate(turned, c.Type); err != nil {
-		return nil, err
-	}
-	c.notePeak(c.r.bytes(layer) + c.r.bytes(turned))
-	err := c.r.copyRows(turned, layer)
-	if err == nil {
-		err = c.r.turnKeys(turned, layer, by, int(farthest))
-	}
-	if err != nil {
-		c.r.free(turned)
-		return nil, err
-	}
-	return turned, nil
 }
 
 // Rows reads the cache back: keys after RoPE and values as float32,

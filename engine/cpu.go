@@ -70,12 +70,12 @@ func (e *Engine) Sibling() *Engine {
 	return &sibling
 }
 
-func (r *cpuRunner) device() Device               { return Device{Kind: "cpu", Backend: "Go"} }
-func (r *cpuRunner) config() checkpoint.Config    { return r.cfg }
-func (r *cpuRunner) tokensAtOnce(int) int         { return math.MaxInt }
-func (r *cpuRunner) lost() error                  { return nil }
-func (r *cpuRunner) trust(layout.CacheType) error { return nil }
-func (r *cpuRunner) close()                       {}
+func (r *cpuRunner) device() Device                  { return Device{Kind: "cpu", Backend: "Go"} }
+func (r *cpuRunner) config() checkpoint.Config       { return r.cfg }
+func (r *cpuRunner) tokensAtOnce(int) int            { return math.MaxInt }
+func (r *cpuRunner) lost() error                     { return nil }
+func (r *cpuRunner) supports(layout.CacheType) error { return nil }
+func (r *cpuRunner) close()                          {}
 
 func (r *cpuRunner) allocate(l *cacheLayer, t layout.CacheType) error {
 	l.cpu = layout.Cache{
@@ -127,7 +127,7 @@ func (r *cpuRunner) writeRows(l *cacheLayer, k, v []layout.Rows) error {
 	return nil
 }
 
-func (r *cpuRunner) turnKeys(dst, src *cacheLayer, by []int32, farthest int) error {
+func (r *cpuRunner) rotateKeys(dst, src *cacheLayer, by []int32, farthest int) error {
 	r.growTable(farthest + 1)
 	cpu.KeyRotate(src.cpu, dst.cpu, by, r.table)
 	return nil

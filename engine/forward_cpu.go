@@ -11,7 +11,7 @@ import (
 // tokens. The numbers of the steps are those of forward_gpu.go.
 func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 	cfg, n := r.cfg, len(s.tokens)
-	stride := cfg.QDim() + 2*cfg.KVDim() // a row of queries, keys and values
+	stride := cfg.QKVDim() // a row of queries, keys and values
 	positions := positionsFrom(c.at, n)
 	r.growTable(c.at + n)
 
@@ -31,11 +31,11 @@ func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 
 		// 2. Normalise the residual.
 		cpu.RMSNorm(x, w.attnNorm, xb, n, cfg.Dim, 0, float32(cfg.NormEps))
-		r.traceInput(s.trace, l, xb, n, c.next)
+		s.trace.inputCPU(l, c.next, n, xb)
 
 		// 3. Project it to queries, keys and values.
 		cpu.MatMul(w.qkv, xb, qkv, n)
-		r.traceQueries(s.trace, l, qkv, n, c.next)
+		s.trace.queriesCPU(l, c.next, q)
 
 		// 4. Rotate queries and keys by position, not by slot: after compression the two differ.
 		cpu.RoPE(r.table, positions, qkv, stride, cfg.NHeads+cfg.NKVHeads, cfg.HeadDim)
@@ -45,7 +45,7 @@ func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 
 		// 6. Attend to it.
 		cpu.Attention(cache, q, att, lse)
-		r.traceAttention(s.trace, l, cache, q, lse, c.next)
+		s.trace.attentionCPU(l, c.next, cache, q, lse)
 		if s.against != nil {
 			out := make([]float32, len(att))
 			cpu.Attention(s.against.onCPU(l, 0), q, out, lse)
@@ -88,7 +88,7 @@ func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 
 // queries returns the queries in n rows of queries, keys and values.
 func (r *cpuRunner) queries(qkv []float32, n int) layout.Queries {
-	return layout.Queries{Buf: qkv, N: n, Stride: r.cfg.QDim() + 2*r.cfg.KVDim(), Heads: r.cfg.NHeads, Scale: attentionScale(r.cfg)}
+	return layout.Queries{Buf: qkv, N: n, Stride: r.cfg.QKVDim(), Heads: r.cfg.NHeads, Scale: attentionScale(r.cfg)}
 }
 
 // positionsFrom returns n positions from first on.

@@ -98,10 +98,10 @@ func (r *gpuRunner) layers(p *gpu.Pass, c *Cache, s *step, before, n int) {
 			p.NormMatVec(w.qkv, r.s.x, w.attnNorm, r.s.qkv, 0, eps)
 		} else {
 			p.RMSNorm(r.s.x, w.attnNorm, r.s.xb, n, cfg.Dim, 0, eps)
-			r.traceInput(p, s.trace, l, n, next)
+			s.trace.inputGPU(p, l, next, n, r.s.xb)
 			p.MatMul(w.qkv, r.s.xb, r.s.qkv, n)
 		}
-		r.traceQueries(p, s.trace, l, n, next)
+		s.trace.queriesGPU(p, l, next, q)
 
 		// 4, 5. Rotate queries and keys by position, not by slot: after compression the two differ.
 		// Append keys and values to the cache.
@@ -109,7 +109,7 @@ func (r *gpuRunner) layers(p *gpu.Pass, c *Cache, s *step, before, n int) {
 
 		// 6. Attend to it.
 		p.Attention(cache, q, r.s.att, r.s.lse, r.s.parts)
-		r.traceAttention(p, s.trace, l, cache, q, next)
+		s.trace.attentionGPU(p, l, next, cache, q, r.s.lse)
 		if s.against != nil {
 			r.attendAgainst(p, l, s.against, q)
 		}
@@ -133,7 +133,7 @@ func (r *gpuRunner) layers(p *gpu.Pass, c *Cache, s *step, before, n int) {
 
 // queries returns the queries in n rows of queries, keys and values.
 func (r *gpuRunner) queries(qkv *gpu.Buffer, n int) gpu.Queries {
-	return gpu.Queries{Buf: qkv, N: n, Stride: r.cfg.QDim() + 2*r.cfg.KVDim(), Heads: r.cfg.NHeads, Scale: attentionScale(r.cfg)}
+	return gpu.Queries{Buf: qkv, N: n, Stride: r.cfg.QKVDim(), Heads: r.cfg.NHeads, Scale: attentionScale(r.cfg)}
 }
 
 // logits records the logits of m rows of r.s.x from `from` on.

@@ -30,26 +30,25 @@ type Token struct {
 
 // Watching collects the attention of decoded tokens.
 type Watching struct {
-	r     runner
+	mass  mass
 	trace *trace
 	last  [][]float32
 }
 
 // Watch makes room for watching caches of up to the given slots per head.
 func (e *Engine) Watch(slots int) (*Watching, error) {
-	t, err := e.r.newTrace(compress.Needs{Mass: true}, slots)
-	if err != nil {
-		return nil, err
-	}
-	return &Watching{r: e.r, trace: t}, nil
+	w := &Watching{}
+	var err error
+	w.trace, err = newTrace(e.r, compress.Needs{Mass: true}, slots, []signal{&w.mass})
+	return w, err
 }
 
 // Free gives its memory back.
-func (w *Watching) Free() { w.r.freeTrace(w.trace) }
+func (w *Watching) Free() { w.trace.free() }
 
 // read returns what was paid since the last call: the device only adds up.
 func (w *Watching) read() ([][]float32, error) {
-	sums, err := w.r.readMass(w.trace)
+	sums, err := w.mass.read(w.trace)
 	if err != nil {
 		return nil, err
 	}

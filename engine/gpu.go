@@ -102,7 +102,7 @@ func (r *gpuRunner) config() checkpoint.Config { return r.cfg }
 // matrix, or attention over all slots.
 func (r *gpuRunner) tokensAtOnce(slots int) int {
 	c := r.cfg
-	widest := max(2*c.Dim*2*c.HiddenDim, 2*c.Dim*(c.QDim()+2*c.KVDim()), 4*c.QDim()*slots)
+	widest := max(2*c.Dim*2*c.HiddenDim, 2*c.Dim*c.QKVDim(), 4*c.QDim()*slots)
 	return max(1, r.d.MostWork()/widest)
 }
 
@@ -213,7 +213,7 @@ func (r *gpuRunner) writeRows(l *cacheLayer, k, v []layout.Rows) error {
 	return nil
 }
 
-func (r *gpuRunner) turnKeys(dst, src *cacheLayer, by []int32, farthest int) error {
+func (r *gpuRunner) rotateKeys(dst, src *cacheLayer, by []int32, farthest int) error {
 	if err := r.growTable(farthest + 1); err != nil {
 		return err
 	}
@@ -296,7 +296,7 @@ func (r *gpuRunner) scratchFor(n, logitRows int) (err error) {
 			{&r.s.positions, "positions", n + maxAhead},
 			{&r.s.x, "x", n * cfg.Dim},
 			{&r.s.xb, "xb", n * cfg.Dim},
-			{&r.s.qkv, "qkv", n * (cfg.QDim() + 2*cfg.KVDim())},
+			{&r.s.qkv, "qkv", n * cfg.QKVDim()},
 			{&r.s.att, "attention", n * cfg.QDim()},
 			{&r.s.lse, "lse", n * cfg.NHeads},
 			{&r.s.gateUp, "gate_up", n * 2 * cfg.HiddenDim},

@@ -69,7 +69,7 @@ type kernelSample struct {
 
 func (r *gpuRunner) newKernelSample(slots int) (*kernelSample, error) {
 	cfg := r.cfg
-	widest := max(cfg.VocabSize, 2*cfg.HiddenDim, cfg.QDim()+2*cfg.KVDim(), cfg.Dim)
+	widest := max(cfg.VocabSize, 2*cfg.HiddenDim, cfg.QKVDim(), cfg.Dim)
 	s := &kernelSample{gpuRunner: r}
 	var err error
 	for _, b := range []struct {

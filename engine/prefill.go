@@ -157,14 +157,15 @@ func (e *Engine) newPrompt(tokens []int, o Settings) (*Prompt, error) {
 		return nil, err
 	}
 	cache.InCache = o.InCache
-	p := &Prompt{Text: Text{Cache: cache, Tokens: slices.Clone(tokens), e: e}, o: o, length: len(tokens)}
+	p := &Prompt{Text: Text{Cache: cache, Tokens: slices.Clone(tokens), e: e}, o: o, length: len(tokens), signals: newSignals(), has: o.Needs}
+	p.has.Reread, p.has.Future = false, false // not yet
 	for _, pin := range o.Pins {
 		if err = p.Pin(pin[0], pin[1]); err != nil {
 			break
 		}
 	}
 	if err == nil {
-		p.trace, err = e.r.newTrace(o.Needs, slots)
+		p.trace, err = newTrace(e.r, o.Needs, slots, p.signals)
 	}
 	if err != nil {
 		p.Free()
@@ -196,13 +197,10 @@ func (p *Prompt) readPrompt(ctx context.Context) error {
 			}
 		}
 	}
-	if p.o.Needs.Reread {
-		if err := p.readAgain(ctx, p.Tokens); err != nil {
+	for _, signal := range p.signals {
+		if err := signal.afterReading(ctx, p); err != nil {
 			return err
 		}
-	}
-	if p.o.Needs.Future && p.o.Future != nil {
-		return p.Future(ctx, p.o.Future)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"keyfold/compress"
 )
@@ -38,13 +37,9 @@ type Prompt struct {
 	length int    // tokens of the prompt
 	pinned []bool // (length) positions whose slots no method may touch; nil: none
 
-	// Attention that texts behind the prompt paid to its slots, (n_layers * n_kv_heads)(length).
-	reread [][]float32 // its own text, the most that one query paid; nil: not read again
-	future [][]float32 // what follows, summed; nil: not known
-
-	trace    *trace
-	received [][]float32 // attention that slots received before the trace began, (n_layers * n_kv_heads)(slots); nil: none
-	ballots  *Ballots    // of the last vote; nil: there was none
+	signals []signal
+	has     compress.Needs // what they can tell of the cache as it is
+	trace   *trace         // of those that are collected; nil: given back
 
 	decoded      int // tokens since the last compression
 	compressions int
@@ -78,8 +73,9 @@ func (p *Prompt) Free() {
 // wanted. The cache stays.
 func (p *Prompt) FreeSignals() {
 	if p.trace != nil {
-		p.e.r.freeTrace(p.trace)
+		p.trace.free()
 		p.trace = nil
+		p.has = compress.Needs{Reread: p.has.Reread, Future: p.has.Future} // which are not on the device
 	}
 }
 
@@ -134,45 +130,16 @@ func (p *Prompt) compress() (*compress.Plan, *compress.Signals, error) {
 	if err := p.Cache.Apply(plan); err != nil {
 		return nil, nil, err
 	}
-	p.reread, p.future = nil, nil // they are of slots that are no more
-	p.received = received(plan, signals, p.o.Method.Needs())
+	for _, signal := range p.signals {
+		signal.compressed(p, plan, signals)
+	}
 	return plan, signals, nil
 }
 
-// received returns the attention that each row of a plan has received as part of
-// its slots: (n_layers * n_kv_heads)(rows). It is nil for methods that do not ask,
-// or ask only for that of the last queries.
-func received(plan *compress.Plan, s *compress.Signals, needs compress.Needs) [][]float32 {
-	if !needs.Mass || needs.MassLast > 0 {
-		return nil
-	}
-	sums := make([][]float32, len(plan.Heads))
-	for h, rows := range plan.Heads {
-		for _, row := range rows {
-			var sum float32
-			for _, slot := range row.Slots {
-				sum += s.Heads[h].Mass[slot]
-			}
-			sums[h] = append(sums[h], sum)
-		}
-	}
-	return sums
-}
-
 // restart makes the trace ready for the next n tokens, at the end of which the
-// signals will be read. Attention is added up from nothing: p.received has what
-// the slots brought along. Statistics go on.
+// signals will be read.
 func (p *Prompt) restart(n int) error {
-	t, slots := p.trace, p.Cache.longest()+n
-	fresh, err := p.e.r.newTrace(compress.Needs{Mass: t.needs.Mass}, slots)
-	if err != nil {
-		return err
-	}
-	t.cpu.mass, fresh.cpu.mass = fresh.cpu.mass, t.cpu.mass
-	t.gpu.mass, fresh.gpu.mass = fresh.gpu.mass, t.gpu.mass
-	p.e.r.freeTrace(fresh) // with the old sums
-	t.slots, t.end = slots, p.Cache.next+n
-	return nil
+	return p.trace.restart(p.Cache.longest()+n, p.Cache.next+n)
 }
 
 // Generate continues the text as [Text.Generate] does, and compresses the cache
@@ -238,23 +205,39 @@ func (p *Prompt) Measure(needs compress.Needs) (*compress.Signals, error) {
 		return nil, err
 	}
 	s := p.slots()
-	c, r := p.Cache, p.e.r
-	s.Distance = func(pivots [][]int, aligned bool) ([][]float32, error) { return r.distance(c, pivots, aligned) }
-	s.Keys = func() ([][]float32, error) {
-		k, _, err := c.Rows()
-		return k, err
-	}
-	for _, measure := range []func(compress.Needs, *compress.Signals) error{p.mass, p.cosine, p.attended, p.vote} {
-		if err := measure(needs, s); err != nil {
+	for _, signal := range p.signals {
+		if err := signal.measure(p, needs, s); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-// slots returns signals that say what the slots are, and nothing else.
+// collected returns an error unless the prompt has what needs ask for, collected
+// or still to be measured on the cache.
+func (p *Prompt) collected(needs compress.Needs) error {
+	err := p.has.Covers(needs)
+	switch {
+	case err != nil && p.trace == nil && needs.OneReading():
+		return errors.New("engine: the prompt has no signals, or they were given back after its only compression")
+	case err != nil:
+		return fmt.Errorf("engine: %w", err)
+	}
+	for _, signal := range p.trace.collecting() {
+		if signal.collects(needs) && p.trace.end != p.Cache.next {
+			return fmt.Errorf("engine: the signals are those of a text of %d tokens, the cache holds %d", p.trace.end, p.Cache.next)
+		}
+	}
+	return nil
+}
+
+// slots returns signals that say what the slots and their keys are, and nothing else.
 func (p *Prompt) slots() *compress.Signals {
 	s := &compress.Signals{NLayers: len(p.Cache.layers), NKVHeads: p.e.Config.NKVHeads}
+	s.Keys = func() ([][]float32, error) {
+		k, _, err := p.Cache.Rows()
+		return k, err
+	}
 	for l := range p.Cache.layers {
 		for h := range p.Cache.layers[l].heads {
 			var head compress.Head
@@ -274,56 +257,3 @@ func (p *Prompt) slots() *compress.Signals {
 	}
 	return s
 }
-
-// mass adds the attention that slots received.
-func (p *Prompt) mass(needs compress.Needs, s *compress.Signals) error {
-	if !needs.Mass {
-		return nil
-	}
-	mass, err := p.e.r.readMass(p.trace)
-	if err != nil {
-		return err
-	}
-	for i := range s.Heads {
-		s.Heads[i].Mass = mass[i][:s.Heads[i].Slots()]
-		if p.received != nil {
-			s.Heads[i].Mass = slices.Clone(s.Heads[i].Mass) // the CPU's sums go on
-			for slot, sum := range p.received[i] {
-				s.Heads[i].Mass[slot] += sum
-			}
-		}
-	}
-	return nil
-}
-
-// cosine adds how similar neighbouring keys are.
-func (p *Prompt) cosine(needs compress.Needs, s *compress.Signals) error {
-	if !needs.Cosine {
-		return nil
-	}
-	cosine, err := p.e.r.cosine(p.Cache)
-	for i := range cosine {
-		s.Heads[i].Cosine = cosine[i]
-	}
-	return err
-}
-
-// vote adds GVote's votes, unless the text is no longer than what the statistics
-// skip, or shorter than MinLen: nobody votes on such a text.
-func (p *Prompt) vote(needs compress.Needs, s *compress.Signals) (err error) {
-	p.ballots = nil
-	if needs.Votes == nil || p.Cache.next <= needs.Votes.NSkip || p.Cache.next < needs.Votes.MinLen {
-		return nil
-	}
-	if p.ballots, err = p.e.r.ballots(p.Cache, p.trace, *needs.Votes); err != nil {
-		return err
-	}
-	for i := range s.Heads {
-		s.Heads[i].Votes, s.Heads[i].BStep = p.ballots.Votes[i], p.ballots.BStep[i]
-	}
-	return nil
-}
-
-// Ballots returns what the votes that were measured last were counted from; nil
-// if nobody voted.
-func (p *Prompt) Ballots() *Ballots { return p.ballots }

@@ -185,11 +185,15 @@ func TestFoldingKeepsCount(t *testing.T) {
 func TestReceivedAttentionOfRows(t *testing.T) {
 	s := &compress.Signals{Heads: []compress.Head{{Mass: []float32{1, 2, 4, 8, 16}}}}
 	plan := &compress.Plan{Heads: [][]compress.Row{{{Pivot: 1, Slots: []int{0, 1}}, {Pivot: 3, Slots: []int{3}}, {Pivot: 4, Slots: []int{4}}}}}
-	got := received(plan, s, compress.Needs{Mass: true})
+	got := received(plan, s)
 	if want := []float32{3, 8, 16}; !slices.Equal(got[0], want) {
 		t.Errorf("rows received %v, want %v", got[0], want)
 	}
-	if received(plan, s, compress.Needs{Mass: true, MassLast: 8}) != nil {
+	m := &mass{}
+	if m.compressed(&Prompt{has: compress.Needs{Mass: true}}, plan, s); !slices.Equal(m.before[0], got[0]) {
+		t.Errorf("rows received %v before the compression, want %v", m.before, got)
+	}
+	if m.compressed(&Prompt{has: compress.Needs{Mass: true, MassLast: 8}}, plan, s); m.before != nil {
 		t.Error("attention of the last queries was carried on")
 	}
 }
@@ -272,6 +276,32 @@ func TestWhatCannotBeRepeated(t *testing.T) {
 		err := CanRepeat(tc.m, tc.n)
 		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 			t.Errorf("%s every %d: %v, want %q", tc.m.Name(), tc.n, err, tc.want)
+		}
+	}
+}
+
+// What texts behind the prompt paid was paid to slots that are no more.
+func TestCompressedCacheForgetsWhatWasPaidBehind(t *testing.T) {
+	e := openFixture(t, CPU, checkpoint.F16)
+	text := someTokens(70)
+	p, err := e.Prefill(context.Background(), text[:50],
+		Settings{Method: newMethod(t, "oracle", 0.5), Needs: compress.Needs{Reread: true}, Future: text[50:]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Free)
+	for _, needs := range []compress.Needs{{Reread: true}, {Future: true}} {
+		if _, err := p.Measure(needs); err != nil {
+			t.Errorf("before the compression: %v", err)
+		}
+	}
+	compressPrompt(t, p)
+	for want, needs := range map[string]compress.Needs{
+		"engine: the prompt was not read a second time":           {Reread: true},
+		"engine: the tokens that follow the prompt are not known": {Future: true},
+	} {
+		if _, err := p.Measure(needs); err == nil || err.Error() != want {
+			t.Errorf("after it: error %v\nwant  %s", err, want)
 		}
 	}
 }

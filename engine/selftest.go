@@ -62,7 +62,7 @@ func (r *gpuRunner) matrixTypes() []layout.WeightType {
 }
 
 // trust tests the kernels of a cache type when it is first asked for.
-func (r *gpuRunner) trust(t layout.CacheType) error {
+func (r *gpuRunner) supports(t layout.CacheType) error {
 	if slices.Contains(r.tested, t) {
 		return nil
 	}

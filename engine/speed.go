@@ -63,7 +63,7 @@ func (e *Engine) Fill(n int, o Settings) (*Prompt, error) {
 	}
 	c.next, c.at = n, n
 	text := Text{Cache: c, Logits: make([]float32, cfg.VocabSize), e: e}
-	return &Prompt{Text: text, o: o, length: n}, nil
+	return &Prompt{Text: text, o: o, length: n, signals: newSignals()}, nil
 }
 
 // randomRows returns n rows. They begin to repeat after 256, which saves time

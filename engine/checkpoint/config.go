@@ -25,6 +25,9 @@ func (c Config) QDim() int { return c.NHeads * c.HeadDim }
 // KVDim returns the width of a key or value: NKVHeads * HeadDim.
 func (c Config) KVDim() int { return c.NKVHeads * c.HeadDim }
 
+// QKVDim returns the width of a row of queries, keys and values.
+func (c Config) QKVDim() int { return c.QDim() + 2*c.KVDim() }
+
 // GroupSize returns how many query heads read one KV head: NHeads / NKVHeads.
 func (c Config) GroupSize() int { return c.NHeads / c.NKVHeads }
 
