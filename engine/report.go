@@ -176,6 +176,14 @@ func (c *Cache) Describe(plan *compress.Plan, s *compress.Signals) CacheReport {
 	return r
 }
 
+// Describe returns what the cache weighs now, what the prompt's compression left
+// of it, and how often it was compressed.
+func (p *Prompt) Describe(plan *compress.Plan, s *compress.Signals) CacheReport {
+	r := p.Cache.Describe(plan, s)
+	r.Compressions = p.compressions
+	return r
+}
+
 // Describe returns the report about a token that reads as text.
 func (t Token) Describe(text string) TokenReport {
 	r := TokenReport{ID: t.ID, Text: text, Logprob: t.Logprob, MS: milliseconds(t.Time), KVBytes: t.KVBytes}

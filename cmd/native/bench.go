@@ -16,7 +16,6 @@ import (
 	"keyfold/compress"
 	"keyfold/engine"
 	"keyfold/engine/checkpoint"
-	"keyfold/layout"
 	"keyfold/models"
 )
 
@@ -43,8 +42,7 @@ type benchmark struct {
 	contexts                   string
 	fill, kernels              bool
 
-	kv       layout.CacheType
-	chosen   compress.Method
+	read     engine.Settings
 	contextN []int
 }
 
@@ -76,17 +74,16 @@ func benchCommand(ctx context.Context, t terminal, args []string) error {
 	if need := max(b.prefill, slices.Max(b.contextN)+b.decode); need > f.Config.SeqLen && !b.kernels {
 		return fmt.Errorf("-prefill, or -context and -decode, are %d tokens, the model's context is %d", need, f.Config.SeqLen)
 	}
-	e, err := engine.Open(ctx, f, nil, engine.DeviceKind(b.device))
+	e, err := b.start(ctx, t.err, f, nil)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	printDevice(t.err, e)
 	if b.kernels {
 		return b.compareKernels(t, e, f)
 	}
 	r, err := bench.Measure(ctx, e, f, bench.Options{
-		Settings:   engine.Settings{KV: b.kv, Method: b.chosen, InCache: b.inCache()},
+		Settings:   b.read,
 		MethodName: b.method, Seed: uint32(b.seed),
 		Prefill: b.prefill, Contexts: b.contextN, Fill: b.fill, Decode: b.decode, Runs: b.runs,
 	})
@@ -112,18 +109,11 @@ func shapeNames() []string {
 
 // check checks the flags.
 func (b *benchmark) check(fs *flagSet) (err error) {
-	if b.kv, err = b.cacheType(); err != nil {
-		return err
-	}
-	if b.chosen, err = b.newMethod(); err != nil {
-		return err
-	}
-	needs := b.chosen.Needs()
-	if err := knowsNoFuture("bench", b.method, b.chosen); err != nil {
+	if b.read, err = b.settingsOf("bench"); err != nil {
 		return err
 	}
 	switch {
-	case b.fill && needs != compress.Needs{}:
+	case b.fill && b.read.Method.Needs() != compress.Needs{}:
 		return usageError("-fill: -method %s measures the text, so it has to be read", b.method)
 	case b.shape != "" && given(fs, "model"):
 		return usageError("-model and -shape are both given, want one")
@@ -217,11 +207,6 @@ func printBench(w io.Writer, r *bench.Report) {
 		fmt.Fprintln(w)
 		printContext(w, r, c)
 	}
-}
-
-// printRow prints a line of a table whose first column is a name.
-func printRow(w io.Writer, name, format string, args ...any) {
-	fmt.Fprintf(w, "%-11s %s\n", name, fmt.Sprintf(format, args...))
 }
 
 func printContext(w io.Writer, r *bench.Report, c bench.Context) {

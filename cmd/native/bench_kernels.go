@@ -14,7 +14,7 @@ import (
 
 // compareKernels does what bench -kernels asks for.
 func (b *benchmark) compareKernels(t terminal, e *engine.Engine, f *checkpoint.File) error {
-	r, err := bench.NewKernelReport(e, f, b.kv, b.slots(e))
+	r, err := bench.NewKernelReport(e, f, b.read.KV, b.slots(e))
 	if err != nil {
 		return err
 	}

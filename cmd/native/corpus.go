@@ -4,22 +4,18 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"keyfold/corpus"
 	"keyfold/engine/tokenizer"
-	"keyfold/models"
 )
 
 const corpusUsage = `usage: keyfold corpus [flags]
@@ -48,80 +44,84 @@ var shardTokens = 4_000_000
 // corpusBatch is how many documents are made at a time, on all processors.
 const corpusBatch = 256
 
-func corpusCommand(ctx context.Context, t terminal, args []string) error {
-	var usage strings.Builder
-	usage.WriteString(corpusUsage)
-	known := map[string]bool{}
-	for _, task := range corpus.Tasks() {
-		known[task.Name] = true
-		fmt.Fprintf(&usage, "    %-16s %s\n", task.Name, task.Help)
+// corpusArgs are the flags of corpus.
+type corpusArgs struct {
+	modelFlags
+	seed         uint64
+	docs, tokens int
+	task, shards string
+	dense        bool
+}
+
+func (c *corpusArgs) register(fs *flagSet) {
+	c.modelFlags.register(fs)
+	fs.Uint64Var(&c.seed, "seed", 1, "seed `N` of the first document")
+	fs.IntVar(&c.docs, "docs", 1, "how many documents, `N`")
+	fs.StringVar(&c.task, "task", "", "`NAMES` of tasks with commas between them, taken in turn; without it those of the training mix")
+	fs.BoolVar(&c.dense, "dense", false, "facts and questions only, without text around them")
+	fs.IntVar(&c.tokens, "tokens", 512, "a document's most tokens, `N`: counted with the tokenizer if -model or -tokenizer is given, else estimated")
+	fs.StringVar(&c.shards, "shards", "", "`DIR` to write token ids to, made if need be, without shards of before")
+}
+
+// check checks the flags but -task.
+func (c *corpusArgs) check() error {
+	switch {
+	case c.docs < 1:
+		return usageError("-docs is %d, want at least 1", c.docs)
+	case c.tokens < 1:
+		return usageError("-tokens is %d, want at least 1", c.tokens)
+	case c.seed < corpus.EvalFrom && c.seed+uint64(c.docs) > corpus.EvalFrom:
+		return usageError("-seed %d and -docs %d run from training into evaluation, which begins at %d", c.seed, c.docs, corpus.EvalFrom)
+	case c.seed > math.MaxUint64-uint64(c.docs):
+		return usageError("-seed %d and -docs %d run over the last seed", c.seed, c.docs)
 	}
-	fs := newFlags("corpus", usage.String())
-	var m modelFlags
-	m.register(fs)
-	seed := fs.Uint64("seed", 1, "seed `N` of the first document")
-	docs := fs.Int("docs", 1, "how many documents, `N`")
-	task := fs.String("task", "", "`NAMES` of tasks with commas between them, taken in turn; without it those of the training mix")
-	dense := fs.Bool("dense", false, "facts and questions only, without text around them")
-	tokens := fs.Int("tokens", 512, "a document's most tokens, `N`: counted with the tokenizer if -model or -tokenizer is given, else estimated")
-	folder := fs.String("shards", "", "`DIR` to write token ids to, made if need be, without shards of before")
+	return nil
+}
+
+// tasks returns the tasks that -task names; none without it.
+func (c *corpusArgs) tasks() ([]string, error) {
+	if c.task == "" {
+		return nil, nil
+	}
+	tasks := strings.Split(c.task, ",")
+	for _, name := range tasks {
+		if !slices.ContainsFunc(corpus.Tasks(), func(task corpus.Task) bool { return task.Name == name }) {
+			return nil, usageError("-task has %q; with -help, what there is", name)
+		}
+	}
+	return tasks, nil
+}
+
+func corpusCommand(ctx context.Context, t terminal, args []string) error {
+	usage := corpusUsage
+	for _, task := range corpus.Tasks() {
+		usage += fmt.Sprintf("    %-16s %s\n", task.Name, task.Help)
+	}
+	c := &corpusArgs{}
+	fs := newFlags("corpus", usage)
+	c.register(fs)
 	if err := fs.parse(t, args, 0); err != nil {
 		return err
 	}
-	switch {
-	case *docs < 1:
-		return usageError("-docs is %d, want at least 1", *docs)
-	case *tokens < 1:
-		return usageError("-tokens is %d, want at least 1", *tokens)
-	case *seed < corpus.EvalFrom && *seed+uint64(*docs) > corpus.EvalFrom:
-		return usageError("-seed %d and -docs %d run from training into evaluation, which begins at %d", *seed, *docs, corpus.EvalFrom)
-	case *seed > math.MaxUint64-uint64(*docs):
-		return usageError("-seed %d and -docs %d run over the last seed", *seed, *docs)
+	if err := c.check(); err != nil {
+		return err
 	}
-	var tasks []string
-	if *task != "" {
-		tasks = strings.Split(*task, ",")
+	tasks, err := c.tasks()
+	if err != nil {
+		return err
 	}
-	for _, name := range tasks {
-		if !known[name] {
-			return usageError("-task has %q; with -help, what there is", name)
-		}
+	batches := corpusBatches{
+		tasks: tasks, seed: c.seed, docs: c.docs, size: corpus.Size{Tokens: c.tokens, Dense: c.dense}, progress: t.err,
 	}
-	var tok *tokenizer.Tokenizer
-	if *folder != "" || given(fs, "model") || m.tokenizer != "" {
-		var err error
-		if tok, err = m.tokenizerAlone(); err != nil {
+	if c.shards != "" || given(fs, "model") || c.tokenizer != "" {
+		if batches.tok, err = c.tokenizerAlone(); err != nil {
 			return err
 		}
 	}
-	batches := corpusBatches{
-		tasks: tasks, seed: *seed, docs: *docs, size: corpus.Size{Tokens: *tokens, Dense: *dense}, tok: tok, progress: t.err,
+	if c.shards != "" {
+		return batches.writeShards(ctx, c.shards)
 	}
-	if *folder != "" {
-		return batches.writeShards(ctx, *folder)
-	}
-	first := true
-	return batches.each(ctx, nil, func(d corpus.Document) error {
-		if !first {
-			fmt.Fprintln(t.out)
-		}
-		first = false
-		_, err := io.WriteString(t.out, d.Text())
-		return err
-	})
-}
-
-// tokenizerAlone returns the tokenizer of a model that is not needed itself. One
-// given by -tokenizer need not fit the built-in model.
-func (m *modelFlags) tokenizerAlone() (*tokenizer.Tokenizer, error) {
-	if m.model == models.Name && m.tokenizer != "" {
-		return m.findTokenizer(nil, 0)
-	}
-	meta, vocab, err := m.metadata()
-	if err != nil {
-		return nil, err
-	}
-	return m.findTokenizer(meta, vocab)
+	return batches.print(ctx, t.out)
 }
 
 // corpusBatches makes the documents of a range of seeds.
@@ -199,145 +199,12 @@ func (c *corpusBatches) each(ctx context.Context, prepare func(place int, d corp
 	return nil
 }
 
-// A shard is the content of the three files of a number.
-type shard struct {
-	ids     []byte // two for a token
-	weights []byte
-	docs    []byte
-}
-
-// docLine describes a document in a shard.
-type docLine struct {
-	Task string    `json:"task"`
-	Seed uint64    `json:"seed"`
-	From int       `json:"from"`
-	To   int       `json:"to"`
-	Asks []askLine `json:"asks"`
-}
-
-type askLine struct {
-	Kind  string  `json:"kind"`
-	Guess float64 `json:"guess"`
-}
-
-// writeShards writes the documents as token ids: all files or none.
-func (c *corpusBatches) writeShards(ctx context.Context, folder string) (err error) {
-	if c.tok.BOS() < 0 || c.tok.EOS() < 0 {
-		return fmt.Errorf("-shards: this tokenizer has no id that begins, or none that ends a text")
-	}
-	if c.tok.VocabSize() > 1<<16 {
-		return fmt.Errorf("-shards: this tokenizer has %d tokens, two bytes hold %d", c.tok.VocabSize(), 1<<16)
-	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+// print prints the documents with an empty line between them.
+func (c *corpusBatches) print(ctx context.Context, w io.Writer) error {
+	between := ""
+	return c.each(ctx, nil, func(d corpus.Document) error {
+		_, err := io.WriteString(w, between+d.Text())
+		between = "\n"
 		return err
-	}
-	if old, _ := filepath.Glob(filepath.Join(folder, "*.tokens")); len(old) > 0 {
-		return fmt.Errorf("-shards: %s is there already", old[0])
-	}
-	var written []string
-	defer func() {
-		if err != nil {
-			for _, path := range written {
-				os.Remove(path)
-			}
-		}
-	}()
-	var s shard
-	numbers := 0
-	flush := func() error {
-		for _, file := range []struct {
-			ending string
-			data   []byte
-		}{{"docs", s.docs}, {"weights", s.weights}, {"tokens", s.ids}} {
-			path := filepath.Join(folder, fmt.Sprintf("%04d.%s", numbers, file.ending))
-			err := writeFile(path, func(w io.Writer) error {
-				_, err := w.Write(file.data)
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			written = append(written, path)
-		}
-		numbers++
-		s = shard{ids: s.ids[:0], weights: s.weights[:0], docs: s.docs[:0]}
-		return nil
-	}
-	type encoded struct {
-		ids     []int
-		weights []byte
-	}
-	var batch [corpusBatch]encoded
-	at := 0
-	encode := func(place int, d corpus.Document) (err error) {
-		batch[place].ids, batch[place].weights, err = encodeDocument(c.tok, d)
-		return err
-	}
-	err = c.each(ctx, encode, func(d corpus.Document) error {
-		e := &batch[at%corpusBatch]
-		at++
-		if len(s.weights) > 0 && len(s.weights)+len(e.ids) > shardTokens {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-		line := docLine{d.Task, d.Seed, len(s.weights), len(s.weights) + len(e.ids), []askLine{}}
-		for _, a := range d.Asks {
-			line.Asks = append(line.Asks, askLine{a.Kind, a.Guess})
-		}
-		described, err := json.Marshal(line)
-		if err != nil {
-			return err
-		}
-		s.docs = append(append(s.docs, described...), '\n')
-		s.weights = append(s.weights, e.weights...)
-		for _, id := range e.ids {
-			s.ids = binary.LittleEndian.AppendUint16(s.ids, uint16(id))
-		}
-		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return flush()
-}
-
-// encodeDocument returns the ids of a document between BOS and EOS, and for
-// every id the number of the question that it answers, from 1 on, or 0.
-func encodeDocument(tok *tokenizer.Tokenizer, d corpus.Document) (ids []int, weights []byte, err error) {
-	text := d.Text()
-	if ids, err = tok.Encode(text, true); err != nil {
-		return nil, nil, err
-	}
-	// Where every token begins in the text, and where the text ends.
-	begins := make([]int, 0, len(ids)+1)
-	stream := tok.Stream()
-	end := 0
-	for _, id := range ids {
-		begins = append(begins, end)
-		end += len(stream.Next(id))
-	}
-	begins = append(begins, end)
-	if end != len(text) {
-		return nil, nil, fmt.Errorf("the ids of a document of seed %d are not its text", d.Seed)
-	}
-	weights = make([]byte, len(ids), len(ids)+1)
-	from, token := len(d.Context), 0
-	for i, a := range d.Asks {
-		from += len(a.Question)
-		to := from + len(a.Answer)
-		for begins[token] < from {
-			token++
-		}
-		first := token
-		for begins[token] < to {
-			weights[token] = byte(min(i+1, 255))
-			token++
-		}
-		if begins[first] != from || begins[token] != to {
-			return nil, nil, fmt.Errorf("this tokenizer joins the answer %q with what is around it", a.Answer)
-		}
-		from = to + 1 // the newline
-	}
-	return append(ids, tok.EOS()), append(weights, 0), nil
 }

@@ -12,19 +12,15 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"keyfold/compress"
-	"keyfold/corpus"
 	"keyfold/engine"
 	"keyfold/engine/tokenizer"
 	"keyfold/eval"
-	"keyfold/layout"
 )
 
 const evalUsage = `usage: keyfold eval [flags]
@@ -57,50 +53,6 @@ files:
                  method: F-needle-METHOD.svg beside F.svg
 `
 
-// evaluation are the flags of eval.
-type evaluation struct {
-	modelFlags
-	device, kv, protocol             string
-	tasks, lengths, methods, budgets string
-	data, layout, text               string
-	shard, merge, against            string
-	json, csv, svg                   string
-	n, seeds, scoreTokens            int
-	first                            uint
-	removed, trained                 bool
-	shardIndex, shardOf              int
-	lengthList                       []int
-	budgetList                       []float64
-	taskList                         []string
-	variants                         []eval.Variant
-}
-
-func (v *evaluation) register(fs *flagSet) {
-	v.modelFlags.register(fs)
-	fs.StringVar(&v.device, "device", "auto", "`DEVICE` to run on: auto, gpu or cpu")
-	fs.StringVar(&v.kv, "kv", "f16", "`TYPE` of the cache's elements: "+layout.CacheTypeNames)
-	fs.StringVar(&v.tasks, "tasks", "", "`TASKS` by commas: "+strings.Join(taskNames(), ", ")+"; by default all with questions")
-	fs.StringVar(&v.lengths, "length", "512", "`TOKENS` of a document with its questions, or of perplexity's context; several by commas")
-	fs.StringVar(&v.methods, "methods", "window,kvmerger,gvote", "compression `METHODS` with their options: "+strings.Join(compress.Names(), ", "))
-	fs.StringVar(&v.budgets, "budgets", "0.5,0.35", "kept / total `R` for the methods that take one; those that do without also run without")
-	fs.IntVar(&v.n, "n", 20, "`EXAMPLES` of each task and length, or of -data")
-	fs.UintVar(&v.first, "first", 0, "number `N` of the first example")
-	fs.IntVar(&v.seeds, "seeds", 1, "how `MANY` seeds the methods that draw run with, 1 and up")
-	fs.StringVar(&v.protocol, "protocol", string(eval.Outside), "`WHERE` the question is: outside, asked of the compressed context; inside, compressed with it")
-	fs.StringVar(&v.data, "data", "", "`FILE` of examples, one JSON object a line, instead of -tasks")
-	fs.StringVar(&v.layout, "layout", "", "`LAYOUT` of -data: "+strings.Join(eval.Layouts(), ", "))
-	fs.StringVar(&v.text, "text", "", "`FILE` of plain text for the task perplexity; by default the corpus's stories")
-	fs.IntVar(&v.scoreTokens, "score-tokens", 95, "`TOKENS` of text scored behind perplexity's context")
-	fs.BoolVar(&v.removed, "removed", false, "also ask the full cache of each context without the asked evidence: more than a guess is a leak")
-	fs.BoolVar(&v.trained, "trained", false, "documents without the words and frames that training has not seen")
-	fs.StringVar(&v.against, "against", eval.Full, "`METHOD` that differences are against, as in -methods")
-	fs.StringVar(&v.shard, "shard", "0/1", "`I/N`: only the examples whose number leaves I when divided by N")
-	fs.StringVar(&v.merge, "merge", "", "`FILES` by commas: join the -json of all shards instead of running")
-	fs.StringVar(&v.json, "json", "", "`FILE` for configuration, cells and examples")
-	fs.StringVar(&v.csv, "csv", "", "`FILE` for the cells")
-	fs.StringVar(&v.svg, "svg", "", "`FILE` for the drawing")
-}
-
 func evalCommand(ctx context.Context, t terminal, args []string) error {
 	v := &evaluation{}
 	flags := newFlags("eval", evalUsage)
@@ -117,7 +69,7 @@ func evalCommand(ctx context.Context, t terminal, args []string) error {
 		}
 		return v.mergeReports(t)
 	}
-	kv, err := v.check(flags)
+	kv, err := v.checkRun(flags)
 	if err != nil {
 		return err
 	}
@@ -134,12 +86,11 @@ func evalCommand(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	e, err := engine.Open(ctx, f, tok, engine.DeviceKind(v.device))
+	e, err := v.start(ctx, t.err, f, tok)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	printDevice(t.err, e)
 	c.Model, c.Device = e.DescribeModel(f.Model, sum), e.Device.Describe()
 	sweep, err := eval.NewSweep(c, kv, e, data, text)
 	if err != nil {
@@ -156,144 +107,6 @@ func evalCommand(ctx context.Context, t terminal, args []string) error {
 		return os.Remove(v.json + ".partial")
 	}
 	return nil
-}
-
-// taskNames returns the tasks that eval knows.
-func taskNames() []string {
-	var names []string
-	for _, task := range corpus.Tasks() {
-		if !task.Text {
-			names = append(names, task.Name)
-		}
-	}
-	return append(names, eval.Perplexity)
-}
-
-// check checks the flags of a run and returns the cache's element type.
-func (v *evaluation) check(fs *flagSet) (layout.CacheType, error) {
-	r := runFlags{device: v.device, kv: v.kv}
-	kv, err := r.cacheType()
-	if err != nil {
-		return 0, err
-	}
-	if err := r.checkDevice(); err != nil {
-		return 0, err
-	}
-	switch {
-	case v.n < 1:
-		return 0, usageError("-n is %d, want at least 1", v.n)
-	case v.seeds < 1:
-		return 0, usageError("-seeds is %d, want at least 1", v.seeds)
-	case v.scoreTokens < 1:
-		return 0, usageError("-score-tokens is %d, want at least 1", v.scoreTokens)
-	case uint64(v.first) > 1<<31:
-		return 0, usageError("-first is %d, want at most %d", v.first, 1<<31)
-	case eval.Protocol(v.protocol) != eval.Outside && eval.Protocol(v.protocol) != eval.Inside:
-		return 0, usageError("-protocol is %q, want outside or inside", v.protocol)
-	case v.data != "" && (given(fs, "tasks") || given(fs, "length")):
-		return 0, usageError("-data has examples of its own, want it without -tasks and -length")
-	case v.data != "" && (v.trained || v.removed || v.text != ""):
-		return 0, usageError("-trained, -removed and -text are about the corpus, want them without -data")
-	case v.data != "" && !slices.Contains(eval.Layouts(), v.layout):
-		return 0, usageError("-layout is %q, want %s", v.layout, strings.Join(eval.Layouts(), ", "))
-	case v.data == "" && v.layout != "":
-		return 0, usageError("-layout is that of -data, which is missing")
-	}
-	if v.budgetList, err = numberList("-budgets", v.budgets, 1e-9, 1); err != nil {
-		return 0, err
-	}
-	if v.variants, err = eval.Variants(v.methods, v.budgetList, v.seeds); err != nil {
-		return 0, usageError("-methods: %v", err)
-	}
-	if !slices.ContainsFunc(v.variants, func(w eval.Variant) bool { return w.Spec() == v.against }) {
-		return 0, usageError("-against is %q, want one of -methods", v.against)
-	}
-	index, of, ok := strings.Cut(v.shard, "/")
-	var err1, err2 error
-	v.shardIndex, err1 = strconv.Atoi(index)
-	v.shardOf, err2 = strconv.Atoi(of)
-	if !ok || err1 != nil || err2 != nil || v.shardIndex < 0 || v.shardIndex >= v.shardOf {
-		return 0, usageError("-shard is %q, want I/N with 0 <= I < N", v.shard)
-	}
-	if err := v.checkTasks(); err != nil {
-		return 0, err
-	}
-	text := slices.Contains(v.taskList, eval.Perplexity)
-	switch {
-	case v.protocol == string(eval.Inside) && text:
-		return 0, usageError("-protocol inside is about questions, and %s has none", eval.Perplexity)
-	case given(fs, "score-tokens") && !text:
-		return 0, usageError("-score-tokens is for the task %s, which -tasks lacks", eval.Perplexity)
-	}
-	return kv, nil
-}
-
-// checkOutputs fails if a file could not be written in the end.
-func (v *evaluation) checkOutputs() error {
-	for _, path := range []string{v.json, v.csv, v.svg} {
-		if path == "" {
-			continue
-		}
-		f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-		if err != nil {
-			return err
-		}
-		f.Close()
-		if err := os.Remove(f.Name()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkTasks reads -tasks, -length and what depends on them.
-func (v *evaluation) checkTasks() error {
-	if v.data != "" {
-		return nil
-	}
-	known := taskNames()
-	v.taskList = slices.DeleteFunc(slices.Clone(known), func(task string) bool { return task == eval.Perplexity })
-	if v.tasks != "" {
-		v.taskList = strings.Split(v.tasks, ",")
-	}
-	for i, task := range v.taskList {
-		if !slices.Contains(known, task) {
-			return usageError("-tasks: no task %q; there are %s", task, strings.Join(known, ", "))
-		}
-		if slices.Contains(v.taskList[:i], task) {
-			return usageError("-tasks: %s is listed twice", task)
-		}
-	}
-	if v.text != "" && !slices.Contains(v.taskList, eval.Perplexity) {
-		return usageError("-text is for the task %s, which -tasks lacks", eval.Perplexity)
-	}
-	lengths, err := numberList("-length", v.lengths, 1, 1<<20)
-	if err != nil {
-		return err
-	}
-	for _, length := range lengths {
-		if length != float64(int(length)) || slices.Contains(v.lengthList, int(length)) {
-			return usageError("-length is %q, want different numbers of tokens", v.lengths)
-		}
-		v.lengthList = append(v.lengthList, int(length))
-	}
-	return nil
-}
-
-// numberList reads numbers by commas, each from low to high.
-func numberList(flagName, list string, low, high float64) ([]float64, error) {
-	var numbers []float64
-	if list == "" {
-		return nil, nil
-	}
-	for field := range strings.SplitSeq(list, ",") {
-		number, err := strconv.ParseFloat(strings.TrimSpace(field), 64)
-		if err != nil || !(number >= low && number <= high) {
-			return nil, usageError("%s: %q is not a number from %g to %g", flagName, field, low, high)
-		}
-		numbers = append(numbers, number)
-	}
-	return numbers, nil
 }
 
 // readFiles returns the configuration, but for the model and the device, and

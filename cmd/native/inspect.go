@@ -5,19 +5,23 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 
+	"keyfold/engine/checkpoint"
 	"keyfold/layout"
 	"keyfold/models"
 )
 
-func inspectCommand(_ context.Context, t terminal, args []string) error {
-	fs := newFlags("inspect", `usage: keyfold inspect [flags] [MODEL]
+const inspectUsage = `usage: keyfold inspect [flags] [MODEL]
 
 Prints what is in a model, by default the built-in one: configuration, tensors,
 tokenizer, and what its KV cache takes per token.
-`)
+`
+
+func inspectCommand(_ context.Context, t terminal, args []string) error {
+	fs := newFlags("inspect", inspectUsage)
 	m := modelFlags{model: models.Name}
 	fs.StringVar(&m.tokenizer, "tokenizer", "", "`PATH` of the tokenizer; without it the model's own, or the one beside it")
 	if err := fs.parse(t, args, 1); err != nil {
@@ -31,56 +35,71 @@ tokenizer, and what its KV cache takes per token.
 		return err
 	}
 	defer f.Close()
-	c := f.Config
-	var total, parameters int64
-	types := map[string]int{}
+	table := newTable(t.out)
+	describeModel(table, f)
+	describeTokenizer(table, &m, f)
+	describeCacheTypes(table, f.Config)
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(t.out)
+	return printTensors(t.out, f)
+}
+
+// describeModel prints a model's format, size and configuration.
+func describeModel(t *table, f *checkpoint.File) {
+	var bytes, parameters int64
 	for _, tensor := range f.Tensors() {
-		total += tensor.Bytes()
+		bytes += tensor.Bytes()
 		parameters += int64(tensor.Rows) * int64(tensor.Cols)
-		types[tensor.Type.String()]++
 	}
-	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%s\t"+format+"\n", append([]any{name}, args...)...)
-	}
-	row("model", "%s", f.Model)
-	row("format", "%s", f.Format)
-	row("parameters", "%d", parameters)
-	row("weights", "%d bytes", total)
-	row("dim", "%d", c.Dim)
-	row("hidden_dim", "%d", c.HiddenDim)
-	row("n_layers", "%d", c.NLayers)
-	row("n_heads", "%d", c.NHeads)
-	row("n_kv_heads", "%d", c.NKVHeads)
-	row("head_dim", "%d", c.HeadDim)
-	row("vocab_size", "%d", c.VocabSize)
-	row("context", "%d", c.SeqLen)
-	row("norm_eps", "%.6g", c.NormEps)
-	row("rope_base", "%g", c.RopeBase)
+	c := f.Config
+	t.row("model", "%s", f.Model)
+	t.row("format", "%s", f.Format)
+	t.row("parameters", "%d", parameters)
+	t.row("weights", "%d bytes", bytes)
+	t.row("dim", "%d", c.Dim)
+	t.row("hidden_dim", "%d", c.HiddenDim)
+	t.row("n_layers", "%d", c.NLayers)
+	t.row("n_heads", "%d", c.NHeads)
+	t.row("n_kv_heads", "%d", c.NKVHeads)
+	t.row("head_dim", "%d", c.HeadDim)
+	t.row("vocab_size", "%d", c.VocabSize)
+	t.row("context", "%d", c.SeqLen)
+	t.row("norm_eps", "%.6g", c.NormEps)
+	t.row("rope_base", "%g", c.RopeBase)
 	_, untied := f.Tensor("output.weight")
-	row("tied embeddings", "%v", !untied)
-	tok, err := m.findTokenizer(f.Meta, c.VocabSize)
+	t.row("tied embeddings", "%v", !untied)
+}
+
+// describeTokenizer prints which tokenizer the model gets.
+func describeTokenizer(t *table, m *modelFlags, f *checkpoint.File) {
+	tok, err := m.findTokenizer(f.Meta, f.Config.VocabSize)
 	if err != nil {
-		row("tokenizer", "none: %v", err)
-	} else {
-		row("tokenizer", "%s, %d tokens, BOS %d, EOS %d", tok.Kind(), tok.VocabSize(), tok.BOS(), tok.EOS())
+		t.row("tokenizer", "none: %v", err)
+		return
 	}
+	t.row("tokenizer", "%s, %d tokens, BOS %d, EOS %d", tok.Kind(), tok.VocabSize(), tok.BOS(), tok.EOS())
+}
+
+// describeCacheTypes prints what a token takes in a cache of each type.
+func describeCacheTypes(t *table, c checkpoint.Config) {
 	for _, kv := range layout.CacheTypes {
 		if kv.Check(c.HeadDim) != nil {
 			continue
 		}
 		rowBytes := 4 * kv.RowWords(c.HeadDim)
-		row("KV cache "+kv.String(), "%d bytes per token: %d layers x %d KV heads x (2 x %d bytes of %d elements + 12)",
+		t.row("KV cache "+kv.String(), "%d bytes per token: %d layers x %d KV heads x (2 x %d bytes of %d elements + 12)",
 			c.NLayers*c.NKVHeads*(2*rowBytes+12), c.NLayers, c.NKVHeads, rowBytes, c.HeadDim)
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintln(t.out)
-	w = tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, strings.Join([]string{"tensor", "type", "shape", "bytes"}, "\t"))
+}
+
+// printTensors prints the model's tensors, one a line.
+func printTensors(w io.Writer, f *checkpoint.File) error {
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(columns, strings.Join([]string{"tensor", "type", "shape", "bytes"}, "\t"))
 	for _, tensor := range f.Tensors() {
-		fmt.Fprintf(w, "%s\t%v\t(%d, %d)\t%d\n", tensor.Name, tensor.Type, tensor.Rows, tensor.Cols, tensor.Bytes())
+		fmt.Fprintf(columns, "%s\t%v\t(%d, %d)\t%d\n", tensor.Name, tensor.Type, tensor.Rows, tensor.Cols, tensor.Bytes())
 	}
-	return w.Flush()
+	return columns.Flush()
 }

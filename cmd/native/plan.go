@@ -3,11 +3,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/binary"
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -15,6 +12,7 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine"
+	"keyfold/engine/checkpoint"
 )
 
 // planFile is plan.json: what a method decided.
@@ -51,156 +49,164 @@ type planRow struct {
 	ValueWeights []float32 `json:"value_weights,omitempty"`
 }
 
-func planCommand(ctx context.Context, t terminal, args []string) error {
-	fs := newFlags("plan", `usage: keyfold plan -model M -tokens 1,2,3 -method X -o DIR [flags]
+const planUsage = `usage: keyfold plan -model M -tokens 1,2,3 -method X -o DIR [flags]
 
 Writes what a method decided (plan.json) and the data it decided from, as
 float32 little-endian arrays whose shapes plan.json gives. DIR is made where it
 does not exist; files of the same names are replaced. The tokens behind -prefill
 are known to -method oracle alone.
-`)
-	var r runFlags
-	r.register(fs, "f32")
-	list := fs.String("tokens", "", "comma-separated token `IDS`")
+`
+
+func planCommand(ctx context.Context, t terminal, args []string) error {
+	f := &idFlags{}
+	fs := newFlags("plan", planUsage)
+	f.register(fs, "f32", "tokens `P` to read and compress; without it all")
 	dir := fs.String("o", "", "`DIR` to write to")
-	prefill := fs.Int("prefill", 0, "tokens `P` to read and compress; without it all")
-	if err := r.parse(t, fs, args, 0); err != nil {
+	if err := f.parse(t, fs, args, 0); err != nil {
 		return err
 	}
-	ids, err := parseIDs("-tokens", *list)
-	if err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
 	if *dir == "" {
 		return usageError("-o is missing: want a DIR to write to")
 	}
 	if !given(fs, "prefill") {
-		*prefill = len(ids)
+		f.prefill = len(f.ids)
 	}
-	if *prefill < 1 || *prefill > len(ids) {
-		return usageError("-prefill is %d, want 1 to %d, the number of tokens", *prefill, len(ids))
-	}
-	kv, err := r.cacheType()
-	if err != nil {
+	if err := f.checkPrefill(); err != nil {
 		return err
 	}
-	method, err := r.newMethod()
-	if err != nil {
-		return err
-	}
-	f, _, err := r.open(false)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := checkIDs(ids, f.Config.VocabSize); err != nil {
-		return err
-	}
-	e, err := engine.Open(ctx, f, nil, engine.DeviceKind(r.device))
+	e, err := f.start(ctx)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-
-	ids, future := ids[:*prefill], ids[*prefill:]
-	needs := method.Needs()
-	p, err := e.Prefill(ctx, ids, engine.Settings{KV: kv, Method: method, InCache: r.inCache(), Future: future})
+	p, err := e.Prefill(ctx, f.ids[:f.prefill], f.read)
 	if err != nil {
 		return err
 	}
 	defer p.Free()
-	signals, err := p.Measure(needs)
+	d, err := decide(p, f.read.Method)
 	if err != nil {
 		return err
 	}
-	var window [][]float32 // what the method asks for while it decides
-	if measure := signals.Window; measure != nil {
-		signals.Window = func(w int) (_ [][]float32, err error) {
-			window, err = measure(w)
-			return window, err
-		}
-	}
-	plan, err := method.Plan(signals)
-	if err != nil {
-		return err
-	}
-	k, v, err := p.Cache.Rows()
-	if err != nil {
-		return err
-	}
-	weights, err := p.Cache.ApplyWeights(plan)
-	if err != nil {
-		return err
-	}
-	kOut, vOut, err := p.Cache.Rows()
-	if err != nil {
-		return err
-	}
-
-	// Every array with its shape, then the description.
-	c := e.Config
-	slots := len(ids)
 	arrays := arrayWriter{dir: *dir, shapes: map[string][]int{}}
 	if err := os.MkdirAll(*dir, 0o755); err != nil {
 		return err
 	}
-	perSlot := []int{c.NLayers, c.NKVHeads, slots}
-	arrays.write("k.f32", join(k), append(perSlot[:3:3], c.HeadDim)...)
-	arrays.write("v.f32", join(v), append(perSlot[:3:3], c.HeadDim)...)
-	arrays.write("k_out.f32", join(kOut), plan.Rows(), c.HeadDim)
-	arrays.write("v_out.f32", join(vOut), plan.Rows(), c.HeadDim)
-	if needs.Mass {
-		arrays.write("mass.f32", perHead(signals, func(h compress.Head) []float32 { return h.Mass }), perSlot...)
-	}
-	if needs.Cosine {
-		arrays.write("cosine.f32", perHead(signals, func(h compress.Head) []float32 { return h.Cosine }), perSlot...)
-	}
-	if needs.Reread {
-		arrays.write("reread.f32", perHead(signals, func(h compress.Head) []float32 { return h.Reread }), perSlot...)
-	}
-	if needs.Future {
-		arrays.write("future.f32", perHead(signals, func(h compress.Head) []float32 { return h.Future }), perSlot...)
-	}
-	if signals.Heads[0].Expected != nil {
-		arrays.write("expected.f32", perHead(signals, func(h compress.Head) []float32 { return join(h.Expected) }), c.NLayers, c.NHeads, slots)
-		arrays.write("value_norm.f32", perHead(signals, func(h compress.Head) []float32 { return h.ValueNorm }), perSlot...)
-	}
-	if window != nil {
-		arrays.write("window.f32", join(window), perSlot...)
-	}
-	if ballots := p.Ballots(); ballots != nil {
-		samples := len(ballots.Hidden) / (c.NLayers * c.Dim)
-		arrays.write("votes.u32", join(ballots.Votes), perSlot...)
-		arrays.write("gvote_mu.f32", ballots.Mu, c.NLayers, c.Dim)
-		arrays.write("gvote_sd.f32", ballots.SD, c.NLayers, c.Dim)
-		arrays.write("gvote_h.f32", ballots.Hidden, c.NLayers, samples, c.Dim)
-		arrays.write("gvote_q.f32", ballots.SampledQueries, c.NLayers, samples, c.NHeads, c.HeadDim)
-		arrays.write("q_last.f32", ballots.LastQueries, c.NLayers, c.NHeads, c.HeadDim)
-	}
-	if arrays.err != nil {
+	if d.write(&arrays, e.Config); arrays.err != nil {
 		return arrays.err
 	}
+	c := e.Config
 	description := planFile{
-		Method: plan.Method, Options: plan.Options, Positions: r.positions, Tokens: ids,
+		Method: d.plan.Method, Options: d.plan.Options, Positions: f.positions, Tokens: f.ids[:f.prefill],
 		NLayers: c.NLayers, NHeads: c.NHeads, NKVHeads: c.NKVHeads, HeadDim: c.HeadDim,
-		Shapes: arrays.shapes, Heads: describeHeads(plan, signals, weights),
+		Shapes: arrays.shapes, Heads: d.describeHeads(),
 	}
 	return writeFile(filepath.Join(*dir, "plan.json"), func(w io.Writer) error {
 		return json.NewEncoder(w).Encode(description)
 	})
 }
 
+// decision is a plan with what it was decided from and what came of it.
+type decision struct {
+	plan    *compress.Plan
+	signals *compress.Signals
+	window  [][]float32     // as [compress.Signals.Window]; nil: the method did not ask
+	ballots *engine.Ballots // nil: nobody voted
+	weights [][][]float32   // share of each slot in its row: (n_layers * n_kv_heads)(rows)(slots)
+
+	k, v       [][]float32 // before: (n_layers * n_kv_heads)(slots * head_dim)
+	kOut, vOut [][]float32 // after: (n_layers * n_kv_heads)(rows * head_dim)
+}
+
+// decide asks a method for its plan and applies it.
+func decide(p *engine.Prompt, m compress.Method) (*decision, error) {
+	asks := &listening{Method: m}
+	plan, signals, err := p.Decide(asks)
+	if err != nil {
+		return nil, err
+	}
+	d := &decision{plan: plan, signals: signals, window: asks.window, ballots: p.Ballots()}
+	if d.k, d.v, err = p.Cache.Rows(); err != nil {
+		return nil, err
+	}
+	if d.weights, err = p.Cache.ApplyWeights(plan); err != nil {
+		return nil, err
+	}
+	d.kOut, d.vOut, err = p.Cache.Rows()
+	return d, err
+}
+
+// listening is a method that keeps what it measures while it decides.
+type listening struct {
+	compress.Method
+	window [][]float32
+}
+
+func (l *listening) Plan(s *compress.Signals) (*compress.Plan, error) {
+	if measure := s.Window; measure != nil {
+		s.Window = func(w int) (_ [][]float32, err error) {
+			l.window, err = measure(w)
+			return l.window, err
+		}
+	}
+	return l.Method.Plan(s)
+}
+
+// write writes all arrays.
+func (d *decision) write(arrays *arrayWriter, c checkpoint.Config) {
+	slots := d.signals.Heads[0].Slots()
+	perSlot := []int{c.NLayers, c.NKVHeads, slots}
+	arrays.write("k.f32", join(d.k), append(perSlot[:3:3], c.HeadDim)...)
+	arrays.write("v.f32", join(d.v), append(perSlot[:3:3], c.HeadDim)...)
+	arrays.write("k_out.f32", join(d.kOut), d.plan.Rows(), c.HeadDim)
+	arrays.write("v_out.f32", join(d.vOut), d.plan.Rows(), c.HeadDim)
+	for _, signal := range []struct {
+		file string
+		of   func(compress.Head) []float32
+	}{
+		{"mass.f32", func(h compress.Head) []float32 { return h.Mass }},
+		{"cosine.f32", func(h compress.Head) []float32 { return h.Cosine }},
+		{"reread.f32", func(h compress.Head) []float32 { return h.Reread }},
+		{"future.f32", func(h compress.Head) []float32 { return h.Future }},
+		{"value_norm.f32", func(h compress.Head) []float32 { return h.ValueNorm }},
+	} {
+		if signal.of(d.signals.Heads[0]) != nil {
+			arrays.write(signal.file, perHead(d.signals, signal.of), perSlot...)
+		}
+	}
+	if d.signals.Heads[0].Expected != nil {
+		expected := perHead(d.signals, func(h compress.Head) []float32 { return join(h.Expected) })
+		arrays.write("expected.f32", expected, c.NLayers, c.NHeads, slots)
+	}
+	if d.window != nil {
+		arrays.write("window.f32", join(d.window), perSlot...)
+	}
+	if b := d.ballots; b != nil {
+		samples := len(b.Hidden) / (c.NLayers * c.Dim)
+		arrays.write("votes.u32", join(b.Votes), perSlot...)
+		arrays.write("gvote_mu.f32", b.Mu, c.NLayers, c.Dim)
+		arrays.write("gvote_sd.f32", b.SD, c.NLayers, c.Dim)
+		arrays.write("gvote_h.f32", b.Hidden, c.NLayers, samples, c.Dim)
+		arrays.write("gvote_q.f32", b.SampledQueries, c.NLayers, samples, c.NHeads, c.HeadDim)
+		arrays.write("q_last.f32", b.LastQueries, c.NLayers, c.NHeads, c.HeadDim)
+	}
+}
+
 // describeHeads lists the plan's heads in order of layer, then KV head.
-func describeHeads(plan *compress.Plan, s *compress.Signals, weights [][][]float32) []planHead {
+func (d *decision) describeHeads() []planHead {
 	var heads []planHead
-	for i, rows := range plan.Heads {
+	s := d.signals
+	for i, rows := range d.plan.Heads {
 		head := planHead{
 			Layer: i / s.NKVHeads, Head: i % s.NKVHeads,
 			Ratio: float64(len(rows)) / float64(s.Heads[i].Slots()),
 			Sigma: []float32{}, BStep: append([]int{}, s.Heads[i].BStep...), Rows: []planRow{},
 		}
 		for j, row := range rows {
-			out := planRow{Pivot: row.Pivot, Slots: row.Slots, N: row.N, Bias: row.Bias, Weights: weights[i][j]}
+			out := planRow{Pivot: row.Pivot, Slots: row.Slots, N: row.N, Bias: row.Bias, Weights: d.weights[i][j]}
 			switch row.Rule {
 			case compress.Gaussian:
 				head.Sigma = append(head.Sigma, row.Sigma)
@@ -224,50 +230,4 @@ func describeHeads(plan *compress.Plan, s *compress.Signals, weights [][][]float
 		heads = append(heads, head)
 	}
 	return heads
-}
-
-// arrayWriter writes arrays of 32-bit elements and keeps its first error.
-type arrayWriter struct {
-	dir    string
-	shapes map[string][]int
-	err    error
-}
-
-// write writes values, a []float32 or []uint32, as an array of the given shape.
-func (a *arrayWriter) write(name string, values any, shape ...int) {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	if size := binary.Size(values); size != 4*n {
-		panic(fmt.Sprintf("BUG: %s has %d bytes, its shape %v wants %d", name, size, shape, 4*n))
-	}
-	if a.err != nil {
-		return
-	}
-	a.shapes[name] = shape
-	a.err = writeFile(filepath.Join(a.dir, name), func(w io.Writer) error {
-		buffered := bufio.NewWriter(w)
-		if err := binary.Write(buffered, binary.LittleEndian, values); err != nil {
-			return err
-		}
-		return buffered.Flush()
-	})
-}
-
-// join puts the values of all heads one behind the other.
-func join[T any](heads [][]T) []T {
-	var all []T
-	for _, values := range heads {
-		all = append(all, values...)
-	}
-	return all
-}
-
-func perHead(s *compress.Signals, get func(compress.Head) []float32) []float32 {
-	var all []float32
-	for _, head := range s.Heads {
-		all = append(all, get(head)...)
-	}
-	return all
 }

@@ -5,12 +5,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-
-	"keyfold/engine/checkpoint"
 )
 
 func tokensCommand(_ context.Context, t terminal, args []string) error {
@@ -58,28 +54,4 @@ Needs no weights: a vocabulary-only GGUF will do.
 	}
 	fmt.Fprintln(t.out, strings.Join(fields, ","))
 	return nil
-}
-
-// metadata returns the metadata and the vocabulary size (0: not known) of the
-// model, of a GGUF without opening its tensors.
-func (m *modelFlags) metadata() (map[string]any, int, error) {
-	if filepath.Ext(m.model) == ".gguf" {
-		f, err := os.Open(m.model)
-		if err != nil {
-			return nil, 0, err
-		}
-		defer f.Close()
-		info, err := f.Stat()
-		if err != nil {
-			return nil, 0, err
-		}
-		meta, err := checkpoint.ReadGGUFMeta(f, info.Size(), m.model)
-		return meta, 0, err
-	}
-	f, _, err := m.open(false)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer f.Close()
-	return f.Meta, f.Config.VocabSize, nil
 }
