@@ -23,25 +23,24 @@ func (c *Cache) apply(plan *compress.Plan, wantWeights bool) (weights [][][]floa
 	if len(plan.Heads) != len(c.layers)*kvHeads {
 		return nil, fmt.Errorf("engine: plan has %d heads, this cache %d", len(plan.Heads), len(c.layers)*kvHeads)
 	}
-	at := c.at
+	ropePos := c.ropePos
 	if c.InCache {
-		at = 0
+		ropePos = 0
 		for _, rows := range plan.Heads {
-			at = max(at, len(rows))
+			ropePos = max(ropePos, len(rows))
 		}
 	}
 	err = c.rebuild(func(l int, old *cacheLayer) (*cacheLayer, error) {
 		rows := plan.Heads[l*kvHeads : (l+1)*kvHeads]
-		room, slots := make([]int, kvHeads), make([][]layout.Slot, kvHeads)
+		slots := make([][]layout.Slot, kvHeads)
 		for h := range rows {
 			slots[h] = make([]layout.Slot, 0, len(rows[h]))
 			for _, row := range rows[h] {
 				slots[h] = append(slots[h], layout.Slot{Pos: c.Slot(l, h, row.Pivot).Pos, N: uint32(row.N), Bias: row.Bias})
 			}
-			room[h] = align(len(slots[h]))
 		}
-		layer := c.newLayer(room, slots, at)
-		if err := c.r.allocate(layer, c.Type); err != nil {
+		layer, err := c.newLayer(slots, 0, ropePos)
+		if err != nil {
 			return nil, err
 		}
 		shares, err := c.r.applyRows(layer, old, rows, wantWeights)
@@ -55,19 +54,19 @@ func (c *Cache) apply(plan *compress.Plan, wantWeights bool) (weights [][][]floa
 		}
 		return layer, nil
 	})
-	c.at = at
+	c.ropePos = ropePos
 	return weights, err
 }
 
 // rotate returns a layer that rows of layer l were written to, with their keys
-// rotated from where their pivots were to layer.first and the positions
+// rotated from where their pivots were to layer.ropeFirst and the positions
 // behind it. It gives layer's memory back, unless there is nothing to rotate.
 func (c *Cache) rotate(layer *cacheLayer, l int, rows [][]compress.Row) (*cacheLayer, error) {
 	by, farthest := make([]int32, layer.total()), int32(0)
 	for h, head := range layer.heads {
-		was := c.at - c.Len(l, h) // of slot 0
+		was := c.ropePos - c.Len(l, h) // of slot 0
 		for j, row := range rows[h] {
-			n := int32(layer.first[h] + j - (was + row.Pivot))
+			n := int32(layer.ropeFirst[h] + j - (was + row.Pivot))
 			by[head.Offset+j], farthest = n, max(farthest, n, -n)
 		}
 	}
@@ -75,12 +74,12 @@ func (c *Cache) rotate(layer *cacheLayer, l int, rows [][]compress.Row) (*cacheL
 		return layer, nil
 	}
 	defer c.r.free(layer)
-	rotated := c.newLayer(layer.room, layer.slots, layer.first[0]+layer.heads[0].Len)
-	if err := c.r.allocate(rotated, c.Type); err != nil {
+	rotated, err := c.newLayer(layer.slots, 0, layer.ropeFirst[0]+layer.heads[0].Len)
+	if err != nil {
 		return nil, err
 	}
 	c.notePeak(c.r.bytes(layer) + c.r.bytes(rotated))
-	err := c.r.copyRows(rotated, layer)
+	err = c.r.copyRows(rotated, layer)
 	if err == nil {
 		err = c.r.rotateKeys(rotated, layer, by, int(farthest))
 	}

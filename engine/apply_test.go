@@ -148,7 +148,9 @@ func signalsOf(t *testing.T, p *Prompt, c *Cache, m compress.Method) *compress.S
 			s.Heads[i].Cosine = cosine[i]
 		}
 	}
-	s.Distance = func(pivots [][]int, aligned bool) ([][]float32, error) { return c.r.(comparer).distance(c, pivots, aligned) }
+	s.Distance = func(pivots [][]int, aligned bool) ([][]float32, error) {
+		return c.r.(comparer).distance(c, pivots, aligned)
+	}
 	return s
 }
 

@@ -29,18 +29,18 @@ type Cache struct {
 	// appended holds the positions of the tokens appended since the layers'
 	// tables were written; every head has them behind its own slots.
 	appended []uint32
-	next     int // position of the next token in the text
-	at       int // what its query and key are rotated by: next, but for InCache
+	textPos  int // position of the next token in the text
+	ropePos  int // what its query and key are rotated by: textPos, but for InCache
 	peak     int // most bytes allocated so far
 }
 
 // cacheLayer is one layer: a K and a V buffer in which each head has a
 // contiguous region. Exactly one of gpu and cpu is in use.
 type cacheLayer struct {
-	heads []layout.Head   // (n_kv_heads) offset and length, without the appended tokens
-	room  []int           // (n_kv_heads) slots of each head's region
-	slots [][]layout.Slot // (n_kv_heads)(len) what the slots were when the tables were written; Pos is in the text
-	first []int           // (n_kv_heads) what slot 0's key is rotated by, the others' following on; nil: by Pos
+	heads     []layout.Head   // (n_kv_heads) offset and length, without the appended tokens
+	capacity  []int           // (n_kv_heads) slots of each head's region
+	slots     [][]layout.Slot // (n_kv_heads)(len) what the slots were when the tables were written; Pos is in the text
+	ropeFirst []int           // (n_kv_heads) what slot 0's key is rotated by, the others' following on; nil: by Pos
 
 	gpu gpu.Cache
 	cpu layout.Cache
@@ -54,31 +54,37 @@ const (
 // slotBytes is what position, n and bias of a slot take.
 const slotBytes = 12
 
-// newLayer returns the tables of a layer with the given room per head and
-// slots, whose keys are rotated by positions before at where the cache is
-// InCache; its memory is still to be allocated.
-func (c *Cache) newLayer(room []int, slots [][]layout.Slot, at int) *cacheLayer {
-	l := &cacheLayer{room: room, slots: slots}
+// newLayer returns a layer with the given slots, (n_kv_heads)(len), and memory for
+// free more behind each head's. Its rows are still to be written. With InCache the
+// keys are rotated by the positions up to ropePos, which is the next token's.
+func (c *Cache) newLayer(slots [][]layout.Slot, free, ropePos int) (*cacheLayer, error) {
+	l := &cacheLayer{slots: slots}
 	offset := 0
-	for h, n := range room {
-		l.heads = append(l.heads, layout.Head{Offset: offset, Len: len(slots[h])})
-		offset += n
+	for _, s := range slots {
+		capacity := align(max(1, len(s)+free))
+		l.capacity = append(l.capacity, capacity)
+		l.heads = append(l.heads, layout.Head{Offset: offset, Len: len(s)})
+		offset += capacity
 		if c.InCache {
-			l.first = append(l.first, at-len(slots[h]))
+			l.ropeFirst = append(l.ropeFirst, ropePos-len(s))
 		}
 	}
-	return l
+	if err := c.r.allocate(l, c.Type); err != nil {
+		c.r.free(l)
+		return nil, err
+	}
+	return l, nil
 }
 
 // deviceSlots returns a head's slots as kernels see them: Pos is what the key is
 // rotated by.
 func (l *cacheLayer) deviceSlots(h int) []layout.Slot {
-	if l.first == nil {
+	if l.ropeFirst == nil {
 		return l.slots[h]
 	}
 	var slots []layout.Slot
 	for i, s := range l.slots[h] {
-		s.Pos = uint32(l.first[h] + i)
+		s.Pos = uint32(l.ropeFirst[h] + i)
 		slots = append(slots, s)
 	}
 	return slots
@@ -93,8 +99,8 @@ func (c *Cache) onGPU(l, more int) *gpu.Cache { return c.layers[l].gpu.With(len(
 // total returns the slots of all regions of the layer.
 func (l *cacheLayer) total() int {
 	n := 0
-	for _, room := range l.room {
-		n += room
+	for _, capacity := range l.capacity {
+		n += capacity
 	}
 	return n
 }
@@ -116,12 +122,8 @@ func newCache(r runner, t layout.CacheType) (*Cache, error) {
 	c := &Cache{r: r, Type: t}
 	cfg := r.config()
 	for range cfg.NLayers {
-		room := make([]int, cfg.NKVHeads)
-		for h := range room {
-			room[h] = slotAlign
-		}
-		layer := c.newLayer(room, make([][]layout.Slot, cfg.NKVHeads), 0)
-		if err := r.allocate(layer, t); err != nil {
+		layer, err := c.newLayer(make([][]layout.Slot, cfg.NKVHeads), 0, 0)
+		if err != nil {
 			c.Free()
 			return nil, err
 		}
@@ -141,11 +143,11 @@ func (c *Cache) Free() {
 
 // Next returns the position of the next token in the text: its length so far,
 // whatever compression did to the slots.
-func (c *Cache) Next() int { return c.next }
+func (c *Cache) Next() int { return c.textPos }
 
 // Used returns how much of the model's context is used: the length of the text, or
 // with InCache the slots of the longest head. The next token is rotated by it.
-func (c *Cache) Used() int { return c.at }
+func (c *Cache) Used() int { return c.ropePos }
 
 // Len returns the occupied slots of a head.
 func (c *Cache) Len(layer, head int) int {
@@ -233,12 +235,12 @@ func (c *Cache) headSlots(layer, head int) []layout.Slot {
 func (c *Cache) fits(n int) error {
 	context := c.r.config().SeqLen
 	switch {
-	case c.at+n <= context:
+	case c.ropePos+n <= context:
 		return nil
 	case c.InCache:
-		return fmt.Errorf("engine: %d tokens behind the %d slots in use are more than the context of %d", n, c.at, context)
+		return fmt.Errorf("engine: %d tokens behind the %d slots in use are more than the context of %d", n, c.ropePos, context)
 	}
-	return fmt.Errorf("engine: %d tokens behind a text of %d are more than the context of %d", n, c.at, context)
+	return fmt.Errorf("engine: %d tokens behind a text of %d are more than the context of %d", n, c.ropePos, context)
 }
 
 // reserve makes room for n more tokens in every head. When a head is full every
@@ -255,8 +257,8 @@ func (c *Cache) reserve(n int) error {
 func (c *Cache) free() int {
 	free := math.MaxInt
 	for l, layer := range c.layers {
-		for h, room := range layer.room {
-			free = min(free, room-c.Len(l, h))
+		for h, capacity := range layer.capacity {
+			free = min(free, capacity-c.Len(l, h))
 		}
 	}
 	return free
@@ -272,13 +274,12 @@ func (c *Cache) replace(free int) error {
 // more slots behind each head.
 func (c *Cache) copyLayer(l, free int) (*cacheLayer, error) {
 	old := c.layers[l]
-	room, slots := make([]int, len(old.heads)), make([][]layout.Slot, len(old.heads))
-	for h := range old.heads {
+	slots := make([][]layout.Slot, len(old.heads))
+	for h := range slots {
 		slots[h] = c.headSlots(l, h)
-		room[h] = align(max(1, len(slots[h])+free))
 	}
-	layer := c.newLayer(room, slots, c.at)
-	if err := c.r.allocate(layer, c.Type); err != nil {
+	layer, err := c.newLayer(slots, free, c.ropePos)
+	if err != nil {
 		return nil, err
 	}
 	if err := c.r.copyRows(layer, old); err != nil {
@@ -311,15 +312,15 @@ func align(n int) int { return (n + slotAlign - 1) / slotAlign * slotAlign }
 // note records that tokens were appended, their positions following on.
 func (c *Cache) note(n int) {
 	for range n {
-		c.appended = append(c.appended, uint32(c.next))
-		c.next++
-		c.at++
+		c.appended = append(c.appended, uint32(c.textPos))
+		c.textPos++
+		c.ropePos++
 	}
 }
 
 // Fork returns an independent copy.
 func (c *Cache) Fork() (*Cache, error) {
-	fork := &Cache{r: c.r, Type: c.Type, InCache: c.InCache, next: c.next, at: c.at}
+	fork := &Cache{r: c.r, Type: c.Type, InCache: c.InCache, textPos: c.textPos, ropePos: c.ropePos}
 	for l := range c.layers {
 		layer, err := c.copyLayer(l, 0)
 		if err != nil {

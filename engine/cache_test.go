@@ -308,7 +308,7 @@ func TestFeedAhead(t *testing.T) {
 		apply(t, p.Cache, plan)
 		ahead, single := fork(t, p.Cache), fork(t, p.Cache)
 		token := uint32(7)
-		for burst := 0; ahead.next < 70+40; burst++ {
+		for burst := 0; ahead.textPos < 70+40; burst++ {
 			res, err := feed(ahead, &step{tokens: []uint32{token}, choose: &draw, ahead: 9})
 			if err != nil {
 				t.Fatal(err)
@@ -321,13 +321,13 @@ func TestFeedAhead(t *testing.T) {
 					t.Fatal(err)
 				}
 				if len(one.chosen) != 1 || one.chosen[0] != c {
-					t.Fatalf("%+v, position %d: ahead %v, one by one %v", draw, single.next, c, one.chosen)
+					t.Fatalf("%+v, position %d: ahead %v, one by one %v", draw, single.textPos, c, one.chosen)
 				}
 				token = uint32(c.id)
 			}
-			if ahead.next != single.next || ahead.Slots() != single.Slots() || ahead.Allocated() != single.Allocated() {
-				t.Fatalf("ahead: next %d, %d slots, %d bytes; one by one %d, %d, %d", ahead.next, ahead.Slots(), ahead.Allocated(),
-					single.next, single.Slots(), single.Allocated())
+			if ahead.textPos != single.textPos || ahead.Slots() != single.Slots() || ahead.Allocated() != single.Allocated() {
+				t.Fatalf("ahead: next %d, %d slots, %d bytes; one by one %d, %d, %d", ahead.textPos, ahead.Slots(), ahead.Allocated(),
+					single.textPos, single.Slots(), single.Allocated())
 			}
 		}
 		k, v := rowsOf(t, ahead)

@@ -12,8 +12,8 @@ import (
 func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 	cfg, n := r.cfg, len(s.tokens)
 	stride := cfg.QKVDim() // a row of queries, keys and values
-	positions := positionsFrom(c.at, n)
-	r.growTable(c.at + n)
+	positions := positionsFrom(c.ropePos, n)
+	r.growTable(c.ropePos + n)
 
 	x := make([]float32, n*cfg.Dim)  // the residual stream
 	xb := make([]float32, n*cfg.Dim) // the same, normalised
@@ -31,11 +31,11 @@ func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 
 		// 2. Normalise the residual.
 		cpu.RMSNorm(x, w.attnNorm, xb, n, cfg.Dim, 0, float32(cfg.NormEps))
-		s.trace.inputCPU(l, c.next, n, xb)
+		s.trace.inputCPU(l, c.textPos, n, xb)
 
 		// 3. Project it to queries, keys and values.
 		cpu.MatMul(w.qkv, xb, qkv, n)
-		s.trace.queriesCPU(l, c.next, q)
+		s.trace.queriesCPU(l, c.textPos, q)
 
 		// 4. Rotate queries and keys by position, not by slot: after compression the two differ.
 		cpu.RoPE(r.table, positions, qkv, stride, cfg.NHeads+cfg.NKVHeads, cfg.HeadDim)
@@ -45,7 +45,7 @@ func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 
 		// 6. Attend to it.
 		cpu.Attention(cache, q, att, lse)
-		s.trace.attentionCPU(l, c.next, cache, q, lse)
+		s.trace.attentionCPU(l, c.textPos, cache, q, lse)
 		if s.against != nil {
 			out := make([]float32, len(att))
 			cpu.Attention(s.against.onCPU(l, 0), q, out, lse)
@@ -80,7 +80,7 @@ func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 	// 13. Choose the next token.
 	if s.choose != nil {
 		last := res.logits[(rows-1)*cfg.VocabSize:]
-		id, lse := cpu.Choose(last, *s.choose, uint32(c.next+n))
+		id, lse := cpu.Choose(last, *s.choose, uint32(c.textPos+n))
 		res.chosen = []chosen{{id, last[id], lse}}
 	}
 	return res, nil

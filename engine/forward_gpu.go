@@ -15,13 +15,13 @@ func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
 	if err := r.scratchFor(n, rowsAtOnce); err != nil {
 		return nil, err
 	}
-	if err := r.growTable(c.at + n + s.ahead); err != nil {
+	if err := r.growTable(c.ropePos + n + s.ahead); err != nil {
 		return nil, err
 	}
 	if err := r.s.tokens.UploadWords(0, s.tokens); err != nil {
 		return nil, err
 	}
-	if err := r.s.positions.UploadWords(0, positionsFrom(c.at, n+s.ahead)); err != nil {
+	if err := r.s.positions.UploadWords(0, positionsFrom(c.ropePos, n+s.ahead)); err != nil {
 		return nil, err
 	}
 	p := r.d.Begin()
@@ -50,12 +50,12 @@ func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
 	// 13. Choose the next token, feed it, choose the one after it ...
 	var choices, attention *gpu.Read
 	if s.choose != nil {
-		p.Choose(r.s.logits, r.s.chosen, r.cfg.VocabSize, 0, 0, *s.choose, uint32(c.next+n))
+		p.Choose(r.s.logits, r.s.chosen, r.cfg.VocabSize, 0, 0, *s.choose, uint32(c.textPos+n))
 		for i := range s.ahead {
 			p.Embed(r.w.embed, r.s.chosen, r.s.x, i*gpu.ChosenWords, 1)
 			r.layers(p, c, s, 1+i, 1)
 			r.logits(p, 0, 1)
-			p.Choose(r.s.logits, r.s.chosen, r.cfg.VocabSize, 0, 1+i, *s.choose, uint32(c.next+n+1+i))
+			p.Choose(r.s.logits, r.s.chosen, r.cfg.VocabSize, 0, 1+i, *s.choose, uint32(c.textPos+n+1+i))
 		}
 		choices = p.Read(r.s.chosen, 0, 4*gpu.ChosenWords*(1+s.ahead))
 	}
@@ -89,7 +89,7 @@ func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
 func (r *gpuRunner) layers(p *gpu.Pass, c *Cache, s *step, before, n int) {
 	cfg := r.cfg
 	eps := float32(cfg.NormEps)
-	next := c.next + before
+	next := c.textPos + before
 	for l, w := range r.w.layers {
 		cache, q := c.onGPU(l, before+n), r.queries(r.s.qkv, n)
 

@@ -153,7 +153,7 @@ func (g *generator) choose() {
 		g.chosen = g.chosen[1:]
 		return
 	}
-	g.id = g.o.Sampler.Choose(g.Logits, g.Cache.next, g.Tokens)
+	g.id = g.o.Sampler.Choose(g.Logits, g.Cache.textPos, g.Tokens)
 	g.logprob = LogProb(g.Logits, g.id)
 }
 

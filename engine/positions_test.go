@@ -53,7 +53,7 @@ func TestKeysTurnToPositionsInTheCache(t *testing.T) {
 						t.Fatal(err)
 					}
 					// The same plan without turning: what keys were rotated by, they still are.
-					before, plain := c.at, fork(t, c)
+					before, plain := c.ropePos, fork(t, c)
 					was := make([]int, len(plan.Heads)) // what slot 0 of each head was rotated by
 					for i := range was {
 						was[i] = before - c.Len(i/cfg.NKVHeads, i%cfg.NKVHeads)

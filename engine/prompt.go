@@ -139,7 +139,7 @@ func (p *Prompt) compress() (*compress.Plan, *compress.Signals, error) {
 // restart makes the trace ready for the next n tokens, at the end of which the
 // signals will be read.
 func (p *Prompt) restart(n int) error {
-	return p.trace.restart(p.Cache.longest()+n, p.Cache.next+n)
+	return p.trace.restart(p.Cache.longest()+n, p.Cache.textPos+n)
 }
 
 // Generate continues the text as [Text.Generate] does, and compresses the cache
@@ -224,8 +224,8 @@ func (p *Prompt) collected(needs compress.Needs) error {
 		return fmt.Errorf("engine: %w", err)
 	}
 	for _, signal := range p.trace.collecting() {
-		if signal.collects(needs) && p.trace.end != p.Cache.next {
-			return fmt.Errorf("engine: the signals are those of a text of %d tokens, the cache holds %d", p.trace.end, p.Cache.next)
+		if signal.collects(needs) && p.trace.end != p.Cache.textPos {
+			return fmt.Errorf("engine: the signals are those of a text of %d tokens, the cache holds %d", p.trace.end, p.Cache.textPos)
 		}
 	}
 	return nil

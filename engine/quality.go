@@ -80,7 +80,7 @@ func (s *Shadow) compare(logits []float32, id int, sampler Sampler) (*Quality, e
 	if s.free != nil {
 		source = s.free
 	}
-	own := sampler.Choose(source.Logits, source.Cache.next, s.text)
+	own := sampler.Choose(source.Logits, source.Cache.textPos, s.text)
 	s.text = append(s.text, own)
 	s.ended = s.full.e.ends(own)
 	if s.free == nil && own != id {

@@ -162,7 +162,7 @@ func similarNeighbours(s *compress.Signals) []float64 {
 // left of it.
 func (c *Cache) Describe(plan *compress.Plan, s *compress.Signals) CacheReport {
 	r := CacheReport{
-		BytesFull:      len(c.layers) * c.r.config().NKVHeads * c.next * c.RowBytes(),
+		BytesFull:      len(c.layers) * c.r.config().NKVHeads * c.textPos * c.RowBytes(),
 		BytesOccupied:  c.Occupied(),
 		BytesAllocated: c.Allocated(),
 		BytesPeak:      c.Peak(),

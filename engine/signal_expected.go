@@ -50,7 +50,7 @@ type expecter interface {
 
 func (e *expected) measure(p *Prompt, needs compress.Needs, s *compress.Signals) error {
 	o, cfg, c := needs.Expected, p.e.Config, p.Cache
-	if o == nil || c.next <= o.NSkip { // then there are no statistics
+	if o == nil || c.textPos <= o.NSkip { // then there are no statistics
 		return nil
 	}
 	means, err := p.e.r.readPerLayer(e.means, cfg.QDim())
@@ -61,7 +61,7 @@ func (e *expected) measure(p *Prompt, needs compress.Needs, s *compress.Signals)
 	if err != nil {
 		return err
 	}
-	rotation := meanRotation(cfg, c.at, o.Horizon)
+	rotation := meanRotation(cfg, c.ropePos, o.Horizon)
 	var mean, cov [][]float32
 	for l := range means {
 		m, s := queriesAhead(cfg, means[l], covs[l], p.trace.end-o.NSkip, rotation)

@@ -77,7 +77,7 @@ func (r *cpuRunner) attendAgain(c *Cache, rows *perLayer, kept, w int) ([][]floa
 
 func (r *gpuRunner) attendAgain(c *Cache, rows *perLayer, kept, w int) ([][]float32, error) {
 	row := 4 * r.cfg.QKVDim()
-	atOnce := min(w, r.tokensAtOnce(c.at))
+	atOnce := min(w, r.tokensAtOnce(c.ropePos))
 	if err := r.scratchFor(atOnce, 0); err != nil {
 		return nil, err
 	}

@@ -79,7 +79,7 @@ type voter interface {
 func (v *votes) measure(p *Prompt, needs compress.Needs, s *compress.Signals) error {
 	v.ballots = nil
 	o, r := needs.Votes, p.e.r
-	if o == nil || p.Cache.next <= o.NSkip || p.Cache.next < o.MinLen {
+	if o == nil || p.Cache.textPos <= o.NSkip || p.Cache.textPos < o.MinLen {
 		return nil
 	}
 	count := p.trace.end - o.NSkip
@@ -124,7 +124,7 @@ func samplePositions(first int, o compress.VoteOptions) []uint32 {
 
 func (r *cpuRunner) vote(c *Cache, v *votes, o compress.VoteOptions, count int) (*Ballots, error) {
 	cfg, b := r.cfg, &Ballots{}
-	positions := samplePositions(c.at, o)
+	positions := samplePositions(c.ropePos, o)
 	r.growTable(int(positions[o.Samples-1]) + 1)
 	h, qkv := make([]float32, o.Samples*cfg.Dim), make([]float32, o.Samples*cfg.QKVDim())
 	for l := range c.layers {
@@ -143,7 +143,7 @@ func (r *cpuRunner) vote(c *Cache, v *votes, o compress.VoteOptions, count int) 
 
 func (r *gpuRunner) vote(c *Cache, v *votes, o compress.VoteOptions, count int) (*Ballots, error) {
 	cfg, b := r.cfg, &Ballots{}
-	samples := samplePositions(c.at, o)
+	samples := samplePositions(c.ropePos, o)
 	if err := r.growTable(int(samples[o.Samples-1]) + 1); err != nil {
 		return nil, err
 	}

@@ -37,15 +37,14 @@ func (e *Engine) Fill(n int, o Settings) (*Prompt, error) {
 	c.InCache = o.InCache
 	random := rand.New(rand.NewPCG(1, 0))
 	err = c.rebuild(func(int, *cacheLayer) (*cacheLayer, error) {
-		room, slots := make([]int, cfg.NKVHeads), make([][]layout.Slot, cfg.NKVHeads)
+		slots := make([][]layout.Slot, cfg.NKVHeads)
 		for h := range slots {
-			room[h] = align(n)
 			for i := range n {
 				slots[h] = append(slots[h], layout.Slot{Pos: uint32(i), N: 1})
 			}
 		}
-		layer := c.newLayer(room, slots, n)
-		if err := e.r.allocate(layer, t); err != nil {
+		layer, err := c.newLayer(slots, 0, n)
+		if err != nil {
 			return nil, err
 		}
 		var k, v []layout.Rows
@@ -61,7 +60,7 @@ func (e *Engine) Fill(n int, o Settings) (*Prompt, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.next, c.at = n, n
+	c.textPos, c.ropePos = n, n
 	text := Text{Cache: c, Logits: make([]float32, cfg.VocabSize), e: e}
 	return &Prompt{Text: text, o: o, length: n, signals: newSignals()}, nil
 }

@@ -66,7 +66,7 @@ func (t *Text) feed(ctx context.Context, tokens []int, wanted rowsWanted, emit f
 }
 
 // chunk returns how many of n tokens are fed to a cache at a time.
-func chunk(c *Cache, n int) int { return min(DefaultChunk, c.r.tokensAtOnce(c.at+n)) }
+func chunk(c *Cache, n int) int { return min(DefaultChunk, c.r.tokensAtOnce(c.ropePos+n)) }
 
 // feed appends the tokens of a step to the cache. What it feeds ahead lies behind
 // the cache's end, where room is left without growing it, and belongs to the
