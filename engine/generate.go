@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -76,9 +77,9 @@ type Generation struct {
 }
 
 // Generate continues the text. It calls o.Emit for each token and ends early
-// after EOS or BOS, which are emitted too. The last token is not fed to the
-// cache. Afterwards the text's logits are of no use: where the device chooses,
-// they are not read back.
+// after one that ends a text, which is emitted too; t.Stop says what ended it. The
+// last token is not fed to the cache. Afterwards the text's logits are of no use:
+// where the device chooses, they are not read back.
 //
 // With a shadow the full cache is fed the same tokens and every token carries
 // its Quality.
@@ -88,6 +89,7 @@ func (t *Text) Generate(ctx context.Context, o Generation) error { return t.gene
 // the text's, after every so many tokens. Then nobody watches.
 func (t *Text) generate(ctx context.Context, o Generation, again *Prompt) error {
 	g := &generator{Text: t, o: o, again: again, onDevice: o.Sampler.onDevice() && o.Shadow == nil}
+	t.Stop = nil
 	if err := g.check(); err != nil {
 		return err
 	}
@@ -95,12 +97,16 @@ func (t *Text) generate(ctx context.Context, o Generation, again *Prompt) error 
 	g.choose()
 	for left := o.N; left > 0; left-- { // tokens to emit
 		if err := ctx.Err(); err != nil {
+			t.Stop = &Stop{Reason: StopCancelled}
 			return err
 		}
 		if err := g.emit(); err != nil {
+			if errors.Is(err, context.Canceled) {
+				t.Stop = &Stop{Reason: StopCancelled}
+			}
 			return err
 		}
-		if left == 1 || t.e.ends(g.id) {
+		if t.Stop = g.stop(left - 1); t.Stop != nil {
 			return nil
 		}
 		if err := g.feed(left - 1); err != nil {
@@ -238,11 +244,6 @@ func aheadWithin(token time.Duration) int {
 		return 0
 	}
 	return min(maxAhead, int(aheadTime/token))
-}
-
-// ends reports whether a token ends the text.
-func (e *Engine) ends(id int) bool {
-	return e.Tokenizer != nil && (id == e.Tokenizer.EOS() || id == e.Tokenizer.BOS())
 }
 
 // LogProb returns ln softmax(logits)[id], in nats; logits are (vocab).

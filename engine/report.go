@@ -20,6 +20,7 @@ type Report struct {
 	Tokens       []TokenReport  `json:"tokens"`
 	Cache        CacheReport    `json:"cache"`
 	Timing       TimingReport   `json:"timing"`
+	Stop         *Stop          `json:"stop,omitempty"`    // what ended the text
 	Quality      *QualityReport `json:"quality,omitempty"` // with a shadow
 }
 

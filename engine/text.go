@@ -12,6 +12,7 @@ type Text struct {
 	Cache  *Cache
 	Logits []float32 // (vocab) after the last token
 	Tokens []int     // all of them, whatever compression made of their slots
+	Stop   *Stop     // what ended the last Generate; nil before it, and if it failed
 
 	e *Engine
 }

@@ -54,6 +54,7 @@ func (r *run) generate(ctx context.Context, req Request, written []int, emit fun
 		return ctx.Err()
 	}})
 	r.report.Timing = engine.DescribeTiming(r.prefillTime, r.compressTime, time.Since(start), len(r.report.Tokens))
+	r.report.Stop = text.Stop
 	if err != nil && !errors.Is(err, context.Canceled) { // a stopped text has its report too
 		return err
 	}

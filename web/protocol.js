@@ -259,7 +259,16 @@
  * @property {TokenReport[]} tokens
  * @property {CacheReport} cache
  * @property {TimingReport} timing
+ * @property {Stop} [stop]      what ended the text
  * @property {QualityReport} [quality]
+ */
+
+/**
+ * What ended a text.
+ * @typedef {object} Stop
+ * @property {string} reason    token, length, context or cancelled
+ * @property {number} [token]   the id that ended it, if one did
+ * @property {string} [piece]   what the vocabulary calls that token
  */
 
 /**

@@ -80,6 +80,11 @@ func describeTokenizer(t *table, m *modelFlags, f *checkpoint.File) {
 		return
 	}
 	t.row("tokenizer", "%s, %d tokens, BOS %d, EOS %d", tok.Kind(), tok.VocabSize(), tok.BOS(), tok.EOS())
+	var ends []string
+	for _, id := range tok.Ends() {
+		ends = append(ends, fmt.Sprintf("%d %s", id, tok.Piece(id)))
+	}
+	t.row("ends a text", "%s", strings.Join(ends, ", "))
 }
 
 // describeCacheTypes prints what a token takes in a cache of each type.

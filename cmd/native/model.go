@@ -113,7 +113,11 @@ func readTokenizer(path string, vocab int) (*tokenizer.Tokenizer, error) {
 	var tok *tokenizer.Tokenizer
 	switch filepath.Ext(path) {
 	case ".json":
-		tok, err = tokenizer.FromJSON(f)
+		if filepath.Base(path) == "tokenizer.json" {
+			tok, err = tokenizer.FromFolder(os.DirFS(filepath.Dir(path)))
+		} else {
+			tok, err = tokenizer.FromJSON(f)
+		}
 	case ".gguf":
 		var info os.FileInfo
 		if info, err = f.Stat(); err != nil {

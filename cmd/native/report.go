@@ -44,6 +44,9 @@ func printReport(w io.Writer, r *engine.Report) {
 	row("time", "prefill %.1f ms (%.0f tokens/s), compression %.1f ms, %d tokens in %.1f ms (%.1f tokens/s)",
 		r.Timing.PrefillMS, float64(r.PromptTokens)/r.Timing.PrefillMS*1e3, r.Timing.CompressMS,
 		len(r.Tokens), r.Timing.DecodeMS, r.Timing.TokPerS)
+	if r.Stop != nil {
+		row("end", "%v", r.Stop)
+	}
 	q := r.Quality
 	if q == nil {
 		return

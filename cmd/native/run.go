@@ -15,7 +15,8 @@ const runUsage = `usage: keyfold run [flags] [PROMPT]
 
 Continues a prompt. The prompt and its continuation go to standard output,
 statistics to standard error. Without PROMPT and -prompt-file the text begins
-from nothing. Generation ends after -n tokens, at EOS or at BOS.
+from nothing. Generation ends after -n tokens, or at a token that ends a text;
+"keyfold inspect" lists these.
 
 examples:
     keyfold run "Once upon a time"
@@ -173,6 +174,7 @@ func (r *runArgs) run(ctx context.Context, w io.Writer, e *engine.Engine, prompt
 	report := &engine.Report{
 		Method: engine.DescribeMethod(r.read.Method, plan, signals), PromptTokens: len(prompt), Tokens: tokens,
 		Cache: p.Describe(plan, signals), Timing: engine.DescribeTiming(prefillTime, compressTime, time.Since(start), len(tokens)),
+		Stop: p.Stop,
 	}
 	if shadow == nil {
 		return report, nil

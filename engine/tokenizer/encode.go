@@ -159,7 +159,7 @@ func (e *encoder) emit(word string, textOffset func(int) int) error {
 				e.ids = append(e.ids, int(t.byteID[char[j]]))
 			}
 			afterUnknown = false
-		case t.unk >= 0:
+		case t.unk >= 0 && t.types[t.unk] != controlToken: // some vocabularies name EOS as their unknown token
 			if !afterUnknown || t.eachUnknown {
 				e.ids = append(e.ids, t.unk)
 			}

@@ -27,6 +27,11 @@ func FromGGUF(meta map[string]any) (*Tokenizer, error) {
 	t.bos = m.id("bos_token_id", len(pieces))
 	t.eos = m.id("eos_token_id", len(pieces))
 	t.unk = m.id("unknown_token_id", len(pieces))
+	for _, key := range []string{"eot_token_id", "eom_token_id"} {
+		if id := m.id(key, len(pieces)); id >= 0 {
+			t.ends[id] = true
+		}
+	}
 	if m.err != nil {
 		return nil, m.err
 	}

@@ -17,7 +17,7 @@ import (
 //
 // The file does not say which tokens are BOS and EOS. BOS is what the post-processor's template
 // puts before the text, else a special token of one of the usual names; EOS is found by name.
-// SetBOSEOS corrects both. AddsBOS is true where the template adds one.
+// FromFolder asks the files that know. AddsBOS is true where the template adds one.
 //
 // Differs from Hugging Face: special tokens are not matched in the text (see the package comment).
 func FromJSON(r io.Reader) (*Tokenizer, error) {

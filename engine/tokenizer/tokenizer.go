@@ -11,8 +11,9 @@
 //	byte-level            the text is first cut into words by a pattern (split.go); a symbol is a
 //	                      byte; the best join is the earliest line of a list of merges.
 //
-// Reading order: tokenizer.go (the vocabulary), encode.go, merge.go (the joining itself), split.go,
-// decode.go, then the three file formats: from_gguf.go, from_llama2c.go, from_json.go.
+// Reading order: tokenizer.go (the vocabulary), ends.go (what ends a text), encode.go, merge.go (the
+// joining itself), split.go, decode.go, then the file formats: from_gguf.go, from_llama2c.go,
+// from_json.go, and from_folder.go for what lies beside a tokenizer.json.
 //
 // The rules followed are those of llama.cpp with parse_special off: control tokens such as "<s>"
 // are never read out of plain text.
@@ -21,7 +22,6 @@ package tokenizer
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 )
 
@@ -79,8 +79,10 @@ type Tokenizer struct {
 	byteID [256]int32       // the id that stands for a single byte, -1 where there is none
 	user   []int            // ids of user-defined pieces, longest first
 
-	bos, eos, unk int // -1 where absent
+	bos, eos, unk int          // -1 where absent
+	ends          map[int]bool // ids that end a text; eos is one of them
 	addsBOS       bool
+	templateBOS   bool // bos is what the template of tokenizer.json puts before the text
 
 	space             string     // how the pieces write a space: "▁", or " " in tokenizer.bin
 	prefix            prefixMode //
@@ -95,7 +97,7 @@ type Tokenizer struct {
 
 // newTokenizer returns a Tokenizer without special tokens; index must be called once it is filled.
 func newTokenizer(k kind, pieces []string, types []tokenType) *Tokenizer {
-	t := &Tokenizer{kind: k, pieces: pieces, types: types, bos: -1, eos: -1, unk: -1}
+	t := &Tokenizer{kind: k, pieces: pieces, types: types, bos: -1, eos: -1, unk: -1, ends: map[int]bool{}}
 	if k == sentencePiece {
 		t.space = spaceMark
 	}
@@ -116,6 +118,7 @@ func (t *Tokenizer) index() error {
 			t.types[s.id] = s.typ
 		}
 	}
+	t.markEnds()
 	for i := range t.byteID {
 		t.byteID[i] = -1
 	}
@@ -228,7 +231,7 @@ func (t *Tokenizer) VocabSize() int { return len(t.pieces) }
 // BOS returns the id of the token that begins a text, -1 where there is none.
 func (t *Tokenizer) BOS() int { return t.bos }
 
-// EOS returns the id of the token that ends a text, -1 where there is none.
+// EOS returns the first of the ids that end a text, -1 where the file names none; see Ends.
 func (t *Tokenizer) EOS() int { return t.eos }
 
 // Unknown returns the id that Encode gives text the vocabulary lacks, -1 where there is none.
@@ -253,44 +256,4 @@ func (t *Tokenizer) Piece(id int) string {
 		return ""
 	}
 	return t.pieces[id]
-}
-
-// SetBOSEOS replaces the BOS and EOS ids by those of another file of the same model, such as
-// config.json beside a tokenizer.json, which does not name them itself. -1 leaves one as it is.
-// From then on they are control tokens: never matched in text, printed as nothing.
-func (t *Tokenizer) SetBOSEOS(bos, eos int) error {
-	for _, s := range []struct {
-		name string
-		id   int
-	}{{"BOS", bos}, {"EOS", eos}} {
-		if s.id < -1 || s.id >= len(t.pieces) {
-			return fmt.Errorf("%s is %d, want 0 to %d, or -1 to leave it",
-				s.name, s.id, len(t.pieces)-1)
-		}
-	}
-	if bos >= 0 {
-		t.bos = bos
-		t.makeControl(bos)
-	}
-	if eos >= 0 {
-		t.eos = eos
-		t.makeControl(eos)
-	}
-	return nil
-}
-
-// makeControl takes a token out of what text can become.
-func (t *Tokenizer) makeControl(id int) {
-	piece := t.pieces[id]
-	if found, ok := t.ids[piece]; ok && int(found) == id {
-		delete(t.ids, piece)
-	}
-	t.types[id] = controlToken
-	t.user = slices.DeleteFunc(t.user, func(u int) bool { return u == id })
-	maps.DeleteFunc(t.merges, func(_ idPair, j joined) bool { return int(j.id) == id })
-	for b, found := range t.byteID {
-		if int(found) == id {
-			t.byteID[b] = -1
-		}
-	}
 }
