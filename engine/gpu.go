@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"fmt"
-
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
 	"keyfold/gpu"
@@ -18,39 +16,12 @@ type gpuRunner struct {
 
 	table          *gpu.Buffer // RoPE, grown to the positions in use
 	tablePositions int
-	s              scratch
+	a              gpuActivations
 	compare        *gpu.Buffer // attention outputs over two caches, made when first asked for
 	attAgainst     *gpu.Buffer // (q_dim) those over the second, of one layer
 	dispatches     int         // of the last forward pass
 
 	tested []layout.CacheType // whose kernels passed the self-test
-}
-
-// scratch are the activations of one forward pass, for up to n tokens.
-type scratch struct {
-	n         int
-	tokens    *gpu.Buffer // (n) u32
-	positions *gpu.Buffer // (n + maxAhead) u32
-	x         *gpu.Buffer // (n, dim) the residual stream
-	xb        *gpu.Buffer // (n, dim) the same, normalised
-	qkv       *gpu.Buffer // (n, q_dim + 2*kv_dim)
-	att       *gpu.Buffer // (n, q_dim)
-	lse       *gpu.Buffer // (n, n_heads)
-	parts     gpu.Parts   // of one token's attention
-	gateUp    *gpu.Buffer // (n, 2*hidden)
-	hidden    *gpu.Buffer // (n, hidden)
-
-	logitRows int
-	logits    *gpu.Buffer // (logitRows, vocab)
-	chosen    *gpu.Buffer // (1 + maxAhead, gpu.ChosenWords)
-}
-
-func (s *scratch) free() {
-	for _, b := range []*gpu.Buffer{s.tokens, s.positions, s.x, s.xb, s.qkv, s.att, s.lse, s.gateUp, s.hidden, s.logits, s.chosen} {
-		b.Destroy()
-	}
-	s.parts.Destroy()
-	*s = scratch{}
 }
 
 // newGPURunner loads the weights to the device. It closes the device if that
@@ -119,7 +90,7 @@ func (r *gpuRunner) close() {
 			m.Destroy()
 		}
 	}
-	r.s.free()
+	r.a.free()
 	r.table.Destroy()
 	r.d.Close()
 }
@@ -279,74 +250,4 @@ func (r *gpuRunner) applyRows(dst, src *cacheLayer, rows [][]compress.Row, wantW
 		return split(rows, nil), nil
 	}
 	return split(rows, weights.Floats()), nil
-}
-
-// scratchFor makes the activations fit n tokens and logit rows.
-func (r *gpuRunner) scratchFor(n, logitRows int) (err error) {
-	cfg := r.cfg
-	if r.s.n < n {
-		logitRows = max(logitRows, r.s.logitRows)
-		r.s.free()
-		for _, b := range []struct {
-			to       **gpu.Buffer
-			label    string
-			elements int
-		}{
-			{&r.s.tokens, "tokens", n},
-			{&r.s.positions, "positions", n + maxAhead},
-			{&r.s.x, "x", n * cfg.Dim},
-			{&r.s.xb, "xb", n * cfg.Dim},
-			{&r.s.qkv, "qkv", n * cfg.QKVDim()},
-			{&r.s.att, "attention", n * cfg.QDim()},
-			{&r.s.lse, "lse", n * cfg.NHeads},
-			{&r.s.gateUp, "gate_up", n * 2 * cfg.HiddenDim},
-			{&r.s.hidden, "hidden", n * cfg.HiddenDim},
-			{&r.s.chosen, "chosen", (1 + maxAhead) * gpu.ChosenWords},
-		} {
-			if *b.to, err = r.d.NewBuffer(b.label, 4*b.elements); err != nil {
-				r.s.free()
-				return fmt.Errorf("engine: activations of %d tokens: %w", n, err)
-			}
-		}
-		if r.s.parts, err = r.d.NewParts(cfg.NHeads, cfg.NKVHeads, cfg.HeadDim); err != nil {
-			r.s.free()
-			return fmt.Errorf("engine: attention of one token: %w", err)
-		}
-		r.s.n = n
-	}
-	if r.s.logitRows < logitRows {
-		r.s.logits.Destroy()
-		r.s.logits, r.s.logitRows = nil, 0
-		if r.s.logits, err = r.d.NewBuffer("logits", 4*logitRows*cfg.VocabSize); err != nil {
-			return err
-		}
-		r.s.logitRows = logitRows
-	}
-	return nil
-}
-
-// growTable extends the RoPE table to the given number of positions.
-func (r *gpuRunner) growTable(positions int) error {
-	if positions <= r.tablePositions {
-		return nil
-	}
-	positions += tablePiece
-	table, err := r.d.NewBuffer("rope table", 4*positions*r.cfg.HeadDim)
-	if err != nil {
-		return err
-	}
-	p := r.d.Begin()
-	if r.table != nil {
-		p.Copy(table, 0, r.table, 0, r.table.Size())
-	}
-	piece := layout.RoPETable(r.tablePositions, positions, r.cfg.HeadDim, r.cfg.RopeBase)
-	if err := table.UploadFloats(4*r.tablePositions*r.cfg.HeadDim, piece); err != nil {
-		return err
-	}
-	if err := p.Submit(); err != nil {
-		return err
-	}
-	r.table.Destroy()
-	r.table, r.tablePositions = table, positions
-	return nil
 }

@@ -89,6 +89,27 @@ const (
 	allRows
 )
 
+// wantedRows returns which rows of n tokens logits are computed for, from..end-1: a
+// choice needs the last one.
+func wantedRows(s *step, n int) (from, end int) {
+	switch {
+	case s.logits == allRows:
+		return 0, n
+	case s.logits == lastRow || s.choose != nil:
+		return n - 1, n
+	}
+	return 0, 0
+}
+
+// positionsFrom returns n positions from first on.
+func positionsFrom(first, n int) []uint32 {
+	positions := make([]uint32, n)
+	for t := range positions {
+		positions[t] = uint32(first + t)
+	}
+	return positions
+}
+
 type result struct {
 	logits []float32 // (rows wanted, vocab)
 	chosen []chosen  // with step.choose: the token after the last row, and those after the ones fed ahead

@@ -78,16 +78,16 @@ func (r *cpuRunner) attendAgain(c *Cache, rows *perLayer, kept, w int) ([][]floa
 func (r *gpuRunner) attendAgain(c *Cache, rows *perLayer, kept, w int) ([][]float32, error) {
 	row := 4 * r.cfg.QKVDim()
 	atOnce := min(w, r.tokensAtOnce(c.ropePos))
-	if err := r.scratchFor(atOnce, 0); err != nil {
+	if err := r.fitActivations(atOnce, 0); err != nil {
 		return nil, err
 	}
 	return r.perSlot(c, func(p *gpu.Pass, l int, out *gpu.Buffer, stride int) *gpu.Buffer {
 		for from := 0; from < w; from += atOnce {
 			n := min(atOnce, w-from)
-			cache, q := c.onGPU(l, from+n-w), r.queries(r.s.qkv, n)
-			p.Copy(r.s.qkv, 0, rows.gpu[l], row*(kept-w+from), row*n)
-			p.Attention(cache, q, r.s.att, r.s.lse, r.s.parts)
-			p.AttnMass(cache, q, r.s.lse, out, 0, stride)
+			cache, q := c.onGPU(l, from+n-w), r.queries(r.a.qkv, n)
+			p.Copy(r.a.qkv, 0, rows.gpu[l], row*(kept-w+from), row*n)
+			p.Attention(cache, q, r.a.att, r.a.lse, r.a.parts)
+			p.AttnMass(cache, q, r.a.lse, out, 0, stride)
 		}
 		return nil
 	})
