@@ -17,11 +17,6 @@ func (t *Tokenizer) Encode(text string, bos bool) ([]int, error) {
 		}
 		ids = append(ids, t.bos)
 	}
-	if t.check != nil {
-		if err := t.check(text); err != nil {
-			return nil, err
-		}
-	}
 	e := encoder{t: t, text: text, ids: ids}
 	for _, f := range t.fragments(text) {
 		if f.id >= 0 {
@@ -85,6 +80,9 @@ type encoder struct {
 func (e *encoder) fragment(start, end int) error {
 	t := e.t
 	seg := e.text[start:end]
+	if t.normalize != nil {
+		seg = t.normalize(seg)
+	}
 	if t.kind == byteLevel {
 		return eachWord(t.words, seg, start, e.byteWord)
 	}

@@ -71,17 +71,12 @@ func (t *Tokenizer) fillSentencePiece(m *metadata) error {
 func (t *Tokenizer) fillByteLevel(m *metadata) error {
 	pre := m.text("pre", "")
 	merges := m.texts("merges")
-	t.words = wordsByName(pre)
-	if m.err == nil && t.words == nil {
-		return fmt.Errorf("tokenizer.ggml.pre is %s, "+
-			"want gpt-2, default, llama-bpe, smollm or qwen2", quote(pre))
+	p, known := patternByName(pre)
+	if m.err == nil && !known {
+		return fmt.Errorf("tokenizer.ggml.pre is %s, want one of %s", quote(pre), patternNames())
 	}
-	// As in llama.cpp, the Llama 3 pattern brings two settings that files do not state.
-	switch pre {
-	case "llama-bpe", "llama3", "llama-v3":
-		t.wholeWords, t.addsBOS = true, true
-	}
-	t.addsBOS = m.flag("add_bos_token", t.addsBOS)
+	t.words, t.wholeWords = p.words, p.wholeWords
+	t.addsBOS = m.flag("add_bos_token", p.addsBOS)
 	if m.err != nil {
 		return m.err
 	}

@@ -45,7 +45,7 @@ func TestFromGGUFRefuses(t *testing.T) {
 		{"flag is a number", spm, "add_bos_token", 1,
 			`tokenizer.ggml.add_bos_token is of type int, want a bool`},
 		{"other pattern", gpt2, "pre", "tekken",
-			`tokenizer.ggml.pre is "tekken", want gpt-2, default, llama-bpe, smollm or qwen2`},
+			`tokenizer.ggml.pre is "tekken", want one of ` + patternNames()},
 		{"no merges", gpt2, "merges", nil,
 			`the file holds no tokenizer.ggml.merges, want an array of strings`},
 		{"merge of one", gpt2, "merges", []string{"h e", "ll"},

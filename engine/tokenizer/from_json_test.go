@@ -261,23 +261,42 @@ func TestFromJSONRefuses(t *testing.T) {
 	}
 }
 
-// TestNFCIsRefusedNotIgnored: text that normalization would change is an error, other text passes.
-func TestNFCIsRefusedNotIgnored(t *testing.T) {
+// TestNFC: a normalizer NFC composes text before it is cut into words, and nothing else.
+func TestNFC(t *testing.T) {
 	file := jsonOf(t, byteMeta("gpt-2"))
+	plain, err := fromJSON(file)
+	if err != nil {
+		t.Fatal(err)
+	}
 	file["normalizer"] = map[string]any{"type": "NFC"}
 	tok, err := fromJSON(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tok.Encode("naïve 世界 мир 한국 ❤️ \xff", false); err != nil {
-		t.Errorf("text in form C: %v", err)
-	}
-	for text, r := range map[string]string{
-		"ab e\u0301": "U+0301 at byte 4", "K\u212A": "U+212A at byte 1",
-		"\u1100\u1161": "U+1161 at byte 3", "\U0002F800": "U+2F800 at byte 0",
+	for text, composed := range map[string]string{
+		"naïve 世界 мир 한국 ❤️ \xff": "naïve 世界 мир 한국 ❤️ \xff",
+		"ab e\u0301":                   "ab \u00e9",
+		"K\u212A":                      "KK",
+		"\u1100\u1161\u11a8":           "\uac01",
+		"\U0002F800":                   "\u4e3d",
+		"\ufb01":                       "\ufb01", // a ligature is form KC's
+		"q\u0307\u0323":                "q\u0323\u0307",
+		"\u0958":                       "\u0915\u093c", // composes to nothing
+		"\xffe\u0301\xc3":              "\xff\u00e9\xc3",
+		"a\u0301\r\n\u0301":            "\u00e1\r\n\u0301",
+		"<|é|>":                        "<|é|>",
+		strings.Repeat("e\u0301", 999): strings.Repeat("\u00e9", 999),
 	} {
-		_, err := tok.Encode(text, false)
-		checkError(t, text, err, r+" of the text may need normalizer NFC, "+
-			"which is not supported; the model's GGUF does without")
+		want, err := plain.Encode(composed, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkEncode(t, tok, []encodeCase{{"NFC", text, want}})
 	}
+	// A user-defined token is found in the text as it is, and does not grow into what follows it:
+	// ">" and U+0338 compose to U+226F, and an é in two parts is not in the token's text.
+	checkEncode(t, tok, []encodeCase{
+		{"mark behind a token", "<|é|>\u0338", []int{272, 0xcc, 0xb8}},
+		{"token in two parts", "<|e\u0301|>", []int{'<', '|', 262, '|', '>'}},
+	})
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // component is any part of the normalizer, pre_tokenizer, post_processor or decoder: the union of
@@ -208,7 +210,7 @@ func (f *tokenizerFile) normalizer(t *Tokenizer) error {
 	for _, c := range f.Normalizer.parts() {
 		switch {
 		case c.Type == "NFC":
-			t.check = refuseNotNFC
+			t.normalize = norm.NFC.String // leaves bytes that are no UTF-8 alone
 		case t.kind == byteLevel:
 			return refuse(place, c, "")
 		case c.Type == "Prepend" && c.Prepend == spaceMark && !t.prefixUnlessSpace:

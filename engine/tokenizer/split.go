@@ -35,23 +35,6 @@ func eachWord(
 	return nil
 }
 
-// wordsByName gives the stages for a value of tokenizer.ggml.pre, nil where it is unknown.
-func wordsByName(pre string) []splitter {
-	switch pre {
-	case "gpt-2":
-		return []splitter{splitGPT2}
-	case "smollm":
-		return []splitter{splitDigits, splitGPT2}
-	case "llama-bpe", "llama3", "llama-v3":
-		return []splitter{splitLlama3}
-	case "qwen2":
-		return []splitter{splitQwen2}
-	case "default", "": // llama.cpp's choice where a file does not say
-		return []splitter{splitPunctuation, splitGPT2, splitNumbers, splitThreeDigits}
-	}
-	return nil
-}
-
 // splitGPT2 implements
 //
 //	's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+

@@ -45,7 +45,11 @@ func TestSplit(t *testing.T) {
 		want := slices.DeleteFunc(strings.Split(c.words, "¦"), func(w string) bool { return w == "" })
 		text := strings.Join(want, "")
 		var got []string
-		eachWord(wordsByName(c.pre), text, 7, func(word string, offset int) error {
+		p, ok := patternByName(c.pre)
+		if !ok {
+			t.Fatalf("no pattern %q", c.pre)
+		}
+		eachWord(p.words, text, 7, func(word string, offset int) error {
 			if at := offset - 7; text[at:at+len(word)] != word {
 				t.Errorf("%s: %q: offset %d of %q is wrong", c.pre, text, at, word)
 			}

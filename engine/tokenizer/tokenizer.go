@@ -91,8 +91,8 @@ type Tokenizer struct {
 	eachUnknown       bool       // one unknown token per character instead of one per run of them
 
 	words      []splitter              // cuts text into words; see eachWord
-	wholeWords bool                    // a word that is a piece is that piece, whatever the merges say
-	check      func(text string) error // nil, or refuses text that this package would encode wrongly
+	wholeWords bool                     // a word that is a piece is that piece, whatever the merges say
+	normalize  func(text string) string // of text between user-defined tokens; nil: as it is
 }
 
 // newTokenizer returns a Tokenizer without special tokens; index must be called once it is filled.

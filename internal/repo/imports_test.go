@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 	"keyfold/cpu":               {"keyfold/layout", "keyfold/ref", "golang.org/x/sys/cpu"},
 	"keyfold/engine":            {"keyfold/gpu", "keyfold/layout", "keyfold/ref", "keyfold/cpu", "keyfold/compress", "keyfold/engine/..."},
 	"keyfold/engine/checkpoint": {float16},
-	"keyfold/engine/tokenizer":  {float16},
+	"keyfold/engine/tokenizer":  {"golang.org/x/text/unicode/norm"},
 	"keyfold/models":            {"keyfold/engine/checkpoint", "keyfold/engine/tokenizer"},
 	"keyfold/session":           {"keyfold/engine/...", "keyfold/compress", "keyfold/layout"},
 	"keyfold/cmd/native": {
