@@ -58,12 +58,12 @@ func (r *gpuRunner) fitActivations(n, logitRows int) (err error) {
 		} {
 			if *b.to, err = r.d.NewBuffer(b.label, 4*b.elements); err != nil {
 				r.a.free()
-				return fmt.Errorf("engine: activations of %d tokens: %w", n, err)
+				return fmt.Errorf("activations of %d tokens: %w", n, err)
 			}
 		}
 		if r.a.parts, err = r.d.NewParts(cfg.NHeads, cfg.NKVHeads, cfg.HeadDim); err != nil {
 			r.a.free()
-			return fmt.Errorf("engine: attention of one token: %w", err)
+			return fmt.Errorf("attention of one token: %w", err)
 		}
 		r.a.n = n
 	}

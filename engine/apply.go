@@ -21,7 +21,7 @@ func (c *Cache) ApplyWeights(plan *compress.Plan) ([][][]float32, error) { retur
 func (c *Cache) apply(plan *compress.Plan, wantWeights bool) (weights [][][]float32, err error) {
 	kvHeads := c.r.config().NKVHeads
 	if len(plan.Heads) != len(c.layers)*kvHeads {
-		return nil, fmt.Errorf("engine: plan has %d heads, this cache %d", len(plan.Heads), len(c.layers)*kvHeads)
+		return nil, fmt.Errorf("plan has %d heads, this cache %d", len(plan.Heads), len(c.layers)*kvHeads)
 	}
 	ropePos := c.ropePos
 	if c.InCache {

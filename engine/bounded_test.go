@@ -160,8 +160,8 @@ func TestBoundsThatAreTooLow(t *testing.T) {
 		{newMethod(t, "window", 0.5), 16, "a bound of 16 slots per head is too low for window, want at least 17"},
 		{newMethod(t, "snapkv", 0.5), 128, "a bound of 128 slots per head is too low for snapkv, want at least 129"},
 		{newMethod(t, "kvzip", 0.5), 100, "reads the text again"},
-		{newMethod(t, "full", 0), 40, "full leaves 40 slots in a head after 40 tokens; with the 16 at least"},
-		{newMethod(t, "window", 0.8), 64, "window leaves 51 slots in a head after 64 tokens"},
+		{newMethod(t, "full", 0), 40, "a bound of 40 slots per head is too small: after 40 tokens full keeps 40 and needs room for 16 more"},
+		{newMethod(t, "window", 0.8), 64, "after 64 tokens window keeps 51 and needs room for"},
 	} {
 		p, err := e.Prefill(context.Background(), someTokens(300), Settings{MaxSlots: tc.slots, Method: tc.m})
 		if err == nil || p != nil || !strings.Contains(err.Error(), tc.want) {

@@ -109,7 +109,7 @@ func (l *cacheLayer) total() int {
 // if the device does not compute with it what it should.
 func usable(r runner, t layout.CacheType) error {
 	if err := t.Check(r.config().HeadDim); err != nil {
-		return fmt.Errorf("engine: %w", err)
+		return err
 	}
 	return r.supports(t)
 }
@@ -238,9 +238,9 @@ func (c *Cache) fits(n int) error {
 	case c.ropePos+n <= context:
 		return nil
 	case c.InCache:
-		return fmt.Errorf("engine: %d tokens behind the %d slots in use are more than the context of %d", n, c.ropePos, context)
+		return fmt.Errorf("%d tokens behind the %d slots in use are more than the context of %d", n, c.ropePos, context)
 	}
-	return fmt.Errorf("engine: %d tokens behind a text of %d are more than the context of %d", n, c.ropePos, context)
+	return fmt.Errorf("%d tokens behind a text of %d are more than the context of %d", n, c.ropePos, context)
 }
 
 // reserve makes room for n more tokens in every head. When a head is full every
@@ -296,7 +296,7 @@ func (c *Cache) rebuild(build func(l int, old *cacheLayer) (*cacheLayer, error))
 		layer, err := build(l, old)
 		if err != nil {
 			c.Free()
-			return fmt.Errorf("engine: rebuild layer %d of the cache: %w", l, err)
+			return fmt.Errorf("rebuild layer %d of the cache: %w", l, err)
 		}
 		c.notePeak(c.r.bytes(layer))
 		c.r.free(old)
@@ -325,7 +325,7 @@ func (c *Cache) Fork() (*Cache, error) {
 		layer, err := c.copyLayer(l, 0)
 		if err != nil {
 			fork.Free()
-			return nil, fmt.Errorf("engine: fork the cache: %w", err)
+			return nil, fmt.Errorf("fork the cache: %w", err)
 		}
 		fork.layers = append(fork.layers, layer)
 	}

@@ -72,30 +72,30 @@ func (s *Saved) check(vocab int) error {
 // the top of this file. It holds one layer in memory at a time.
 func (c *Cache) Save(w io.Writer, s Saved) error {
 	if err := s.check(c.r.config().VocabSize); err != nil {
-		return fmt.Errorf("engine: save a cache: %w", err)
+		return fmt.Errorf("save a cache: %w", err)
 	}
 	if c.textPos == 0 {
-		return errors.New("engine: save a cache: it is empty")
+		return errors.New("save a cache: it is empty")
 	}
 	options, err := json.Marshal(s.Options)
 	if err != nil {
-		return fmt.Errorf("engine: save a cache: options of %s: %w", s.Method, err)
+		return fmt.Errorf("save a cache: options of %s: %w", s.Method, err)
 	}
 	model, err := hex.DecodeString(s.SHA256)
 	if err != nil || len(model) != sha256.Size {
-		return fmt.Errorf("engine: save a cache: the model's sha256 is %q, want %d hex digits", s.SHA256, 2*sha256.Size)
+		return fmt.Errorf("save a cache: the model's sha256 is %q, want %d hex digits", s.SHA256, 2*sha256.Size)
 	}
 	sum := sha256.New()
 	out := cacheWriter{bufio.NewWriter(io.MultiWriter(w, sum))}
 	out.describe(c, s, model, options)
 	if err := out.rows(c); err != nil {
-		return fmt.Errorf("engine: save a cache: %w", err)
+		return fmt.Errorf("save a cache: %w", err)
 	}
 	if err := out.Flush(); err != nil { // the first error of all that was written
-		return fmt.Errorf("engine: save a cache: %w", err)
+		return fmt.Errorf("save a cache: %w", err)
 	}
 	if _, err := w.Write(sum.Sum(nil)); err != nil {
-		return fmt.Errorf("engine: save a cache: %w", err)
+		return fmt.Errorf("save a cache: %w", err)
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func (f *CacheFile) Total() int {
 }
 
 func (f *CacheFile) errorf(format string, args ...any) error {
-	return fmt.Errorf("engine: %s: %w", f.name, fmt.Errorf(format, args...))
+	return fmt.Errorf("%s: %w", f.name, fmt.Errorf(format, args...))
 }
 
 // OpenCacheFile reads the description of a saved cache. name stands for the

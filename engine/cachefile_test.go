@@ -170,7 +170,7 @@ func TestSavedCacheOfAnotherModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := strings.Repeat("c3", sha256.Size)
-	want := "engine: x.cache: saved with model fixture of sha256 " + fixtureSum + ", this model has sha256 " + other
+	want := "x.cache: saved with model fixture of sha256 " + fixtureSum + ", this model has sha256 " + other
 	if _, err := e.LoadCache(f, other); err == nil || err.Error() != want {
 		t.Errorf("%v, want %q", err, want)
 	}
@@ -228,8 +228,8 @@ func TestSaveRefusesWhatCannotBeOpened(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		tc.s.SHA256 = fixtureSum
-		if err := tc.c.Save(&out, tc.s); err == nil || err.Error() != "engine: save a cache: "+tc.want || out.Len() > 0 {
-			t.Errorf("error %v after %d bytes\nwant  engine: save a cache: %s", err, out.Len(), tc.want)
+		if err := tc.c.Save(&out, tc.s); err == nil || err.Error() != "save a cache: "+tc.want || out.Len() > 0 {
+			t.Errorf("error %v after %d bytes\nwant  save a cache: %s", err, out.Len(), tc.want)
 		}
 	}
 }
@@ -315,7 +315,7 @@ func TestHostileCacheFiles(t *testing.T) {
 			binary.LittleEndian.PutUint32(b[tc.at:], tc.value)
 		}
 		err := readAll(seal(b))
-		if err == nil || !strings.HasPrefix(err.Error(), "engine: x.cache: ") || !strings.Contains(err.Error(), tc.want) {
+		if err == nil || !strings.HasPrefix(err.Error(), "x.cache: ") || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%d at byte %d: %v, want %q", tc.value, tc.at, err, tc.want)
 		}
 	}

@@ -56,7 +56,7 @@ func Open(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kin
 func openWith(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind,
 	openDevice func() (*gpu.Device, error)) (*Engine, error) {
 	if tok != nil && tok.VocabSize() != f.Config.VocabSize {
-		return nil, fmt.Errorf("engine: %s: the tokenizer has %d tokens, the model %d",
+		return nil, fmt.Errorf("%s: the tokenizer has %d tokens, the model %d",
 			f.Name, tok.VocabSize(), f.Config.VocabSize)
 	}
 	e := &Engine{Config: f.Config, Tokenizer: tok}
@@ -69,7 +69,7 @@ func openWith(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer,
 	case Auto:
 		e.r, e.Note, e.Checks, err = openAuto(ctx, f, openDevice)
 	default:
-		return nil, fmt.Errorf("engine: device %q, want auto, gpu or cpu", kind)
+		return nil, fmt.Errorf("device %q, want auto, gpu or cpu", kind)
 	}
 	if err != nil {
 		return nil, err

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -136,7 +135,7 @@ type generator struct {
 // check returns an error unless the text can go on as it should.
 func (g *generator) check() error {
 	if err := g.o.Sampler.Validate(); err != nil {
-		return fmt.Errorf("engine: %w", err)
+		return err
 	}
 	n := g.o.N - 1 // the last token is not fed
 	positions := n

@@ -34,10 +34,10 @@ const (
 func (e *Engine) TimeKernels(t layout.CacheType, slots int, each func(TaskTimes)) error {
 	r, ok := e.r.(*gpuRunner)
 	if !ok {
-		return fmt.Errorf("engine: only a GPU has kernels to compare; this model is on the CPU")
+		return fmt.Errorf("only a GPU has kernels to compare; this model is on the CPU")
 	}
 	if slots < sampledAttend {
-		return fmt.Errorf("engine: kernels are compared on a cache of %d slots, want at least %d", slots, sampledAttend)
+		return fmt.Errorf("kernels are compared on a cache of %d slots, want at least %d", slots, sampledAttend)
 	}
 	prompt, err := e.Fill(slots, Settings{KV: t})
 	if err != nil {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -77,7 +78,7 @@ func CanRepeat(m compress.Method, n int) error {
 // check returns an error if n tokens cannot be read so in a context.
 func (o *Settings) check(n, context int) error {
 	if n == 0 {
-		return fmt.Errorf("engine: prefill of no tokens, want at least one")
+		return fmt.Errorf("prefill of no tokens, want at least one")
 	}
 	positions := n // that keys are rotated by
 	if o.InCache && o.MaxSlots > 0 {
@@ -86,24 +87,24 @@ func (o *Settings) check(n, context int) error {
 	switch {
 	case positions <= context:
 	case positions < n:
-		return fmt.Errorf("engine: a bound of %d slots per head is more than the context of %d", o.MaxSlots, context)
+		return fmt.Errorf("a bound of %d slots per head is more than the context of %d", o.MaxSlots, context)
 	default:
-		return fmt.Errorf("engine: the prompt has %d tokens, the context %d", n, context)
+		return fmt.Errorf("the prompt has %d tokens, the context %d", n, context)
 	}
 	if o.Method == nil && (o.Every != 0 || o.MaxSlots != 0) {
-		return fmt.Errorf("engine: Every and MaxSlots need a method to compress by")
+		return errors.New("settings with Every or MaxSlots need a method to compress by")
 	}
 	if o.Every < 0 {
-		return fmt.Errorf("engine: compress again every %d tokens, want at least 1, or 0 for never", o.Every)
+		return fmt.Errorf("compress again every %d tokens, want at least 1, or 0 for never", o.Every)
 	}
 	if o.Every > 0 {
 		if err := CanRepeat(o.Method, o.Every); err != nil {
-			return fmt.Errorf("engine: %w", err)
+			return err
 		}
 	}
 	if o.MaxSlots > 0 {
 		if err := CanBound(o.Method, o.MaxSlots); err != nil {
-			return fmt.Errorf("engine: %w", err)
+			return err
 		}
 	}
 	return nil
@@ -116,7 +117,7 @@ func (o *Settings) collect() (compress.Needs, error) {
 	}
 	needs, ok := o.Needs.Union(o.Method.Needs())
 	if !ok {
-		return needs, fmt.Errorf("engine: no single reading collects both what %s needs and what else is wanted", o.Method.Name())
+		return needs, fmt.Errorf("no single reading collects both what %s needs and what else is wanted", o.Method.Name())
 	}
 	return needs, nil
 }
@@ -219,8 +220,8 @@ func (p *Prompt) piece(from int) (int, error) {
 	case free >= rest:
 		return rest, nil
 	case free < least:
-		return 0, fmt.Errorf("engine: %s leaves %d slots in a head after %d tokens; with the %d at least that are read before it compresses again that is more than the bound of %d",
-			p.o.Method.Name(), longest, from, least, p.o.MaxSlots)
+		return 0, fmt.Errorf("a bound of %d slots per head is too small: after %d tokens %s keeps %d and needs room for %d more",
+			p.o.MaxSlots, from, p.o.Method.Name(), longest, least)
 	}
 	return min(free, rest-p.o.Needs.Last()), nil
 }

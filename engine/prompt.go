@@ -49,7 +49,7 @@ type Prompt struct {
 // any method, however often the cache is compressed.
 func (p *Prompt) Pin(from, to int) error {
 	if from < 0 || to <= from || to > p.length {
-		return fmt.Errorf("engine: pin %d:%d, want 0 <= from < to <= %d, the prompt's tokens", from, to, p.length)
+		return fmt.Errorf("pin %d:%d, want 0 <= from < to <= %d, the prompt's tokens", from, to, p.length)
 	}
 	if p.pinned == nil {
 		p.pinned = make([]bool, p.length)
@@ -121,7 +121,7 @@ func (p *Prompt) Compressions() int { return p.compressions }
 // slots, until restart is called.
 func (p *Prompt) compress() (*compress.Plan, *compress.Signals, error) {
 	if p.o.Method == nil {
-		return nil, nil, errors.New("engine: the prompt was read without a method to compress it by")
+		return nil, nil, errors.New("the prompt was read without a method to compress it by")
 	}
 	plan, signals, err := p.Decide(p.o.Method)
 	if err != nil {
@@ -219,13 +219,13 @@ func (p *Prompt) collected(needs compress.Needs) error {
 	err := p.has.Covers(needs)
 	switch {
 	case err != nil && p.trace == nil && needs.OneReading():
-		return errors.New("engine: the prompt has no signals, or they were given back after its only compression")
+		return errors.New("the prompt has no signals, or they were given back after its only compression")
 	case err != nil:
-		return fmt.Errorf("engine: %w", err)
+		return err
 	}
 	for _, signal := range p.trace.collecting() {
 		if signal.collects(needs) && p.trace.end != p.Cache.textPos {
-			return fmt.Errorf("engine: the signals are those of a text of %d tokens, the cache holds %d", p.trace.end, p.Cache.textPos)
+			return fmt.Errorf("the signals are those of a text of %d tokens, the cache holds %d", p.trace.end, p.Cache.textPos)
 		}
 	}
 	return nil

@@ -297,8 +297,8 @@ func TestCompressedCacheForgetsWhatWasPaidBehind(t *testing.T) {
 	}
 	compressPrompt(t, p)
 	for want, needs := range map[string]compress.Needs{
-		"engine: the prompt was not read a second time":           {Reread: true},
-		"engine: the tokens that follow the prompt are not known": {Future: true},
+		"the prompt was not read a second time":           {Reread: true},
+		"the tokens that follow the prompt are not known": {Future: true},
 	} {
 		if _, err := p.Measure(needs); err == nil || err.Error() != want {
 			t.Errorf("after it: error %v\nwant  %s", err, want)

@@ -98,7 +98,7 @@ func (s *Shadow) compare(logits []float32, id int, sampler Sampler) (*Quality, e
 // goesWith returns an error if the shadow cannot be held beside a cache for n more tokens.
 func (s *Shadow) goesWith(c *Cache, n int) error {
 	if s.headErrors != nil && c.InCache {
-		return errors.New("engine: attention-output errors need keys that are rotated by positions in the text, as the full run's queries are")
+		return errors.New("attention-output errors need keys that are rotated by positions in the text, as the full run's queries are")
 	}
 	return s.full.Cache.fits(n)
 }

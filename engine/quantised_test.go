@@ -73,7 +73,7 @@ func TestWrongKernelsOfQuantisedCaches(t *testing.T) {
 					t.Fatalf("%s: %v", tc.file, err)
 				}
 				cache.Free()
-			} else if err == nil || !strings.HasPrefix(err.Error(), "engine: "+tc.want) {
+			} else if err == nil || !strings.HasPrefix(err.Error(), tc.want) {
 				t.Errorf("%s: %v, want an error with %q", tc.file, err, tc.want)
 			}
 		}

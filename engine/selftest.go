@@ -13,7 +13,7 @@ import (
 // kernelError says which kernels failed their self-test, where and how.
 type kernelError struct{ sentence string }
 
-func (e *kernelError) Error() string { return "engine: " + e.sentence }
+func (e *kernelError) Error() string { return e.sentence }
 
 // openGPURunner loads the model to a device and checks that the kernels the model
 // uses compute what their CPU twins do. If they do not, the error is a *kernelError,

@@ -21,7 +21,7 @@ type future struct {
 // such as the next question about the same context.
 func (p *Prompt) Future(ctx context.Context, tokens []int) error {
 	if len(tokens) == 0 {
-		return errors.New("engine: no token follows the prompt, so nothing attends to it")
+		return errors.New("no token follows the prompt, so nothing attends to it")
 	}
 	paid, err := p.attentionBehind(ctx, [][]int{tokens}, false)
 	if err != nil {

@@ -59,7 +59,7 @@ func (s *lastQueries) measure(p *Prompt, needs compress.Needs, to *compress.Sign
 	to.Window = func(w int) ([][]float32, error) {
 		kept := s.kept(p.trace)
 		if w < 1 || w > kept {
-			return nil, fmt.Errorf("engine: attention of the last %d queries, want 1 to %d", w, kept)
+			return nil, fmt.Errorf("attention of the last %d queries, want 1 to %d", w, kept)
 		}
 		return p.e.r.(attender).attendAgain(p.Cache, s.rows, kept, w)
 	}

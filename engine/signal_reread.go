@@ -63,7 +63,7 @@ func (p *Prompt) pieces() (texts [][]int, err error) {
 		}
 		n := min(rereadPiece, len(p.Tokens)-from, p.e.Config.SeqLen-len(p.Tokens)-len(text))
 		if n < 1 {
-			return nil, fmt.Errorf("engine: a prompt of %d tokens and a lead-in of %d leave no room in the context of %d to read it again",
+			return nil, fmt.Errorf("a prompt of %d tokens and a lead-in of %d leave no room in the context of %d to read it again",
 				len(p.Tokens), len(text), p.e.Config.SeqLen)
 		}
 		texts = append(texts, append(text, p.Tokens[from:from+n]...))

@@ -16,15 +16,15 @@ import (
 func TestSignalsThatWereNotCollected(t *testing.T) {
 	e := openFixture(t, CPU, checkpoint.F16)
 	p := prefill(t, e, someTokens(20), layout.CacheF16, compress.Needs{})
-	const noMass = "engine: the prompt was read without counting the attention that its slots receive"
+	const noMass = "the prompt was read without counting the attention that its slots receive"
 	for method, want := range map[string]string{
 		"h2o":      noMass,
 		"kvmerger": noMass,
 		"cam":      noMass,
-		"snapkv":   "engine: the prompt was read with the queries of its last 0 tokens kept, want 64",
-		"expected": "engine: the prompt was read without the statistics of its queries behind the first 4 tokens",
-		"kvzip":    "engine: the prompt was not read a second time",
-		"oracle":   "engine: the tokens that follow the prompt are not known",
+		"snapkv":   "the prompt was read with the queries of its last 0 tokens kept, want 64",
+		"expected": "the prompt was read without the statistics of its queries behind the first 4 tokens",
+		"kvzip":    "the prompt was not read a second time",
+		"oracle":   "the tokens that follow the prompt are not known",
 	} {
 		if _, _, err := p.Decide(newMethod(t, method, 0.5)); err == nil || err.Error() != want {
 			t.Errorf("%s: error %v\nwant  %s", method, err, want)
@@ -43,13 +43,13 @@ func TestSignalsThatWereNotCollected(t *testing.T) {
 		want      string
 	}{
 		{compress.Needs{Mass: true, MassLast: 8}, newMethod(t, "h2o", 0.5),
-			"engine: the prompt was read counting the attention paid by the last 8 tokens, want that by all tokens"},
+			"the prompt was read counting the attention paid by the last 8 tokens, want that by all tokens"},
 		{compress.Needs{Mass: true}, newMethod(t, "kvmerger", 0, "mass", "last:8"),
-			"engine: the prompt was read counting the attention paid by all tokens, want that by the last 8 tokens"},
+			"the prompt was read counting the attention paid by all tokens, want that by the last 8 tokens"},
 		{compress.Needs{Mass: true}, newMethod(t, "gvote", 0),
-			"engine: the prompt was read without the statistics of its hidden states behind the first 4 tokens"},
+			"the prompt was read without the statistics of its hidden states behind the first 4 tokens"},
 		{newMethod(t, "gvote", 0).Needs(), newMethod(t, "gvote", 0, "n_s", "0"),
-			"engine: the prompt was read without the statistics of its hidden states behind the first 0 tokens"},
+			"the prompt was read without the statistics of its hidden states behind the first 0 tokens"},
 	} {
 		p = prefill(t, e, someTokens(40), layout.CacheF16, tc.collected)
 		if _, _, err := p.Decide(tc.m); err == nil || err.Error() != tc.want {
@@ -78,14 +78,14 @@ func TestSignalsOfAnotherText(t *testing.T) {
 		if err := p.Read(context.Background(), text[40:]); err != nil {
 			t.Fatal(err)
 		}
-		want := "engine: the signals are those of a text of 40 tokens, the cache holds 60"
+		want := "the signals are those of a text of 40 tokens, the cache holds 60"
 		if _, _, err := p.Decide(m); err == nil || err.Error() != want {
 			t.Errorf("%s after tokens that nobody traced: error %v\nwant  %s", m.Name(), err, want)
 		}
 	}
 	p := prefillToCompress(t, e, text, layout.CacheF16, newMethod(t, "h2o", 0.5), 0)
 	compressPrompt(t, p)
-	want := "engine: the prompt has no signals, or they were given back after its only compression"
+	want := "the prompt has no signals, or they were given back after its only compression"
 	if _, _, err := p.Compress(); err == nil || err.Error() != want {
 		t.Errorf("compressed a second time: error %v\nwant  %s", err, want)
 	}

@@ -27,7 +27,7 @@ import (
 // its logits are zeros.
 func (e *Engine) Fill(n int, o Settings) (*Prompt, error) {
 	if n < 1 || n > e.Config.SeqLen {
-		return nil, fmt.Errorf("engine: fill %d slots, want 1 to %d, the context", n, e.Config.SeqLen)
+		return nil, fmt.Errorf("fill %d slots, want 1 to %d, the context", n, e.Config.SeqLen)
 	}
 	cfg, t := e.Config, o.KV
 	c, err := e.NewCache(t)

@@ -76,7 +76,7 @@ func feed(c *Cache, s *step) (*result, error) {
 	cfg := c.r.config()
 	for _, id := range s.tokens {
 		if int(id) >= cfg.VocabSize {
-			return nil, fmt.Errorf("engine: token %d, want 0 to %d", id, cfg.VocabSize-1)
+			return nil, fmt.Errorf("token %d, want 0 to %d", id, cfg.VocabSize-1)
 		}
 	}
 	if err := c.fits(len(s.tokens)); err != nil {

@@ -94,7 +94,7 @@ func stack(f *checkpoint.File, names []string) (tensors []*checkpoint.Tensor, re
 	for i, name := range names {
 		t, ok := f.Tensor(name)
 		if !ok {
-			return nil, 0, 0, fmt.Errorf("engine: %s: tensor %s is missing", f.Name, name)
+			return nil, 0, 0, fmt.Errorf("%s: tensor %s is missing", f.Name, name)
 		}
 		if i == 0 {
 			resident = residentTypes[t.Type]
@@ -140,7 +140,7 @@ func loadMatrix[M, V any](f *checkpoint.File, b builder[M, V], names []string) (
 func loadVector[M, V any](f *checkpoint.File, b builder[M, V], name string) (v V, err error) {
 	t, ok := f.Tensor(name)
 	if !ok {
-		return v, fmt.Errorf("engine: %s: tensor %s is missing", f.Name, name)
+		return v, fmt.Errorf("%s: tensor %s is missing", f.Name, name)
 	}
 	data := make([]byte, t.Type.RowBytes(t.Cols))
 	if err := f.ReadRows(t, 0, 1, data); err != nil {

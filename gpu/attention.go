@@ -89,7 +89,7 @@ func (p *Pass) Attention(c *Cache, q Queries, out, lse *Buffer, parts Parts) {
 		scored = c.HeadDim / 4 / block
 		groups = [3]int{divUp(q.Heads, 32), scored, 1}
 	default:
-		p.Fail(fmt.Errorf("gpu: attention of %d tokens to %d slots of head_dim %d is more than %s computes: its loops end after %d turns",
+		p.Fail(fmt.Errorf("attention of %d tokens to %d slots of head_dim %d is more than %s computes: its loops end after %d turns",
 			q.N, c.Longest+c.Appended, c.HeadDim, p.d.Name, softwareTurns))
 		return
 	}

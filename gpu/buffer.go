@@ -19,7 +19,7 @@ type Buffer struct {
 // memory starts as zeros.
 func (d *Device) NewBuffer(label string, bytes int) (*Buffer, error) {
 	if bytes > d.Limits.BindingBytes {
-		return nil, fmt.Errorf("gpu: %s needs %d bytes in one binding, this device allows %d",
+		return nil, fmt.Errorf("%s needs %d bytes in one binding, this device allows %d",
 			label, bytes, d.Limits.BindingBytes)
 	}
 	return d.newBuffer(label, bytes, storage|copyDst|copySrc)
@@ -28,14 +28,14 @@ func (d *Device) NewBuffer(label string, bytes int) (*Buffer, error) {
 func (d *Device) newBuffer(label string, bytes int, u usage) (b *Buffer, err error) {
 	defer catch("allocate "+label, &err)
 	if bytes <= 0 || bytes%4 != 0 {
-		return nil, fmt.Errorf("gpu: buffer %s of %d bytes, want a positive multiple of 4", label, bytes)
+		return nil, fmt.Errorf("buffer %s of %d bytes, want a positive multiple of 4", label, bytes)
 	}
 	if bytes > d.Limits.BufferBytes {
-		return nil, fmt.Errorf("gpu: buffer %s of %d bytes, this device allows %d", label, bytes, d.Limits.BufferBytes)
+		return nil, fmt.Errorf("buffer %s of %d bytes, this device allows %d", label, bytes, d.Limits.BufferBytes)
 	}
 	m, err := d.driver.allocate(label, bytes, u)
 	if err != nil {
-		return nil, fmt.Errorf("gpu: allocate %s of %d bytes: %w", label, bytes, err)
+		return nil, fmt.Errorf("allocate %s of %d bytes: %w", label, bytes, err)
 	}
 	d.nextID++
 	d.live += bytes
@@ -52,7 +52,7 @@ func (b *Buffer) Upload(offset int, data []byte) (err error) {
 		return nil
 	}
 	if offset%4 != 0 || len(data)%4 != 0 || offset < 0 || offset+len(data) > b.size {
-		return fmt.Errorf("gpu: upload of %d bytes at %d to %s of %d bytes, want multiples of 4 inside it",
+		return fmt.Errorf("upload of %d bytes at %d to %s of %d bytes, want multiples of 4 inside it",
 			len(data), offset, b.label, b.size)
 	}
 	return b.d.driver.write(b.m, offset, data)

@@ -122,6 +122,6 @@ func (d *Device) Close() {
 // catch turns a panic of the binding into an error.
 func catch(what string, err *error) {
 	if r := recover(); r != nil {
-		*err = fmt.Errorf("gpu: %s: %v", what, r)
+		*err = fmt.Errorf("%s: %v", what, r)
 	}
 }

@@ -3,6 +3,7 @@
 package gpu
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"syscall/js"
@@ -56,15 +57,15 @@ type (
 func openDriver() (*driver, adapterInfo, error) {
 	api := js.Global().Get("navigator").Get("gpu")
 	if !api.Truthy() {
-		return nil, adapterInfo{}, fmt.Errorf("gpu: %w: navigator.gpu is missing; WebGPU needs https or localhost "+
+		return nil, adapterInfo{}, fmt.Errorf("%w: navigator.gpu is missing; WebGPU needs https or localhost "+
 			"and a recent Chrome, Edge, Firefox or Safari", ErrNoDevice)
 	}
 	adapter, err := await(api.Call("requestAdapter", map[string]any{"powerPreference": "high-performance"}))
 	if err != nil {
-		return nil, adapterInfo{}, fmt.Errorf("gpu: %w: requestAdapter: %w", ErrNoDevice, err)
+		return nil, adapterInfo{}, fmt.Errorf("%w: requestAdapter: %w", ErrNoDevice, err)
 	}
 	if !adapter.Truthy() {
-		return nil, adapterInfo{}, fmt.Errorf("gpu: %w: requestAdapter returned null; "+
+		return nil, adapterInfo{}, fmt.Errorf("%w: requestAdapter returned null; "+
 			"this browser or machine has WebGPU switched off", ErrNoDevice)
 	}
 	info := adapter.Get("info")
@@ -81,7 +82,7 @@ func openDriver() (*driver, adapterInfo, error) {
 	}
 	device, err := await(adapter.Call("requestDevice", map[string]any{"requiredLimits": limits, "requiredFeatures": features}))
 	if err != nil {
-		return nil, adapterInfo{}, fmt.Errorf("gpu: open %s: %w", name, err)
+		return nil, adapterInfo{}, fmt.Errorf("open %s: %w", name, err)
 	}
 	d := &driver{
 		device: device, queue: device.Get("queue"), bytes: js.Global().Get("Uint8Array"),
@@ -104,7 +105,7 @@ func openDriver() (*driver, adapterInfo, error) {
 func (d *driver) listen() {
 	note := func(message string) {
 		if d.first == nil {
-			d.first = fmt.Errorf("gpu: %s", message)
+			d.first = errors.New(message)
 		}
 	}
 	d.device.Call("addEventListener", "uncapturederror", js.FuncOf(func(_ js.Value, args []js.Value) any {

@@ -60,7 +60,7 @@ func openDriver() (*driver, adapterInfo, error) {
 
 	adapters := instance.EnumerateAdapters(&wgpu.InstanceEnumerateAdapterOptons{Backends: wgpu.InstanceBackendPrimary})
 	if len(adapters) == 0 {
-		return nil, adapterInfo{}, fmt.Errorf("gpu: %w: found no Vulkan, Metal or D3D12 driver; "+
+		return nil, adapterInfo{}, fmt.Errorf("%w: found no Vulkan, Metal or D3D12 driver; "+
 			"on Debian and Ubuntu the packages libvulkan1 and mesa-vulkan-drivers bring a software one", ErrNoDevice)
 	}
 	rank := func(a *wgpu.Adapter) int { return slices.Index(adapterOrder, a.GetInfo().AdapterType) }
@@ -85,7 +85,7 @@ func openDriver() (*driver, adapterInfo, error) {
 	})
 	if err != nil {
 		adapter.Release()
-		return nil, adapterInfo{}, fmt.Errorf("gpu: open %s: %w", info.DriverDescription, err)
+		return nil, adapterInfo{}, fmt.Errorf("open %s: %w", info.DriverDescription, err)
 	}
 	granted := dev.GetLimits().Limits
 	return &driver{adapter: adapter, dev: dev, queue: dev.GetQueue(), timestamps: timestamps}, adapterInfo{

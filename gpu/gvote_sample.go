@@ -14,7 +14,7 @@ func (p *Pass) GVoteSample(state, h *Buffer, dim, samples, count int, seed, laye
 	p.want("gvote_sample", "state", state, 2*dim, "2*dim")
 	p.want("gvote_sample", "h", h, samples*dim, "samples*dim")
 	if count < 1 || layer >= 1<<16 || samples >= 1<<16 {
-		p.Fail(fmt.Errorf("gpu: gvote_sample: %d samples of %d rows in layer %d, want at least 1 row, fewer than 65536 samples and layers",
+		p.Fail(fmt.Errorf("gvote_sample: %d samples of %d rows in layer %d, want at least 1 row, fewer than 65536 samples and layers",
 			samples, count, layer))
 	}
 	p.dispatch(kernelID{name: "gvote_sample", parts: [2]string{"random"}}, [3]int{divUp(dim, 64), samples, 1},

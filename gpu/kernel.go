@@ -51,7 +51,7 @@ func (id kernelID) source(shader func(name string) (text string, ok bool)) (stri
 		}
 		file, ok := shader(name)
 		if !ok {
-			return "", fmt.Errorf("gpu: no shader named %s.wgsl", name)
+			return "", fmt.Errorf("no shader named %s.wgsl", name)
 		}
 		if i > 0 {
 			text.WriteString("\n")
@@ -78,12 +78,12 @@ func (id kernelID) source(shader func(name string) (text string, ok bool)) (stri
 func setConst(src, name string, value int) (string, error) {
 	prefix := "const " + name + ": u32 = "
 	if n := strings.Count(src, prefix); n != 1 {
-		return "", fmt.Errorf("gpu: shader declares const %s %d times, want once", name, n)
+		return "", fmt.Errorf("shader declares const %s %d times, want once", name, n)
 	}
 	at := strings.Index(src, prefix) + len(prefix)
 	end := strings.IndexByte(src[at:], ';')
 	if end < 0 {
-		return "", fmt.Errorf("gpu: shader const %s has no semicolon", name)
+		return "", fmt.Errorf("shader const %s has no semicolon", name)
 	}
 	return src[:at] + strconv.Itoa(value) + "u" + src[at+end:], nil
 }
@@ -162,7 +162,7 @@ func (d *Device) kernel(id kernelID) (*kernel, error) {
 	}
 	k, err := d.compile(id, src)
 	if err != nil {
-		return nil, fmt.Errorf("gpu: compile %v: %w", id, err)
+		return nil, fmt.Errorf("compile %v: %w", id, err)
 	}
 	d.kernels[id] = k
 	return k, nil
@@ -206,7 +206,7 @@ func (d *Device) bindGroup(k *kernel, buffers []*Buffer) (group bindGroup, err e
 		memories = append(memories, bound{k.bindings[i].number, b.m, b.size})
 	}
 	if group, err = d.driver.bind(k.pipeline, memories); err != nil {
-		return group, fmt.Errorf("gpu: bind %v: %w", k.id, err)
+		return group, fmt.Errorf("bind %v: %w", k.id, err)
 	}
 	d.bindGroups[key] = group
 	return group, nil

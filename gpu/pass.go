@@ -47,7 +47,7 @@ func (p *Pass) Copy(dst *Buffer, dstOffset int, src *Buffer, srcOffset, n int) {
 		return
 	}
 	if dstOffset < 0 || srcOffset < 0 || dstOffset+n > dst.size || srcOffset+n > src.size {
-		p.Fail(fmt.Errorf("gpu: copy %d bytes from %s[%d:] of %d to %s[%d:] of %d: outside",
+		p.Fail(fmt.Errorf("copy %d bytes from %s[%d:] of %d to %s[%d:] of %d: outside",
 			n, src.label, srcOffset, src.size, dst.label, dstOffset, dst.size))
 		return
 	}
@@ -55,7 +55,7 @@ func (p *Pass) Copy(dst *Buffer, dstOffset int, src *Buffer, srcOffset, n int) {
 		return
 	}
 	if err := p.rec.copy(dst.m, dstOffset, src.m, srcOffset, n); err != nil {
-		p.Fail(fmt.Errorf("gpu: copy to %s: %w", dst.label, err))
+		p.Fail(fmt.Errorf("copy to %s: %w", dst.label, err))
 	}
 }
 
@@ -64,7 +64,7 @@ func (p *Pass) Copy(dst *Buffer, dstOffset int, src *Buffer, srcOffset, n int) {
 func (p *Pass) Read(b *Buffer, offset, n int) *Read {
 	r := &Read{from: b, offset: offset, data: make([]byte, n)}
 	if offset < 0 || offset%4 != 0 || n%4 != 0 || offset+n > b.size {
-		p.Fail(fmt.Errorf("gpu: read %d bytes at %d of %s, which has %d", n, offset, b.label, b.size))
+		p.Fail(fmt.Errorf("read %d bytes at %d of %s, which has %d", n, offset, b.label, b.size))
 	} else if n > 0 {
 		p.reads = append(p.reads, r)
 	}
@@ -170,13 +170,13 @@ func (d *Device) fetch(reads []*Read, number uint32, long bool) (err error) {
 			return lost
 		}
 		if err != nil {
-			return fmt.Errorf("gpu: read back: %w", err)
+			return fmt.Errorf("read back: %w", err)
 		}
 		if done {
 			return nil
 		}
 		if time.Since(start) > patience {
-			return fmt.Errorf("gpu: %s did not finish a submit within %v", d.Name, patience)
+			return fmt.Errorf("%s did not finish a submit within %v", d.Name, patience)
 		}
 	}
 }
@@ -186,7 +186,7 @@ func (p *Pass) open() bool {
 	if p.rec == nil {
 		rec, err := p.d.driver.record()
 		if err != nil {
-			p.Fail(fmt.Errorf("gpu: %w", err))
+			p.Fail(err)
 			return false
 		}
 		p.rec = rec
@@ -211,7 +211,7 @@ func (p *Pass) flush() {
 		return p.err
 	})
 	if err != nil && p.err == nil {
-		p.err = fmt.Errorf("gpu: submit: %w", err)
+		p.err = fmt.Errorf("submit: %w", err)
 	}
 }
 
@@ -237,7 +237,7 @@ func (p *Pass) dispatch(id kernelID, groups [3]int, params []uint32, buffers ...
 	}
 	for _, g := range groups {
 		if g > p.d.Limits.Groups {
-			p.Fail(fmt.Errorf("gpu: %s: %v workgroups, this device allows %d along an axis",
+			p.Fail(fmt.Errorf("%s: %v workgroups, this device allows %d along an axis",
 				id.name, groups, p.d.Limits.Groups))
 			return
 		}
@@ -287,7 +287,7 @@ func (p *Pass) spend(operations int) {
 // want fails the pass if b holds fewer than n elements of 4 bytes.
 func (p *Pass) want(kernel, name string, b *Buffer, n int, why string) {
 	if p.err == nil && b.size < 4*n {
-		p.Fail(fmt.Errorf("gpu: %s: buffer %s holds %d elements, want %s = %d", kernel, name, b.size/4, why, n))
+		p.Fail(fmt.Errorf("%s: buffer %s holds %d elements, want %s = %d", kernel, name, b.size/4, why, n))
 	}
 }
 

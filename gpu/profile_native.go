@@ -179,7 +179,7 @@ func (t *timer) calibrate(d *driver) error {
 		return err
 	}
 	if tick1 <= tick0 {
-		return fmt.Errorf("gpu: timestamps %d and %d a fifth of a second apart", tick0, tick1)
+		return fmt.Errorf("timestamps %d and %d a fifth of a second apart", tick0, tick1)
 	}
 	t.period = float64(at1.Sub(at0).Nanoseconds()) / float64(tick1-tick0)
 	return nil

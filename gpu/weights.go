@@ -35,7 +35,7 @@ func (d *Device) NewWeights(label string, t layout.WeightType, rows, cols int) (
 			break
 		}
 		if per == RowsPerUpload {
-			return nil, fmt.Errorf("gpu: %s: %d columns of type %v do not fit into a binding of %d bytes",
+			return nil, fmt.Errorf("%s: %d columns of type %v do not fit into a binding of %d bytes",
 				label, cols, t, d.Limits.BindingBytes)
 		}
 	}
@@ -57,7 +57,7 @@ func (d *Device) NewWeights(label string, t layout.WeightType, rows, cols int) (
 func (w *Weights) Upload(row0 int, src *layout.Weights) error {
 	if src.Type != w.Type || src.Cols != w.Cols || row0%RowsPerUpload != 0 || row0+src.Rows > w.Rows ||
 		(src.Rows%RowsPerUpload != 0 && row0+src.Rows != w.Rows) {
-		return fmt.Errorf("gpu: upload of (%d, %d) weights of type %v at row %d of (%d, %d) of type %v",
+		return fmt.Errorf("upload of (%d, %d) weights of type %v at row %d of (%d, %d) of type %v",
 			src.Rows, src.Cols, src.Type, row0, w.Rows, w.Cols, w.Type)
 	}
 	quants := src.Type.QuantWords(src.Rows, src.Cols)

@@ -38,7 +38,7 @@ func Fixture(c checkpoint.Config, t checkpoint.Type, seed uint64) ([]byte, error
 		return nil, err
 	}
 	if c.VocabSize < 3+256 {
-		return nil, fmt.Errorf("models: fixture of %d tokens, want at least 259", c.VocabSize)
+		return nil, fmt.Errorf("fixture of %d tokens, want at least 259", c.VocabSize)
 	}
 	r := rand.New(rand.NewPCG(seed, 0))
 	var tensors []checkpoint.TensorData

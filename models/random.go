@@ -72,11 +72,11 @@ func WriteRandom(w io.Writer, s Shape, t checkpoint.Type, seed uint64) error {
 		return err
 	}
 	if c.VocabSize < 3+256 {
-		return fmt.Errorf("models: a vocabulary of %d tokens, want at least 259", c.VocabSize)
+		return fmt.Errorf("a vocabulary of %d tokens, want at least 259", c.VocabSize)
 	}
 	for _, width := range []int{c.Dim, c.HiddenDim, c.QDim()} {
 		if width%t.BlockSize() != 0 {
-			return fmt.Errorf("models: rows of %d elements cannot be %v, which has blocks of %d", width, t, t.BlockSize())
+			return fmt.Errorf("rows of %d elements cannot be %v, which has blocks of %d", width, t, t.BlockSize())
 		}
 	}
 	samples := map[int][]byte{} // by the width of a row, on which their size depends

@@ -50,7 +50,7 @@ func TestBadInput(t *testing.T) {
 		{2, "-every: snapkv asks the queries of the last 64 tokens", "run -method snapkv -every 63"},
 		{2, "-max-slots is -1, want at least 1", "run -max-slots -1"},
 		{2, "-max-slots: a bound of 16 slots per head is too low for window, want at least 17", "run -method window -max-slots 16"},
-		{1, "full leaves 40 slots in a head after 40 tokens", "run -device cpu -model " + model + " -max-slots 40 -prompt-file " + story},
+		{1, "a bound of 40 slots per head is too small: after 40 tokens full keeps 40", "run -device cpu -model " + model + " -max-slots 40 -prompt-file " + story},
 		{2, `unexpected argument "b"`, "run a b"},
 		{2, "-n is 0, want at least 1", "run -n 0"},
 		{2, "-temperature is -1, want 0 or more", "run -temperature -1"},

@@ -76,7 +76,7 @@ func compare(summaries map[string]*Summary, contrasts []contrast, value func(eva
 		var cells [2][]Cell
 		for i, s := range []side{c.a, c.b} {
 			if summaries[s.sweep] == nil {
-				return nil, fmt.Errorf("results: the sweep %s has not run", s.sweep)
+				return nil, fmt.Errorf("the sweep %s has not run", s.sweep)
 			}
 			for _, cell := range summaries[s.sweep].Cells {
 				if cell.String() == s.row {
@@ -84,7 +84,7 @@ func compare(summaries map[string]*Summary, contrasts []contrast, value func(eva
 				}
 			}
 			if len(cells[i]) == 0 {
-				return nil, fmt.Errorf("results: the sweep %s has no row %s", s.sweep, s.row)
+				return nil, fmt.Errorf("the sweep %s has no row %s", s.sweep, s.row)
 			}
 		}
 		d := compared{contrast: c, aBytes: summaries[c.a.sweep].bytes(cells[0]), bBytes: summaries[c.b.sweep].bytes(cells[1])}

@@ -26,7 +26,7 @@ func fill(document string, k *kept) (string, error) {
 		match := block.FindStringSubmatch(old)
 		text, err := content(match[1], strings.Fields(match[2]), k)
 		if err != nil && failed == nil {
-			failed = fmt.Errorf("results: <!-- %s %s -->: %w", match[1], match[2], err)
+			failed = fmt.Errorf("<!-- %s %s -->: %w", match[1], match[2], err)
 		}
 		first, _, _ := strings.Cut(old, "\n")
 		return first + "\n" + text + "<!-- end -->"

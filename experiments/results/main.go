@@ -29,7 +29,7 @@ func main() {
 	only := flag.String("only", "", "run the sweep or measurement `NAME` alone, anew; - runs none")
 	flag.Parse()
 	if err := run(*keyfold, *raw, *docs, *only); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(os.Stderr, "results:", err)
 		os.Exit(1)
 	}
 }
@@ -94,7 +94,7 @@ func (s sweep) run(keyfold, raw, path string) error {
 	cmd := exec.Command(keyfold, args...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("results: the sweep %s: %w", s.name, err)
+		return fmt.Errorf("the sweep %s: %w", s.name, err)
 	}
 	file, err := os.Open(raw)
 	if err != nil {

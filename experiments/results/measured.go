@@ -92,7 +92,7 @@ func (m measurement) run(dir string, anew bool) error {
 	}
 	fmt.Fprintln(os.Stderr, m.name)
 	if err := m.take(s, path); err != nil {
-		return fmt.Errorf("results: %s: %w", m.name, err)
+		return fmt.Errorf("%s: %w", m.name, err)
 	}
 	return nil
 }
