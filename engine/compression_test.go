@@ -9,10 +9,10 @@ import (
 	"testing"
 
 	"keyfold/compress"
+	"keyfold/cpu"
 	"keyfold/engine/checkpoint"
 	"keyfold/gpu"
 	"keyfold/layout"
-	"keyfold/ref"
 )
 
 // The signals of the GPU are those of the CPU, and so are the plans, except
@@ -160,7 +160,7 @@ func attendAll(t *testing.T, e *Engine, c *Cache, q []float32) []float32 {
 		}
 		return read.Floats()
 	}
-	ref.Attention(c.onCPU(0, 0), layout.Queries{Buf: q, N: 1, Stride: cfg.QDim(), Heads: cfg.NHeads, Scale: attentionScale(cfg)}, out, lse)
+	cpu.Attention(c.onCPU(0, 0), layout.Queries{Buf: q, N: 1, Stride: cfg.QDim(), Heads: cfg.NHeads, Scale: attentionScale(cfg)}, out, lse)
 	return out
 }
 

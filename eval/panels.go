@@ -127,12 +127,17 @@ type Heat struct {
 // fewCells is how many columns a map has at most whose cells show their numbers.
 const fewCells = 12
 
+// Scale is the scale of a picture's colours, shown beside it under its name.
+type Scale struct {
+	Name            string
+	Lowest, Highest float64
+}
+
 // WriteHeats draws tables into one SVG of 9 x 5.5 inches, so many in a row, with
-// one scale of colours from lowest to highest, which is shown at the right under
-// its name. Where there are few columns each value of the axes has its mark and
+// one scale of colours. Where there are few columns each value of the axes has its mark and
 // each cell its number; else the axes are to scale. It fails if there are no
 // values, one lies outside the scale, or cells have not the shape of the axes.
-func WriteHeats(w io.Writer, title, xlabel, ylabel, scale string, columns int, lowest, highest float64, heats []Heat) error {
+func WriteHeats(w io.Writer, title, xlabel, ylabel string, columns int, scale Scale, heats []Heat) error {
 	if len(heats) == 0 {
 		return fmt.Errorf("plot %q: no maps", title)
 	}
@@ -143,17 +148,17 @@ func WriteHeats(w io.Writer, title, xlabel, ylabel, scale string, columns int, l
 	var plots []*plot.Plot
 	for _, h := range heats {
 		low, high, err := h.check(xlabel, ylabel)
-		if err == nil && (low < lowest || high > highest) {
-			err = fmt.Errorf("values from %g to %g, the scale goes from %g to %g", low, high, lowest, highest)
+		if err == nil && (low < scale.Lowest || high > scale.Highest) {
+			err = fmt.Errorf("values from %g to %g, the scale goes from %g to %g", low, high, scale.Lowest, scale.Highest)
 		}
 		if err != nil {
 			return fmt.Errorf("plot %q: %w", title, err)
 		}
-		plots = append(plots, h.plot("", "", shades, lowest, highest))
+		plots = append(plots, h.plot("", "", shades, scale.Lowest, scale.Highest))
 	}
-	shades.SetMin(lowest)
-	shades.SetMax(highest)
-	bar := newPlot("", "", scale)
+	shades.SetMin(scale.Lowest)
+	shades.SetMax(scale.Highest)
+	bar := newPlot("", "", scale.Name)
 	bar.Add(&plotter.ColorBar{ColorMap: shades, Vertical: true, Colors: 128})
 	bar.HideX()
 	bar.Y.Tick.Marker, bar.Y.Padding = plot.TickerFunc(roundTicks), 0

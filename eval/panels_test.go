@@ -64,7 +64,7 @@ func count(texts []string, text string) int {
 func TestWriteHeats(t *testing.T) {
 	few := Heat{"full", []float64{256, 512}, []float64{0.1, 0.9}, [][]float64{{0, 1}, {0.5, 0.25}}}
 	var svg bytes.Buffer
-	if err := WriteHeats(&svg, "needles", "tokens", "depth", "score", 2, 0, 1, []Heat{few, few}); err != nil {
+	if err := WriteHeats(&svg, "needles", "tokens", "depth", 2, Scale{"score", 0, 1}, []Heat{few, few}); err != nil {
 		t.Fatal(err)
 	}
 	d := parseSVG(t, svg.Bytes())
@@ -87,7 +87,7 @@ func TestHeatIsAPicture(t *testing.T) {
 	}
 	many.Cell[0][19] = math.NaN()
 	var svg bytes.Buffer
-	if err := WriteHeats(&svg, "keys", "token", "token", "cosine", 1, 0, 1, []Heat{many}); err != nil {
+	if err := WriteHeats(&svg, "keys", "token", "token", 1, Scale{"cosine", 0, 1}, []Heat{many}); err != nil {
 		t.Fatal(err)
 	}
 	found := regexp.MustCompile(`data:image/png;base64,([^"]+)`).FindAllStringSubmatch(svg.String(), -1)
@@ -124,10 +124,10 @@ func TestPanelErrors(t *testing.T) {
 		{WritePanels(io.Discard, "t", "x", "y", 2, nil), `plot "t": no panels`},
 		{WritePanels(io.Discard, "t", "x", "y", 2, []Panel{{"p", []Series{{Name: "s"}}}}), `"p": no points in 1 series`},
 		{WritePanels(io.Discard, "t", "x", "y", 2, []Panel{{"p", []Series{{Bars: true, Points: []Point{{X: math.NaN()}}}}}}), "NaN"},
-		{WriteHeats(io.Discard, "t", "x", "y", "s", 2, 0, 1, nil), `plot "t": no maps`},
-		{WriteHeats(io.Discard, "t", "x", "y", "s", 2, 0, 1, one(1.5)), "values from 1.5 to 1.5, the scale goes from 0 to 1"},
-		{WriteHeats(io.Discard, "t", "x", "y", "s", 2, 0, 1, one(math.NaN())), "no values in 1 x 1 cells"},
-		{WriteHeats(io.Discard, "t", "x", "y", "s", 2, 0, 1, []Heat{{Ys: []float64{1}}}), `0 rows of cells for 1 values of "y"`},
+		{WriteHeats(io.Discard, "t", "x", "y", 2, Scale{"s", 0, 1}, nil), `plot "t": no maps`},
+		{WriteHeats(io.Discard, "t", "x", "y", 2, Scale{"s", 0, 1}, one(1.5)), "values from 1.5 to 1.5, the scale goes from 0 to 1"},
+		{WriteHeats(io.Discard, "t", "x", "y", 2, Scale{"s", 0, 1}, one(math.NaN())), "no values in 1 x 1 cells"},
+		{WriteHeats(io.Discard, "t", "x", "y", 2, Scale{"s", 0, 1}, []Heat{{Ys: []float64{1}}}), `0 rows of cells for 1 values of "y"`},
 	} {
 		if tc.err == nil || !strings.Contains(tc.err.Error(), tc.want) {
 			t.Errorf("error %v, want %q", tc.err, tc.want)

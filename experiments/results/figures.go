@@ -86,7 +86,7 @@ func (s *Summary) drawNeedles(w io.Writer) error {
 		heats = append(heats, h)
 	}
 	return eval.WriteHeats(w, fmt.Sprintf("%s: needles found, by length of the document and depth", s.Config.Model.Name),
-		"tokens of the document", "depth of the needle, share of the context", "score, 0 to 1", 4, 0, 1, heats)
+		"tokens of the document", "depth of the needle, share of the context", 4, eval.Scale{Name: "score, 0 to 1", Highest: 1}, heats)
 }
 
 // draw returns what draws a measurement.

@@ -113,6 +113,8 @@ func drawKeys(w io.Writer, m *Measured[KeyMap]) error {
 		heats = append(heats, h)
 	}
 	return eval.WriteHeats(w, fmt.Sprintf("%s: how alike keys are, %d tokens of stories", m.Model.Name, m.Tokens),
-		"token", "token", fmt.Sprintf("cosine of two keys, mean of %[1]d x %[1]d pairs", m.Tokens/mapCells),
-		3, math.Floor(5*least)/5, 1, heats)
+		"token", "token", 3, eval.Scale{
+			Name:   fmt.Sprintf("cosine of two keys, mean of %[1]d x %[1]d pairs", m.Tokens/mapCells),
+			Lowest: math.Floor(5*least) / 5, Highest: 1,
+		}, heats)
 }
