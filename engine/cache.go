@@ -366,37 +366,3 @@ func floats(rows layout.Rows) []float32 {
 	}
 	return values
 }
-
-// Similarity returns the cosine of every pair of keys of a head: (slots, slots).
-func (c *Cache) Similarity(layer, head int) ([]float32, error) {
-	slots := make([]int, len(c.layers[layer].heads))
-	slots[head] = c.Len(layer, head)
-	k, _, err := c.r.readRows(c.layers[layer], slots)
-	if err != nil {
-		return nil, err
-	}
-	n, hd := slots[head], c.r.config().HeadDim
-	keys := floats(k[head])
-	for i := range n {
-		row := keys[i*hd : (i+1)*hd]
-		var squares float64
-		for _, v := range row {
-			squares += float64(v) * float64(v)
-		}
-		scale := float32(1 / math.Sqrt(max(squares, 1e-24)))
-		for d := range row {
-			row[d] *= scale
-		}
-	}
-	cosine := make([]float32, n*n)
-	for i := range n {
-		for j := range i + 1 {
-			var sum float32
-			for d := range hd {
-				sum += keys[i*hd+d] * keys[j*hd+d]
-			}
-			cosine[i*n+j], cosine[j*n+i] = sum, sum
-		}
-	}
-	return cosine, nil
-}
