@@ -3,8 +3,10 @@
 // Command keyfold runs a small Llama model through WebGPU compute shaders and
 // compresses its KV cache while it runs.
 //
-// One file per subcommand; flags.go holds what they share. There is no model
-// arithmetic here.
+// Each subcommand has a file of its name. What they share: flags.go parses flags,
+// model.go opens a model on a device, settings.go chooses the method and the cache,
+// prompt.go gets the tokens, sampling.go writes a continuation, report.go prints
+// statistics, files.go writes files. There is no model arithmetic here.
 package main
 
 import (
