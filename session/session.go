@@ -12,6 +12,7 @@ import (
 	"keyfold/engine"
 	"keyfold/engine/checkpoint"
 	"keyfold/engine/tokenizer"
+	"keyfold/engine/untrusted"
 	"keyfold/layout"
 )
 
@@ -88,7 +89,7 @@ func (s *Session) Handle(req Request, emit func(Event)) {
 	if err == nil {
 		return
 	}
-	failed := &Failed{Message: err.Error()}
+	failed := &Failed{Message: untrusted.Text(err.Error())}
 	var usage *usageError
 	switch {
 	case errors.As(err, &usage):

@@ -20,6 +20,7 @@ import (
 
 	"keyfold/engine"
 	"keyfold/engine/tokenizer"
+	"keyfold/engine/untrusted"
 	"keyfold/eval"
 )
 
@@ -195,6 +196,9 @@ func (v *evaluation) run(ctx context.Context, t terminal, s *eval.Sweep) ([]eval
 // second on a terminal, and once a minute elsewhere.
 func newBar(w io.Writer, n int) *progressbar.ProgressBar {
 	throttle := time.Minute
+	if v, ok := w.(*untrusted.Writer); ok {
+		w = v.Under() // the bar begins its line anew again and again
+	}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		throttle = 100 * time.Millisecond
 	}

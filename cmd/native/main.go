@@ -18,7 +18,10 @@ import (
 	"os"
 	"os/signal"
 
+	"golang.org/x/term"
+
 	"keyfold/compress"
+	"keyfold/engine/untrusted"
 )
 
 const usage = `usage: keyfold COMMAND [flags] ...
@@ -91,13 +94,22 @@ func main() {
 		os.Setenv("XDG_RUNTIME_DIR", os.TempDir())
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	status := run(ctx, terminal{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:])
+	var out io.Writer = os.Stdout
+	if term.IsTerminal(int(os.Stdout.Fd())) {
+		out = untrusted.NewWriter(os.Stdout)
+	}
+	status := run(ctx, terminal{os.Stdin, out, os.Stderr}, os.Args[1:])
 	stop()
 	os.Exit(status)
 }
 
 // run is main without the process: it returns the exit status.
+//
+// Statistics and errors name what files hold, and are for people, so nothing of it
+// reaches standard error that a terminal would obey. On standard output a text is
+// data: it stays as the model wrote it, unless standard output is a terminal.
 func run(ctx context.Context, t terminal, args []string) int {
+	t.err = untrusted.NewWriter(t.err)
 	if len(args) == 0 {
 		fmt.Fprint(t.err, usage)
 		return 2

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"keyfold/engine"
+	"keyfold/engine/untrusted"
 )
 
 // printDevice prints what the engine runs on, and why if it had the choice.
@@ -84,5 +85,5 @@ type table struct{ *tabwriter.Writer }
 func newTable(w io.Writer) *table { return &table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }
 
 func (t *table) row(name, format string, args ...any) {
-	fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+	fmt.Fprintf(t, "%s\t%s\n", name, untrusted.Line(fmt.Sprintf(format, args...)))
 }

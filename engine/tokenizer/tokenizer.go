@@ -23,6 +23,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"keyfold/engine/untrusted"
 )
 
 // kind says which of the two encodings a vocabulary is for.
@@ -90,7 +92,7 @@ type Tokenizer struct {
 	stripsSpace       bool       // decoding drops one space at the very beginning
 	eachUnknown       bool       // one unknown token per character instead of one per run of them
 
-	words      []splitter              // cuts text into words; see eachWord
+	words      []splitter               // cuts text into words; see eachWord
 	wholeWords bool                     // a word that is a piece is that piece, whatever the merges say
 	normalize  func(text string) string // of text between user-defined tokens; nil: as it is
 }
@@ -249,11 +251,11 @@ func (t *Tokenizer) Kind() string {
 	return "SentencePiece-style BPE"
 }
 
-// Piece returns the vocabulary entry of id as the file has it ("▁the", "<0x0A>"), "" where id is
-// out of range. It is for display; Decode gives text.
+// Piece returns the vocabulary entry of id ("▁the", "<0x0A>") for display, "" where id is out of
+// range. Decode gives text.
 func (t *Tokenizer) Piece(id int) string {
 	if id < 0 || id >= len(t.pieces) {
 		return ""
 	}
-	return t.pieces[id]
+	return untrusted.Name(t.pieces[id])
 }
