@@ -16,6 +16,7 @@ import (
 	"keyfold/compress"
 	"keyfold/engine"
 	"keyfold/engine/checkpoint"
+	"keyfold/internal/output"
 	"keyfold/models"
 )
 
@@ -59,12 +60,19 @@ func benchCommand(ctx context.Context, t terminal, args []string) error {
 	fs.BoolVar(&b.fill, "fill", false, "fill contexts with random rows instead of reading them; for methods that measure nothing")
 	fs.BoolVar(&b.kernels, "kernels", false, "instead of speeds, time all kernels that do the same thing, on -kv and the longest -context (512), and say which choices would change")
 	fs.IntVar(&b.runs, "runs", 5, "`TIMES` that each speed is measured, after one time that is not counted; 0 with -save: only write the file")
-	fs.StringVar(&b.json, "json", "", "`FILE` for everything as JSON; - is standard output")
+	fs.StringVar(&b.json, "json", "", "`FILE` for everything as JSON; - is standard output, and the tables go to standard error")
 	if err := b.parse(t, fs, args, 0); err != nil {
 		return err
 	}
 	if err := b.check(fs); err != nil {
 		return err
+	}
+	outputs := []output.Named{named("-save", b.save), named("-json", b.json)}
+	if err := output.Check(outputs, b.inputs()); err != nil {
+		return err
+	}
+	if b.save != "" && !output.IsFile(b.save) {
+		return usageError("-save is %q, want a file that can be read again", b.save)
 	}
 	f, err := b.openModel()
 	if err != nil || b.runs == 0 {
@@ -90,13 +98,8 @@ func benchCommand(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	if b.json != "-" {
-		printBench(t.out, r)
-	}
-	if b.json == "" {
-		return nil
-	}
-	return writeJSON(t, b.json, r)
+	printBench(t.besides(b.json), r)
+	return t.writeJSON(b.json, r)
 }
 
 func shapeNames() []string {
@@ -180,7 +183,7 @@ func (b *benchmark) openModel() (*checkpoint.File, error) {
 		defer os.RemoveAll(folder)
 		path = folder + "/shape.gguf"
 	}
-	err = writeFile(path, func(w io.Writer) error { return models.WriteRandom(w, shape, weights, uint64(b.seed)) })
+	err = output.Write(path, nil, func(w io.Writer) error { return models.WriteRandom(w, shape, weights, uint64(b.seed)) })
 	if err != nil {
 		return nil, err
 	}

@@ -18,19 +18,13 @@ func (b *benchmark) compareKernels(t terminal, e *engine.Engine, f *checkpoint.F
 	if err != nil {
 		return err
 	}
-	out := t.out
-	if b.json == "-" {
-		out = io.Discard
-	}
+	out := t.besides(b.json)
 	fmt.Fprintf(out, "%s on %s (%s), %s cache of %d slots; %s\n", r.Model.Name, r.Device.Adapter, r.Device.Backend, r.KV, r.Slots, r.Date)
 	if err := r.Compare(e, func(task bench.Task) { printTask(out, task) }); err != nil {
 		return err
 	}
 	printChanges(out, r)
-	if b.json == "" {
-		return nil
-	}
-	return writeJSON(t, b.json, r)
+	return t.writeJSON(b.json, r)
 }
 
 // slots returns how many slots the cache has that kernels are compared on: those of

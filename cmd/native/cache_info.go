@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"keyfold/engine"
+	"keyfold/internal/output"
 )
 
 const cacheInfoUsage = `usage: keyfold cache info FILE [flags]
@@ -70,12 +71,15 @@ func cacheInfo(t terminal, args []string) error {
 	if *to == "" {
 		return describeCacheFile(t.out, path)
 	}
+	if err := output.Check([]output.Named{named("-json", *to)}, []output.Named{named("FILE", path)}); err != nil {
+		return err
+	}
 	f, closeFile, err := openCacheFile(path)
 	if err != nil {
 		return err
 	}
 	defer closeFile()
-	return writeJSON(t, *to, contentsOf(f))
+	return t.writeJSON(*to, contentsOf(f))
 }
 
 // describeCacheFile prints for people what is in a saved cache.

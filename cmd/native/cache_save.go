@@ -4,10 +4,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"keyfold/engine"
+	"keyfold/internal/output"
 )
 
 const cacheSaveUsage = `usage: keyfold cache save [flags] -o FILE [PROMPT]
@@ -25,7 +25,7 @@ func cacheSave(ctx context.Context, t terminal, args []string) error {
 	fs := newFlags("cache save", cacheSaveUsage)
 	r.register(fs, "f16")
 	promptFlags.register(fs)
-	out := fs.String("o", "", "`FILE` to write")
+	out := fs.String("o", "", "`FILE` to write; - is standard output")
 	if err := r.parse(t, fs, args, 1); err != nil {
 		return err
 	}
@@ -36,7 +36,10 @@ func cacheSave(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	text, err := promptFlags.read(t, fs)
+	if err := output.Check([]output.Named{named("-o", *out)}, r.inputs(named("-prompt-file", promptFlags.file))); err != nil {
+		return err
+	}
+	text, err := promptFlags.read(ctx, t, fs)
 	if err != nil {
 		return err
 	}
@@ -59,7 +62,8 @@ func cacheSave(ctx context.Context, t terminal, args []string) error {
 	}
 	defer e.Close()
 	saved := engine.Saved{Model: f.Model, SHA256: sum}
-	if err := saveCache(ctx, e, prompt, settings, saved, *out); err != nil {
+	err = saveCache(ctx, t, *out, e, prompt, settings, saved)
+	if err != nil || !output.IsFile(*out) {
 		return err
 	}
 	return describeCacheFile(t.err, *out)
@@ -67,7 +71,7 @@ func cacheSave(ctx context.Context, t terminal, args []string) error {
 
 // saveCache reads and compresses a prompt and writes its cache. saved says which
 // model it is.
-func saveCache(ctx context.Context, e *engine.Engine, prompt []int, o engine.Settings, saved engine.Saved, path string) error {
+func saveCache(ctx context.Context, t terminal, path string, e *engine.Engine, prompt []int, o engine.Settings, saved engine.Saved) error {
 	p, err := e.Prefill(ctx, prompt, o)
 	if err != nil {
 		return err
@@ -78,8 +82,5 @@ func saveCache(ctx context.Context, e *engine.Engine, prompt []int, o engine.Set
 		return err
 	}
 	saved.Method, saved.Options, saved.Tokens, saved.Logits = plan.Method, plan.Options, p.Tokens, p.Logits
-	if err := writeFile(path, func(w io.Writer) error { return p.Cache.Save(w, saved) }); err != nil {
-		return fmt.Errorf("-o %s: %w", path, err)
-	}
-	return nil
+	return t.write(path, func(w io.Writer) error { return p.Cache.Save(w, saved) })
 }

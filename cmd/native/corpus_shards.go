@@ -13,6 +13,7 @@ import (
 
 	"keyfold/corpus"
 	"keyfold/engine/tokenizer"
+	"keyfold/internal/output"
 )
 
 // writeShards writes the documents as token ids: all files or none.
@@ -22,6 +23,9 @@ func (c *corpusBatches) writeShards(ctx context.Context, folder string) error {
 	}
 	if c.tok.VocabSize() > 1<<16 {
 		return fmt.Errorf("-shards: this tokenizer has %d tokens, two bytes hold %d", c.tok.VocabSize(), 1<<16)
+	}
+	if err := output.CheckFolder("-shards", folder); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
@@ -106,7 +110,7 @@ func (s *shards) flush() error {
 		data   []byte
 	}{{"docs", s.docs}, {"weights", s.weights}, {"tokens", s.ids}} {
 		path := filepath.Join(s.folder, fmt.Sprintf("%04d.%s", s.number, file.ending))
-		err := writeFile(path, func(w io.Writer) error {
+		err := output.Write(path, nil, func(w io.Writer) error {
 			_, err := w.Write(file.data)
 			return err
 		})

@@ -22,6 +22,8 @@ import (
 	"keyfold/engine/tokenizer"
 	"keyfold/engine/untrusted"
 	"keyfold/eval"
+	"keyfold/internal/output"
+	"keyfold/internal/textfile"
 )
 
 const evalUsage = `usage: keyfold eval [flags]
@@ -52,6 +54,8 @@ files:
     -csv FILE    one row for each cell
     -svg FILE    score against bytes; with the task needle also a map of depth and length for each
                  method: F-needle-METHOD.svg beside F.svg
+One of them may be -, standard output; the tables then go to standard error.
+Only a file has a FILE.partial, or maps beside it.
 `
 
 func evalCommand(ctx context.Context, t terminal, args []string) error {
@@ -104,8 +108,8 @@ func evalCommand(ctx context.Context, t terminal, args []string) error {
 	if err := v.write(t, sweep.Config, results); err != nil {
 		return err
 	}
-	if v.json != "" {
-		return os.Remove(v.json + ".partial")
+	if path := v.journal(); path != "" {
+		return os.Remove(path)
 	}
 	return nil
 }
@@ -145,8 +149,15 @@ func (v *evaluation) readFiles(tok *tokenizer.Tokenizer) (c eval.Config, data []
 // readNamed reads a file and says which one it was.
 func readNamed(path string) (string, *eval.File, error) {
 	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", nil, err
+	}
 	sum := sha256.Sum256(content)
-	return string(content), &eval.File{Name: filepath.Base(path), SHA256: hex.EncodeToString(sum[:])}, err
+	text, err := textfile.Text(content)
+	if err != nil {
+		return "", nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return text, &eval.File{Name: filepath.Base(path), SHA256: hex.EncodeToString(sum[:])}, nil
 }
 
 // run runs a sweep, going on where its journal ends, and returns all results.
@@ -155,8 +166,7 @@ func (v *evaluation) run(ctx context.Context, t terminal, s *eval.Sweep) ([]eval
 	total := len(items)
 	var results []eval.Result
 	var journal *eval.Journal
-	if v.json != "" {
-		path := v.json + ".partial"
+	if path := v.journal(); path != "" {
 		var err error
 		if journal, err = eval.OpenJournal(path, s.Config); err != nil && v.device == string(engine.Auto) {
 			return nil, fmt.Errorf("%w; -device auto may take another device each time, -device gpu or cpu does not", err)
@@ -187,7 +197,7 @@ func (v *evaluation) run(ctx context.Context, t terminal, s *eval.Sweep) ([]eval
 	})
 	fmt.Fprintln(t.err)
 	if errors.Is(err, context.Canceled) && journal != nil {
-		fmt.Fprintf(t.err, "%d of %d examples are in %s.partial; the same command goes on from there\n", len(results), total, v.json)
+		fmt.Fprintf(t.err, "%d of %d examples are in %s; the same command goes on from there\n", len(results), total, v.journal())
 	}
 	return results, err
 }
@@ -237,25 +247,24 @@ func (v *evaluation) write(t terminal, c eval.Config, results []eval.Result) err
 	if err != nil {
 		return err
 	}
-	if err := report.WriteTable(t.out); err != nil {
+	if err := report.WriteTable(t.besides(v.json, v.csv, v.svg)); err != nil {
 		return err
 	}
-	if v.json != "" {
-		if err := writeFile(v.json, report.WriteJSON); err != nil {
-			return err
-		}
+	if err := t.write(v.json, report.WriteJSON); err != nil {
+		return err
 	}
-	if v.csv != "" {
-		if err := writeFile(v.csv, report.WriteCSV); err != nil {
-			return err
-		}
+	if err := t.write(v.csv, report.WriteCSV); err != nil {
+		return err
 	}
-	if v.svg == "" {
-		return nil
-	}
-	base := strings.TrimSuffix(v.svg, ".svg")
 	for _, chart := range report.Charts() {
-		if err := writeFile(base+chart.Suffix+".svg", chart.Write); err != nil {
+		path := v.svg
+		if chart.Suffix != "" {
+			if !output.IsFile(v.svg) {
+				continue
+			}
+			path = strings.TrimSuffix(v.svg, ".svg") + chart.Suffix + ".svg"
+		}
+		if err := t.write(path, chart.Write); err != nil {
 			return err
 		}
 	}

@@ -3,8 +3,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +10,7 @@ import (
 	"keyfold/compress"
 	"keyfold/corpus"
 	"keyfold/eval"
+	"keyfold/internal/output"
 	"keyfold/layout"
 )
 
@@ -129,20 +128,21 @@ func (v *evaluation) checkRun(fs *flagSet) (layout.CacheType, error) {
 
 // checkOutputs fails if a file could not be written in the end.
 func (v *evaluation) checkOutputs() error {
-	for _, path := range []string{v.json, v.csv, v.svg} {
-		if path == "" {
-			continue
-		}
-		f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-		if err != nil {
-			return err
-		}
-		f.Close()
-		if err := os.Remove(f.Name()); err != nil {
-			return err
-		}
+	inputs := v.inputs(named("-data", v.data), named("-text", v.text))
+	for _, path := range strings.Split(v.merge, ",") {
+		inputs = append(inputs, named("-merge", path))
 	}
-	return nil
+	return output.Check([]output.Named{
+		named("-json", v.json), named("-csv", v.csv), named("-svg", v.svg), named("the journal of -json,", v.journal()),
+	}, inputs)
+}
+
+// journal is the path of the sweep's journal: beside -json, if that is a file.
+func (v *evaluation) journal() string {
+	if v.json == "" || v.merge != "" || !output.IsFile(v.json) {
+		return ""
+	}
+	return v.json + ".partial"
 }
 
 // checkTasks reads -tasks, -length and what depends on them.

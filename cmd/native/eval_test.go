@@ -215,7 +215,7 @@ func TestEvalRefuses(t *testing.T) {
 		{2, "-score-tokens is for the task perplexity", "-score-tokens 9 -tasks fact"},
 		{2, "-trained, -removed and -text are about the corpus", "-trained -layout ruler -data " + data},
 		{2, "-merge and -tasks are both given", "-tasks fact -merge none.json"},
-		{1, "no such file", "-json none/out.json"},
+		{1, "-json none/out.json: there is no folder none", "-json none/out.json"},
 		{1, "no such file", "-merge none.json"},
 		{1, "-merge: " + data, "-merge " + data},
 	} {

@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"keyfold/engine"
+	"keyfold/internal/output"
 )
 
 const logitsUsage = `usage: keyfold logits -model M -tokens 1,2,3 -o FILE [flags]
@@ -25,7 +26,7 @@ func logitsCommand(ctx context.Context, t terminal, args []string) error {
 	fs := newFlags("logits", logitsUsage)
 	f.register(fs, "f16", "tokens `P` to read and compress, with -method")
 	f.registerEvery(fs)
-	out := fs.String("o", "", "`FILE` to write; an existing one is replaced when the new one is complete")
+	out := fs.String("o", "", "`FILE` to write; an existing one is replaced when the new one is complete; - is standard output")
 	chunk := fs.Int("chunk", engine.DefaultChunk, "tokens `N` per submit; 1 uses the decode kernels throughout")
 	if err := f.parse(t, fs, args, 0); err != nil {
 		return err
@@ -35,6 +36,9 @@ func logitsCommand(ctx context.Context, t terminal, args []string) error {
 	}
 	if *out == "" {
 		return usageError("-o is missing: want a FILE to write")
+	}
+	if err := output.Check([]output.Named{named("-o", *out)}, f.inputs()); err != nil {
+		return err
 	}
 	if f.read.Chunk = *chunk; *chunk < 1 {
 		return usageError("-chunk is %d, want at least 1", *chunk)
@@ -54,7 +58,7 @@ func logitsCommand(ctx context.Context, t terminal, args []string) error {
 		return err
 	}
 	defer e.Close()
-	return writeFile(*out, func(w io.Writer) error {
+	return t.write(*out, func(w io.Writer) error {
 		buffered := bufio.NewWriter(w)
 		if err := f.writeLogits(ctx, buffered, e); err != nil {
 			return err

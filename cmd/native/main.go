@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"golang.org/x/term"
 
@@ -93,7 +94,9 @@ func main() {
 	if os.Getenv("XDG_RUNTIME_DIR") == "" {
 		os.Setenv("XDG_RUNTIME_DIR", os.TempDir())
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a closed pipe is an error of the write
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the second one ends a command that hangs
 	var out io.Writer = os.Stdout
 	if term.IsTerminal(int(os.Stdout.Fd())) {
 		out = untrusted.NewWriter(os.Stdout)
@@ -114,17 +117,12 @@ func run(ctx context.Context, t terminal, args []string) int {
 		fmt.Fprint(t.err, usage)
 		return 2
 	}
-	name := args[0]
-	if name == "help" || name == "-h" || name == "-help" || name == "--help" {
-		fmt.Fprint(t.out, usage)
-		return 0
+	out := &watched{Writer: t.out}
+	t.out = out
+	err := runNamed(ctx, t, args[0], args[1:])
+	if out.err != nil && (err == nil || errors.Is(err, flag.ErrHelp)) {
+		err = out.err
 	}
-	do, ok := commands[name]
-	if !ok {
-		fmt.Fprintf(t.err, "keyfold: unknown command %q; want run, inspect, tokens, logits, plan, cache, corpus, eval, bench or serve\n", name)
-		return 2
-	}
-	err := do(ctx, t, args[1:])
 	switch {
 	case err == nil || errors.Is(err, flag.ErrHelp):
 		return 0
@@ -138,4 +136,18 @@ func run(ctx context.Context, t terminal, args []string) int {
 		fmt.Fprintf(t.err, "keyfold: %v\n", err)
 		return 1
 	}
+}
+
+// runNamed runs the command of a name.
+func runNamed(ctx context.Context, t terminal, name string, args []string) error {
+	switch name {
+	case "help", "-h", "-help", "--help":
+		fmt.Fprint(t.out, usage)
+		return nil
+	}
+	do, ok := commands[name]
+	if !ok {
+		return usageError("unknown command %q; want run, inspect, tokens, logits, plan, cache, corpus, eval, bench or serve", name)
+	}
+	return do(ctx, t, args)
 }

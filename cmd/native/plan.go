@@ -13,6 +13,7 @@ import (
 	"keyfold/compress"
 	"keyfold/engine"
 	"keyfold/engine/checkpoint"
+	"keyfold/internal/output"
 )
 
 // planFile is plan.json: what a method decided.
@@ -71,6 +72,9 @@ func planCommand(ctx context.Context, t terminal, args []string) error {
 	if *dir == "" {
 		return usageError("-o is missing: want a DIR to write to")
 	}
+	if err := output.CheckFolder("-o", *dir); err != nil {
+		return err
+	}
 	if !given(fs, "prefill") {
 		f.prefill = len(f.ids)
 	}
@@ -104,7 +108,7 @@ func planCommand(ctx context.Context, t terminal, args []string) error {
 		NLayers: c.NLayers, NHeads: c.NHeads, NKVHeads: c.NKVHeads, HeadDim: c.HeadDim,
 		Shapes: arrays.shapes, Heads: d.describeHeads(),
 	}
-	return writeFile(filepath.Join(*dir, "plan.json"), func(w io.Writer) error {
+	return output.Write(filepath.Join(*dir, "plan.json"), nil, func(w io.Writer) error {
 		return json.NewEncoder(w).Encode(description)
 	})
 }

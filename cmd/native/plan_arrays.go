@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"keyfold/compress"
+	"keyfold/internal/output"
 )
 
 // arrayWriter writes arrays of 32-bit elements and keeps its first error.
@@ -32,7 +33,7 @@ func (a *arrayWriter) write(name string, values any, shape ...int) {
 		return
 	}
 	a.shapes[name] = shape
-	a.err = writeFile(filepath.Join(a.dir, name), func(w io.Writer) error {
+	a.err = output.Write(filepath.Join(a.dir, name), nil, func(w io.Writer) error {
 		buffered := bufio.NewWriter(w)
 		if err := binary.Write(buffered, binary.LittleEndian, values); err != nil {
 			return err

@@ -10,37 +10,94 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"keyfold/engine"
 	"keyfold/engine/tokenizer"
+	"keyfold/internal/textfile"
 )
 
 // promptFlags say where a prompt is: in the argument PROMPT or in a file.
-type promptFlags struct{ file string }
-
-func (p *promptFlags) register(fs *flagSet) {
-	fs.StringVar(&p.file, "prompt-file", "", "`PATH` of the prompt; - is standard input")
+type promptFlags struct {
+	file        string
+	keepNewline bool
 }
 
-// read returns the prompt; "" if there is neither PROMPT nor -prompt-file.
-func (p *promptFlags) read(t terminal, fs *flagSet) (string, error) {
-	if p.file == "" {
-		return fs.Arg(0), nil
-	}
-	if fs.NArg() == 1 {
+func (p *promptFlags) register(fs *flagSet) {
+	fs.StringVar(&p.file, "prompt-file", "", "`PATH` of the prompt, as UTF-8; - is standard input")
+	fs.BoolVar(&p.keepNewline, "keep-newline", false, "keep the line break that ends a prompt's file or standard input; without this one is dropped, because editors put it there")
+}
+
+// read returns the prompt: PROMPT, or the text of -prompt-file, or what is piped to
+// standard input; "" if there is none of them.
+func (p *promptFlags) read(ctx context.Context, t terminal, fs *flagSet) (string, error) {
+	given := fs.NArg() == 1
+	if given && p.file != "" {
 		return "", usageError("PROMPT and -prompt-file are both given, want one")
 	}
 	var data []byte
 	var err error
-	if p.file == "-" {
-		data, err = io.ReadAll(t.in)
-	} else {
+	switch {
+	case given:
+		return fs.Arg(0), nil
+	case p.file != "" && p.file != "-":
 		data, err = os.ReadFile(p.file)
+	case p.file == "-" || isPiped(t.in):
+		data, err = readInput(ctx, t)
 	}
-	if err != nil {
+	var text string
+	if err == nil {
+		text, err = textfile.Text(data)
+	}
+	switch {
+	case err != nil && p.file == "":
+		return "", fmt.Errorf("standard input: %w", err)
+	case err != nil:
 		return "", fmt.Errorf("-prompt-file: %w", err)
+	case p.keepNewline:
+		return text, nil
 	}
-	return string(data), nil
+	return strings.TrimSuffix(text, "\n"), nil
+}
+
+// isPiped reports whether somebody gives a command its standard input: a file or
+// another program. A terminal does not, nor does a device such as /dev/null, nor a
+// socket, which programs that start others may leave open.
+func isPiped(in io.Reader) bool {
+	f, ok := in.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && (info.Mode().IsRegular() || info.Mode()&os.ModeNamedPipe != 0)
+}
+
+// patience is how long a command waits for its standard input before it says so.
+const patience = 2 * time.Second
+
+// readInput reads standard input to its end.
+func readInput(ctx context.Context, t terminal) ([]byte, error) {
+	type input struct {
+		data []byte
+		err  error
+	}
+	read := make(chan input, 1)
+	go func() {
+		data, err := io.ReadAll(t.in)
+		read <- input{data, err}
+	}()
+	waiting := time.NewTimer(patience)
+	defer waiting.Stop()
+	for {
+		select {
+		case all := <-read:
+			return all.data, all.err
+		case <-waiting.C:
+			fmt.Fprintln(t.err, "waits for the end of standard input, which is the prompt")
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // encodePrompt returns the tokens of a prompt. Those of an empty one are the token

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"keyfold/engine"
+	"keyfold/internal/output"
 )
 
 const runUsage = `usage: keyfold run [flags] [PROMPT]
 
 Continues a prompt. The prompt and its continuation go to standard output,
-statistics to standard error. Without PROMPT and -prompt-file the text begins
-from nothing. Generation ends after -n tokens, or at a token that ends a text;
+statistics to standard error. Without PROMPT and -prompt-file the prompt is what
+is piped to standard input; without that as well the text begins from nothing. Generation ends after -n tokens, or at a token that ends a text;
 "keyfold inspect" lists these.
 
 examples:
@@ -39,7 +40,7 @@ type runArgs struct {
 }
 
 func runCommand(ctx context.Context, t terminal, args []string) error {
-	r, err := parseRun(t, args)
+	r, err := parseRun(ctx, t, args)
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 		return err
 	}
 	defer e.Close()
-	report, err := r.run(ctx, t.out, e, prompt)
+	report, err := r.run(ctx, t.besides(r.json), e, prompt)
 	if err != nil {
 		return err
 	}
@@ -75,10 +76,10 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 		return err
 	}
 	report.Model, report.Device = e.DescribeModel(f.Model, sum), e.Device.Describe()
-	return writeJSON(t, r.json, report)
+	return t.writeJSON(r.json, report)
 }
 
-func parseRun(t terminal, args []string) (*runArgs, error) {
+func parseRun(ctx context.Context, t terminal, args []string) (*runArgs, error) {
 	r := &runArgs{}
 	fs := newFlags("run", runUsage)
 	r.register(fs, "f16")
@@ -90,15 +91,18 @@ func parseRun(t terminal, args []string) (*runArgs, error) {
 	fs.Var(&r.pins, "pin", "slots `FROM:TO` of the prompt that no method may touch, TO not included; may be repeated")
 	fs.BoolVar(&r.shadow, "shadow", false, "also run the full cache and report quality against it")
 	fs.BoolVar(&r.outputError, "output-error", false, "with -shadow: report the attention-output error per layer and head")
-	fs.StringVar(&r.json, "json", "", "`FILE` for the report as JSON; - is standard output")
+	fs.StringVar(&r.json, "json", "", "`FILE` for the report as JSON; - is standard output, and the text goes to standard error")
 	if err := r.parse(t, fs, args, 1); err != nil {
 		return nil, err
 	}
 	if err := r.check(fs); err != nil {
 		return nil, err
 	}
+	if err := output.Check([]output.Named{named("-json", r.json)}, r.inputs(named("-prompt-file", prompt.file))); err != nil {
+		return nil, err
+	}
 	var err error
-	r.prompt, err = prompt.read(t, fs)
+	r.prompt, err = prompt.read(ctx, t, fs)
 	return r, err
 }
 

@@ -67,11 +67,23 @@ func Write(path string, out io.Writer, write func(io.Writer) error) error {
 	case stderr:
 		return write(os.Stderr)
 	case sent:
-		return t.send(write)
+		err = t.send(write)
 	case rewritten:
-		return t.rewrite(write)
+		err = t.rewrite(write)
+	default:
+		err = t.replace(write)
 	}
-	return t.replace(write)
+	return named(path, err)
+}
+
+// named returns an error of a file operation with the path that was asked for, in
+// place of a temporary file's.
+func named(path string, err error) error {
+	var pathErr *fs.PathError
+	if !errors.As(err, &pathErr) || pathErr.Op != "write" && pathErr.Op != "open" && pathErr.Op != "close" {
+		return err
+	}
+	return &fs.PathError{Op: pathErr.Op, Path: path, Err: pathErr.Err}
 }
 
 // descriptor finds names of a process's open files.
@@ -159,7 +171,11 @@ func (t target) send(write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(write(f), f.Close())
+	if err := write(f); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
 }
 
 // replace writes a temporary file and gives it the target's name.

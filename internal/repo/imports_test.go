@@ -43,6 +43,7 @@ var allowed = map[string][]string{
 	"keyfold/session":           {"keyfold/engine/...", "keyfold/compress", "keyfold/layout"},
 	"keyfold/cmd/native": {
 		"keyfold/bench", "keyfold/engine/...", "keyfold/compress", "keyfold/models", "keyfold/layout", "keyfold/corpus", "keyfold/eval",
+		"keyfold/internal/output", "keyfold/internal/textfile",
 		"github.com/schollz/progressbar/v3", "golang.org/x/term",
 	},
 	"keyfold/cmd/wasm": {
@@ -50,6 +51,7 @@ var allowed = map[string][]string{
 	},
 	"keyfold/eval": {
 		"keyfold/corpus", "keyfold/engine/...", "keyfold/compress", "keyfold/layout", "gonum.org/v1/plot/...",
+		"keyfold/internal/output", "keyfold/internal/textfile",
 	},
 	"keyfold/bench":            {"keyfold/engine", "keyfold/engine/checkpoint", "keyfold/layout"},
 	"keyfold/bench/peers/wasm": {"keyfold/engine", "keyfold/engine/checkpoint", "keyfold/layout"},
