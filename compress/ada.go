@@ -50,23 +50,26 @@ func (m ada) Plan(s *Signals) (*Plan, error) {
 	kept := make([][]bool, len(s.Heads))
 	for first := 0; first < len(s.Heads); first += s.NKVHeads {
 		end := first + s.NKVHeads
-		m.share(s.Heads[first:end], scores[first:end], nKeep[first:end], kept[first:end])
+		m.share(s.Heads[first:end], scores[first:end], nKeep[first:end], s.most(), kept[first:end])
 	}
 	options := m.options() // a map of its own
 	options[adaAlpha.Key] = m.alpha
 	return keepWhere(m.Name(), options, s, func(h, slot int) bool { return kept[h][slot] }), nil
 }
 
-// share writes which slots of one layer's heads stay.
-func (m ada) share(heads []Head, scores [][]float64, nKeep []int, kept [][]bool) {
-	var others []int // slots of all heads: slot*len(heads) + head
-	left := 0
+// share writes which slots of one layer's heads stay, as many of a head as most
+// allows: what one cannot take the others do.
+func (m ada) share(heads []Head, scores [][]float64, nKeep []int, most int, kept [][]bool) {
+	var others []int                         // slots of all heads: slot*len(heads) + head
+	left, room := 0, make([]int, len(heads)) // slots of all heads together, and of each
 	for h := range heads {
 		left += nKeep[h]
+		room[h] = most
 		kept[h] = topSlots(&heads[h], scores[h], floorShare(m.alpha, nKeep[h])) // the newest even at 0
 		for slot, is := range kept[h] {
 			if is {
 				left--
+				room[h]--
 			} else {
 				others = append(others, slot*len(heads)+h)
 			}
@@ -74,7 +77,11 @@ func (m ada) share(heads []Head, scores [][]float64, nKeep []int, kept [][]bool)
 	}
 	score := func(place int) float64 { return scores[place%len(heads)][place/len(heads)] }
 	slices.SortStableFunc(others, func(a, b int) int { return cmp.Or(cmp.Compare(score(b), score(a)), cmp.Compare(a, b)) })
-	for _, place := range others[:min(max(0, left), len(others))] {
-		kept[place%len(heads)][place/len(heads)] = true
+	for _, place := range others {
+		if h := place % len(heads); left > 0 && room[h] > 0 {
+			kept[h][place/len(heads)] = true
+			left--
+			room[h]--
+		}
 	}
 }

@@ -50,6 +50,12 @@ type Signals struct {
 	NLayers, NKVHeads int
 	Heads             []Head // (n_layers, n_kv_heads), layer-major
 
+	// Most is how many slots a head may keep; 0: as many as the method wants. A head
+	// that it wants to keep more of is compressed further, by the method's own control
+	// of size where it has one, else by what is worth least. Slots that a method cannot
+	// give up, such as pinned ones, stay even so.
+	Most int
+
 	// Distance measures ‖k_pivot − k_slot‖ on stored (rotated) keys.
 	//
 	//	pivots  (n_layers * n_kv_heads)(slots)  the pivot slot of each slot, or -1: not asked for
@@ -319,6 +325,7 @@ func (h *Head) keep(slot int) Row {
 type Method interface {
 	Name() string
 	Needs() Needs
-	// Plan decides. It must not modify s. The plan passes [Plan.Check].
+	// Plan decides. It must not modify s. The plan passes [Plan.Check], and minds
+	// s.Most: a method that does not cannot read a text in a bounded cache.
 	Plan(s *Signals) (*Plan, error)
 }

@@ -14,6 +14,12 @@ func (full) Name() string         { return "full" }
 func (full) Needs() Needs         { return Needs{} }
 func (full) deviations() []string { return nil }
 
+// KeepsAll reports whether a method never drops or merges a slot.
+func KeepsAll(m Method) bool {
+	_, is := m.(full)
+	return is
+}
+
 func (full) Plan(s *Signals) (*Plan, error) {
 	if err := s.check("full", Needs{}); err != nil {
 		return nil, err

@@ -23,8 +23,9 @@ import (
 //
 //	kept = { i : votes_i > 0  or  pos_i < n_s  or  i is the newest }
 //
-// Heads shorter than min_len and everything under p_nuc >= 1 are kept whole.
-// With a cap the slots with the fewest votes leave until cap are left, of equal
+// Heads shorter than min_len and everything under p_nuc >= 1 are kept whole, or
+// where they may not be ([Signals].Most) the first n_s slots and the most recent.
+// With a cap, or with Most, the slots with the fewest votes leave until cap are left, of equal
 // ones the later; the first n_s positions and the newest slot count, and stay.
 //
 // Differs from the paper: C_0 votes too (it is the only real demand at hand, and
@@ -137,29 +138,39 @@ func (m *gVote) electAll(method string, s *Signals) ([][]bool, error) {
 	kept := make([][]bool, len(s.Heads))
 	for i := range s.Heads {
 		h := &s.Heads[i]
-		if m.votes.PNuc >= 1 || h.Slots() < m.votes.MinLen || h.Slots() == 0 {
-			continue
-		}
-		if h.Pos[h.Slots()-1] < m.votes.NSkip { // all of the text is kept, and left no statistics to vote by
+		if m.whole(h) {
+			if h.Slots() > s.most() {
+				kept[i] = keepEnds(h, s.most(), m.votes.NSkip)
+			}
 			continue
 		}
 		if len(h.Votes) != h.Slots() {
 			return nil, fmt.Errorf("%s: layer %d head %d has %d votes, want one per slot = %d",
 				method, i/s.NKVHeads, i%s.NKVHeads, len(h.Votes), h.Slots())
 		}
-		kept[i] = m.elect(h)
+		kept[i] = m.elect(h, s.most())
 	}
 	return kept, nil
 }
 
-// elect returns which slots of one head are kept.
-func (m *gVote) elect(h *Head) []bool {
+// whole reports whether nobody votes about a head: it is short, or all of its text
+// is kept and left no statistics to vote by.
+func (m *gVote) whole(h *Head) bool {
+	n := h.Slots()
+	return m.votes.PNuc >= 1 || n < m.votes.MinLen || n == 0 || h.Pos[n-1] < m.votes.NSkip
+}
+
+// elect returns which slots of one head are kept, no more than most if that can be.
+func (m *gVote) elect(h *Head, most int) []bool {
 	kept := make([]bool, h.Slots())
-	left := m.cap        // for slots that are not kept in any case
+	left := most // for slots that are not kept in any case
+	if m.cap > 0 {
+		left = min(left, m.cap)
+	}
 	var candidates []int // slots kept for their votes alone
 	for slot, votes := range h.Votes {
 		switch {
-		case h.Pos[slot] < m.votes.NSkip || slot == h.Slots()-1:
+		case h.Pos[slot] < m.votes.NSkip || slot == h.Slots()-1 || h.pinned(slot):
 			kept[slot] = true
 			left--
 		case votes > 0:
@@ -167,13 +178,12 @@ func (m *gVote) elect(h *Head) []bool {
 			candidates = append(candidates, slot)
 		}
 	}
-	if m.cap == 0 || len(candidates) <= left {
+	if len(candidates) <= left {
 		return kept
 	}
-	// At most n_s + 1 <= cap slots are kept in any case, so left >= 0.
 	// The sort is stable: of equal votes the lower slot comes first.
 	slices.SortStableFunc(candidates, func(a, b int) int { return cmp.Compare(h.Votes[b], h.Votes[a]) })
-	for _, slot := range candidates[left:] {
+	for _, slot := range candidates[max(0, left):] {
 		kept[slot] = false
 	}
 	return kept

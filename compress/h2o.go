@@ -43,18 +43,23 @@ func (m h2o) deviations() []string {
 
 func (m h2o) scores(s *Signals, nKeep []int) ([][]float64, error) {
 	scores := make([][]float64, len(s.Heads))
-	for i := range s.Heads {
-		h := &s.Heads[i]
-		recent := h.Slots() - (nKeep[i] - nKeep[i]/2)
-		for slot := range h.Slots() {
-			score := m.received(h, slot)
-			if slot >= recent {
-				score = math.Inf(1)
-			}
-			scores[i] = append(scores[i], score)
-		}
+	for h := range s.Heads {
+		scores[h] = m.rank(&s.Heads[h], nKeep[h])
 	}
 	return scores, nil
+}
+
+// rank returns the scores of one head.
+func (m h2o) rank(h *Head, nKeep int) []float64 {
+	scores := make([]float64, h.Slots())
+	recent := len(scores) - (nKeep - nKeep/2)
+	for slot := range scores {
+		scores[slot] = m.received(h, slot)
+		if slot >= recent {
+			scores[slot] = math.Inf(1)
+		}
+	}
+	return scores
 }
 
 // received returns the attention that a slot received, summed or per query.

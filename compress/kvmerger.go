@@ -34,6 +34,8 @@ import (
 //     pairs (weights .982 and .018 whatever the distance).
 //   - layers: none is skipped; the paper leaves the first two and the last alone.
 //   - budget: the paper has no way to meet one (kvmerger_budget.go).
+//   - bound: a head that must not keep more than [Signals].Most rows merges at a
+//     lower eps. Where -1 still leaves more, rows are dropped, as h2o would.
 //   - the newest slot is kept even where recent is below one slot.
 //   - max_set, anchor and derotate, all off, are ours: the first cuts long sets,
 //     the second asks cos(k_i, k_last) > eps of every member too, with the last
@@ -148,7 +150,7 @@ func (m *kvMerger) fold(s *Signals, sets [][]mergingSet) ([][]Row, error) {
 		if dist != nil {
 			d = dist[h]
 		}
-		rows[h] = m.rows(&s.Heads[h], sets[h], d)
+		rows[h] = keepRows(&s.Heads[h], m.rows(&s.Heads[h], sets[h], d), s.most())
 	}
 	return rows, nil
 }
@@ -199,11 +201,17 @@ func (m *kvMerger) anchorKeys(s *Signals) ([][]float32, error) {
 	return s.keys(m.name)
 }
 
-// allSets returns the merging sets of every head. keys are anchorKeys.
+// allSets returns the merging sets of every head. keys are anchorKeys. A head that
+// eps leaves more rows than it may keep has a lower one of its own.
 func (m *kvMerger) allSets(s *Signals, protected [][]bool, eps float64, keys [][]float32) [][]mergingSet {
 	sets := make([][]mergingSet, len(s.Heads))
 	for h := range s.Heads {
-		sets[h] = m.mergingSets(&s.Heads[h], protected[h], eps, keys[h])
+		own := eps
+		fits := func(eps float64) bool { return m.countRows(&s.Heads[h], protected[h], eps, keys[h]) <= s.most() }
+		if !fits(eps) {
+			own = largestEps(min(eps, 1), fits)
+		}
+		sets[h] = m.mergingSets(&s.Heads[h], protected[h], own, keys[h])
 	}
 	return sets
 }

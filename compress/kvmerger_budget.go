@@ -18,33 +18,41 @@ const bisectionSteps = 30
 //
 // Differs from the paper: it runs one eps for both of its budgets, which come
 // out only roughly, and describes no way to meet a budget.
+//
+// A budget that is out of reach is an error, but in a cache that was compressed
+// before, or that has a bound, it is met as nearly as can be.
 func (m *kvMerger) meetBudget(s *Signals, skip []bool, keys [][]float32) (thresholds, error) {
 	limit := floorShare(m.budget, s.Total())
 	t := m.follow(m.budget)
 	protected := protectAll(s, skip, t)
-	rows := func(eps float64) int { return m.countRows(s, protected, eps, keys) }
+	rows := func(eps float64) int { return m.countAll(s, protected, eps, keys) }
 
-	// Without anchor rows never falls as eps rises; with it, what is found is one
-	// of the places where it crosses the limit. Invariant: rows(low) <= limit < rows(high).
-	low, high := -1.0, 1.0
-	if rows(high) <= limit {
-		t.eps = high
+	if rows(1) <= limit {
+		t.eps = 1
 		return t, nil
 	}
-	if rows(low) > limit {
+	if rows(-1) > limit && s.Most == 0 && !s.before() {
 		return t, fmt.Errorf("%s: budget %g is out of reach,"+
 			" the least above it that this cache can meet is %g", m.name, m.budget, m.leastBudget(s, skip, keys))
 	}
+	t.eps = largestEps(1, func(eps float64) bool { return rows(eps) <= limit })
+	return t, nil
+}
+
+// largestEps returns the largest eps below high with which rows fit, or -1 if they
+// never do. Without anchor rows never falls as eps rises; with it, what is found is
+// one of the places where it crosses the limit.
+func largestEps(high float64, fits func(eps float64) bool) float64 {
+	low := -1.0 // fits, high does not
 	for range bisectionSteps {
 		middle := (low + high) / 2
-		if rows(middle) <= limit {
+		if fits(middle) {
 			low = middle
 		} else {
 			high = middle
 		}
 	}
-	t.eps = low
-	return t, nil
+	return low
 }
 
 // leastBudget returns the smallest budget above m.budget, in steps of 0.0001,
@@ -56,7 +64,7 @@ func (m *kvMerger) leastBudget(s *Signals, skip []bool, keys [][]float32) float6
 	total := s.Total()
 	budget := m.budget
 	for {
-		rows := m.countRows(s, protectAll(s, skip, m.follow(budget)), -1, keys)
+		rows := m.countAll(s, protectAll(s, skip, m.follow(budget)), -1, keys)
 		if rows <= floorShare(budget, total) {
 			return budget
 		}
@@ -93,11 +101,17 @@ func (m *kvMerger) follow(budget float64) thresholds {
 	return t
 }
 
-// countRows returns the rows of the whole cache.
-func (m *kvMerger) countRows(s *Signals, protected [][]bool, eps float64, keys [][]float32) int {
+// countAll returns the rows of the whole cache, countRows those of one head.
+func (m *kvMerger) countAll(s *Signals, protected [][]bool, eps float64, keys [][]float32) int {
 	rows := 0
 	for h := range s.Heads {
-		m.eachRun(&s.Heads[h], protected[h], eps, keys[h], func(int, int) { rows++ })
+		rows += m.countRows(&s.Heads[h], protected[h], eps, keys[h])
 	}
+	return rows
+}
+
+func (m *kvMerger) countRows(h *Head, protected []bool, eps float64, keys []float32) int {
+	rows := 0
+	m.eachRun(h, protected, eps, keys, func(int, int) { rows++ })
 	return rows
 }

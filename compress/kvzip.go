@@ -37,7 +37,7 @@ func (m kvZip) Plan(s *Signals) (*Plan, error) {
 		return nil, err
 	}
 	kept := make([][]bool, len(s.Heads))
-	ada{m.scoring, 0}.share(s.Heads, scores, nKeep, kept) // all layers' heads share, and none has a safe part
+	ada{m.scoring, 0}.share(s.Heads, scores, nKeep, s.most(), kept) // all layers' heads share, and none has a safe part
 	return keepWhere(m.Name(), m.options(), s, func(h, slot int) bool { return kept[h][slot] }), nil
 }
 

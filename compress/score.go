@@ -30,7 +30,7 @@ const scoringBudget = 0.5
 // scoring keeps the slots with the largest scores. For each KV head with L
 // slots and a budget of R:
 //
-//	n_keep = max(1, floor(R*L + 1e-6))
+//	n_keep = max(1, floor(R*L + 1e-6)), or [Signals].Most where that is less
 //	kept   = the newest slot, pinned slots, and those with the largest scores up to n_keep
 //
 // Of equal scores the lower slot stays.
@@ -66,7 +66,7 @@ func (m scoring) rank(s *Signals) (nKeep []int, scores [][]float64, err error) {
 	nKeep = make([]int, len(s.Heads))
 	for h := range s.Heads {
 		if slots := s.Heads[h].Slots(); slots > 0 {
-			nKeep[h] = max(1, floorShare(m.budget, slots))
+			nKeep[h] = min(max(1, floorShare(m.budget, slots)), s.most())
 		}
 	}
 	if scores, err = m.scores(s, nKeep); err != nil {

@@ -3,7 +3,8 @@ package compress
 // window keeps the first few slots and the most recent ones, and drops the
 // middle. For each KV head with L slots and a budget of R:
 //
-//	n_keep = max(1, floor(R*L + 1e-6))      n_sink = min(4, n_keep - 1)
+//	n_keep = max(1, floor(R*L + 1e-6)), or [Signals].Most where that is less
+//	n_sink = min(4, n_keep - 1)
 //	kept   = { i : i < n_sink  or  i >= L - (n_keep - n_sink) }
 //
 // It is the smallest method and a baseline: it reads nothing about the keys.
@@ -49,32 +50,8 @@ func (m window) Plan(s *Signals) (*Plan, error) {
 	}
 	kept := make([][]bool, len(s.Heads))
 	for i := range s.Heads {
-		kept[i] = m.choose(&s.Heads[i])
+		h := &s.Heads[i]
+		kept[i] = keepEnds(h, min(max(1, floorShare(m.budget, h.Slots())), s.most()), windowSinks)
 	}
 	return keepWhere("window", map[string]any{}, s, func(h, slot int) bool { return kept[h][slot] }), nil
-}
-
-// choose returns which slots of a head stay: the newest and the pinned ones,
-// then, as far as the budget reaches, the sinks, then the most recent others.
-func (m window) choose(h *Head) []bool {
-	kept := make([]bool, h.Slots())
-	left := max(1, floorShare(m.budget, len(kept)))
-	keep := func(slot int) {
-		if !kept[slot] {
-			kept[slot] = true
-			left--
-		}
-	}
-	for slot := range kept {
-		if h.pinned(slot) || slot == len(kept)-1 {
-			keep(slot)
-		}
-	}
-	for slot := 0; slot < min(windowSinks, len(kept)) && left > 0; slot++ {
-		keep(slot)
-	}
-	for slot := len(kept) - 1; slot >= 0 && left > 0; slot-- {
-		keep(slot)
-	}
-	return kept
 }

@@ -4,7 +4,9 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
 	"keyfold/layout"
+	"keyfold/models"
 )
 
 // bounded reads a text with at most maxSlots slots in a head.
@@ -150,6 +153,21 @@ func TestBoundedReadingKeepsLastQueries(t *testing.T) {
 	}
 }
 
+// stubborn is a method that does not mind how much it may keep.
+type stubborn struct{}
+
+func (stubborn) Name() string          { return "stubborn" }
+func (stubborn) Needs() compress.Needs { return compress.Needs{} }
+func (stubborn) Plan(s *compress.Signals) (*compress.Plan, error) {
+	free := *s
+	free.Most = 0
+	full, err := compress.New(compress.Settings{Name: "full"})
+	if err != nil {
+		return nil, err
+	}
+	return full.Plan(&free)
+}
+
 func TestBoundsThatAreTooLow(t *testing.T) {
 	e := openFixture(t, CPU, checkpoint.F16)
 	for _, tc := range []struct {
@@ -157,13 +175,25 @@ func TestBoundsThatAreTooLow(t *testing.T) {
 		slots int
 		want  string
 	}{
-		{newMethod(t, "window", 0.5), 16, "a bound of 16 slots per head is too low for window, want at least 17"},
-		{newMethod(t, "snapkv", 0.5), 128, "a bound of 128 slots per head is too low for snapkv, want at least 129"},
-		{newMethod(t, "kvzip", 0.5), 100, "reads the text again"},
-		{newMethod(t, "full", 0), 40, "a bound of 40 slots per head is too small: after 40 tokens full keeps 40 and needs room for 16 more"},
-		{newMethod(t, "window", 0.8), 64, "after 64 tokens window keeps 51 and needs room for"},
+		{newMethod(t, "window", 0.5), 16, "-max-slots 16 is too small: window keeps 1 slot and needs room for 16 more"},
+		{newMethod(t, "snapkv", 0.5), 128, "-max-slots 128 is too small: snapkv keeps 1 slot and needs room for 128 more"},
+		{newMethod(t, "kvzip", 0.5), 100, "-max-slots: kvzip reads the text again"},
+		{newMethod(t, "full", 0), 40, "-max-slots is 40 and the text has 300 tokens, all of which full keeps; choose another -method"},
+		{newMethod(t, "gvote", 0, "n_s", "30"), 40, "-max-slots 40 is too small: gvote keeps 31 slots and needs room for 16 more"},
+		{newMethod(t, "h2o", 0.1), 50, "-max-slots is 50, want more than the 50 tokens that -every lets pass"},
+		{newMethod(t, "h2o", 0.1), 52, "-max-slots 52 is too small: h2o keeps 3 slots and needs room for 50 more"},
+		{stubborn{}, 60, "-max-slots 60 is too small: stubborn keeps 60 slots and needs room for 16 more"},
 	} {
-		p, err := e.Prefill(context.Background(), someTokens(300), Settings{MaxSlots: tc.slots, Method: tc.m})
+		o := Settings{MaxSlots: tc.slots, Method: tc.m, Pins: [][2]int{{40, 42}}}
+		if tc.m.Name() == "h2o" {
+			o.Every = 50
+		}
+		p, err := e.Prefill(context.Background(), someTokens(300), o)
+		if err == nil && o.Every > 0 { // what decoding needs turns out when the prompt is compressed
+			_, _, err = p.Compress()
+			p.Free()
+			p = nil
+		}
 		if err == nil || p != nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s in %d slots: %v, want %q", tc.m.Name(), tc.slots, err, tc.want)
 		}
@@ -190,5 +220,108 @@ func TestTheLeastBoundWorks(t *testing.T) {
 			continue
 		}
 		p.Free()
+	}
+}
+
+// Every method reads a text of any length below any bound that has room for what it
+// cannot give up, and goes on below it: no head is ever longer, the newest token is
+// always there, and what the bound took from the method is said.
+func TestEveryMethodBelowEveryBound(t *testing.T) {
+	e := openFixture(t, CPU, checkpoint.F16)
+	r := rand.New(rand.NewPCG(7, 0))
+	tightened := 0
+	for _, name := range compress.Names() {
+		for _, budget := range []float64{0, 0.1, 0.35, 0.5, 0.875, 1} {
+			if budget > 0 && !compress.TakesBudget(name) {
+				continue
+			}
+			m := newMethod(t, name, budget)
+			if needs := m.Needs(); needs.Reread || needs.Future || compress.KeepsAll(m) {
+				continue
+			}
+			least := leastRead(m.Needs())
+			for _, maxSlots := range []int{least + 8, least + 20 + r.IntN(150)} {
+				every := max(m.Needs().Last(), 1+r.IntN(maxSlots-8)) // 8: gvote's first positions, pins and the newest
+				o := Settings{KV: layout.CacheF32, Chunk: 32, MaxSlots: maxSlots, Method: m, Every: every, InCache: r.IntN(2) == 0, Pins: [][2]int{{10, 12}}}
+				tokens := someTokens(maxSlots + 1 + r.IntN(400))
+				at := fmt.Sprintf("%s, budget %g, %d slots, every %d, %d tokens", name, budget, maxSlots, every, len(tokens))
+				if p := readBelow(t, e, at, tokens, o); p.Tightened() != nil {
+					tightened++
+				}
+			}
+		}
+	}
+	if tightened < 50 {
+		t.Errorf("the bound was in the way %d times, the test proves little", tightened)
+	}
+}
+
+// readBelow reads a text with settings, and decodes a few tokens more than fit.
+func readBelow(t *testing.T, e *Engine, at string, tokens []int, o Settings) *Prompt {
+	t.Helper()
+	p, err := e.newPrompt(tokens, o)
+	if err != nil {
+		t.Fatalf("%s: %v", at, err)
+	}
+	t.Cleanup(p.Free)
+	check := func(n int) error {
+		c := p.Cache
+		if c.longest() > o.MaxSlots || c.Next() != n {
+			t.Fatalf("%s: position %d of %d, %d slots in a head", at, c.Next(), n, c.longest())
+		}
+		for l := range c.layers {
+			for h := range c.layers[l].heads {
+				if last := c.Slot(l, h, c.Len(l, h)-1); int(last.Pos) != n-1 {
+					t.Fatalf("%s: head %d.%d ends at position %d of %d", at, l, h, last.Pos, n)
+				}
+			}
+		}
+		return nil
+	}
+	p.o.Read = check
+	if err := o.check(len(tokens), e.Config.SeqLen); err != nil {
+		t.Fatalf("%s: %v", at, err)
+	}
+	if err := p.readPrompt(context.Background()); err != nil {
+		t.Fatalf("%s: %v", at, err)
+	}
+	if _, _, err := p.Compress(); err != nil {
+		t.Fatalf("%s: %v", at, err)
+	}
+	n := len(tokens)
+	err = p.Decode(context.Background(), someTokens(o.MaxSlots+5), func([]float32) error { n++; return check(n) })
+	if err != nil {
+		t.Fatalf("%s: %v", at, err)
+	}
+	if w := p.Tightened(); w != nil && (w.Bound != o.MaxSlots || w.Wanted > o.MaxSlots || w.Heads < 1 || w.Compressions < 1) {
+		t.Errorf("%s: %+v", at, *w)
+	}
+	return p
+}
+
+// With positions in the cache a text goes on for ever at any budget: the context is
+// the bound.
+func TestTheContextIsABound(t *testing.T) {
+	cfg := models.FixtureConfig
+	cfg.SeqLen = 64
+	data, err := models.Fixture(cfg, checkpoint.F16, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := openFile(t, openBytes(t, data), CPU)
+	for _, name := range []string{"window", "kvmerger", "ada:h2o", "cam"} {
+		m := newMethod(t, name, 0.95)
+		p, err := e.Prefill(context.Background(), someTokens(60), Settings{KV: layout.CacheF32, InCache: true, Method: m, Every: 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.Free)
+		compressPrompt(t, p)
+		if err := p.Decode(context.Background(), someTokens(300), func([]float32) error { return nil }); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if w := p.Tightened(); w == nil || w.Bound != 64 {
+			t.Errorf("%s: the context was no bound: %+v", name, w)
+		}
 	}
 }

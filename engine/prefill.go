@@ -27,52 +27,13 @@ type Settings struct {
 	Future []int           // what follows the prompt, if the method wants to know, as [Prompt.Future]
 
 	// MaxSlots bounds the slots of every head, so that a text of any length is
-	// read in the same memory: Method compresses the cache whenever it is full.
-	// 0: no bound, and the cache is the full one.
+	// read in the same memory: Method compresses the cache whenever it is full, and
+	// keeps less of a head than it wants where that is needed. With Every the bound
+	// holds while tokens are decoded, too. 0: no bound, and the cache is the full one.
 	MaxSlots int
 
 	Logits func(rows []float32) error // if not nil, is given the logits of every token: (n, vocab) a chunk
 	Read   func(tokens int) error     // if not nil, is told after each chunk how many tokens are read
-}
-
-// With MaxSlots at least leastPiece tokens are read from one compression to the
-// next: with less room a text would be compressed at every other token.
-const leastPiece = 16
-
-// CanBound returns an error if a method cannot read a text in so many slots per
-// head: it cannot compress again ([CanRepeat]), or they are too few. Whether it
-// drops enough turns out on the way.
-func CanBound(m compress.Method, maxSlots int) error {
-	read := leastRead(m.Needs())
-	if err := CanRepeat(m, read); err != nil {
-		return fmt.Errorf("a bound of %d slots per head: %w", maxSlots, err)
-	}
-	if least := 1 + read; maxSlots < least { // a compression leaves one slot at least
-		return fmt.Errorf("a bound of %d slots per head is too low for %s, want at least %d", maxSlots, m.Name(), least)
-	}
-	return nil
-}
-
-// leastRead returns how many tokens must fit behind what a compression leaves.
-// A method that asks the queries of the last tokens needs them in the last
-// piece, and as many in the one before it, which may have to end early for that.
-func leastRead(needs compress.Needs) int { return max(leastPiece, 2*needs.Last()) }
-
-// CanRepeat returns an error if a method cannot compress a cache again n tokens
-// after it did: it would have to read the text once more from a full cache, to
-// know what follows, or to ask queries of tokens that it has folded already.
-func CanRepeat(m compress.Method, n int) error {
-	needs := m.Needs()
-	switch last := needs.Last(); {
-	case needs.Reread:
-		return fmt.Errorf("%s reads the text again from the full cache, so it can compress it only once", m.Name())
-	case needs.Future:
-		return fmt.Errorf("%s wants to know the tokens that follow, which decoding does not", m.Name())
-	case n < last:
-		return fmt.Errorf("%s asks the queries of the last %d tokens, so at least %d lie between two compressions, not %d",
-			m.Name(), last, last, n)
-	}
-	return nil
 }
 
 // check returns an error if n tokens cannot be read so in a context.
@@ -102,12 +63,7 @@ func (o *Settings) check(n, context int) error {
 			return err
 		}
 	}
-	if o.MaxSlots > 0 {
-		if err := CanBound(o.Method, o.MaxSlots); err != nil {
-			return err
-		}
-	}
-	return nil
+	return o.checkBound(n)
 }
 
 // collect returns the signals that are collected on the way.
@@ -179,10 +135,7 @@ func (e *Engine) newPrompt(tokens []int, o Settings) (*Prompt, error) {
 // know about them.
 func (p *Prompt) readPrompt(ctx context.Context) error {
 	for from := 0; from < p.length; {
-		n, err := p.piece(from)
-		if err != nil {
-			return err
-		}
+		n := p.piece(from)
 		if from > 0 {
 			if err := p.restart(n); err != nil {
 				return err
@@ -193,7 +146,7 @@ func (p *Prompt) readPrompt(ctx context.Context) error {
 			return err
 		}
 		if from += n; from < p.length {
-			if _, _, err := p.compress(); err != nil {
+			if _, _, err := p.compress(true); err != nil {
 				return err
 			}
 		}
@@ -204,26 +157,6 @@ func (p *Prompt) readPrompt(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// piece returns how many tokens from `from` on are read before the cache is
-// compressed: all, or what MaxSlots leaves. A method that asks the queries of
-// the last tokens finds as many in the last piece, too.
-func (p *Prompt) piece(from int) (int, error) {
-	rest := p.length - from
-	if p.o.MaxSlots == 0 {
-		return rest, nil
-	}
-	longest := p.Cache.longest()
-	free, least := p.o.MaxSlots-longest, leastRead(p.o.Needs)
-	switch {
-	case free >= rest:
-		return rest, nil
-	case free < least:
-		return 0, fmt.Errorf("a bound of %d slots per head is too small: after %d tokens %s keeps %d and needs room for %d more",
-			p.o.MaxSlots, from, p.o.Method.Name(), longest, least)
-	}
-	return min(free, rest-p.o.Needs.Last()), nil
 }
 
 // readPiece feeds the tokens from..end-1, a chunk at a time.

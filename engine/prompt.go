@@ -29,7 +29,8 @@ import (
 //	keys: cosine, distance    no queries: the slots as they are
 //
 // A budget is a share of the slots that are there: with Every = N a method that
-// keeps R of them settles at R N / (1 - R) slots per head.
+// keeps R of them settles at R N / (1 - R) slots per head. Where that many do not
+// fit, below MaxSlots or with InCache in the context, it keeps fewer.
 type Prompt struct {
 	Text // its cache is the full one until it is compressed
 
@@ -43,6 +44,7 @@ type Prompt struct {
 
 	decoded      int // tokens since the last compression
 	compressions int
+	tightened    *Tightened // by the bound; nil: no plan
 }
 
 // Pin marks the slots of the prompt's tokens from..to-1 as not to be touched by
@@ -86,21 +88,15 @@ func (p *Prompt) Decide(m compress.Method) (*compress.Plan, *compress.Signals, e
 	if err != nil {
 		return nil, nil, err
 	}
-	plan, err := m.Plan(signals)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := plan.Check(signals); err != nil {
-		panic("BUG: " + err.Error())
-	}
-	return plan, signals, nil
+	plan, err := planOf(m, signals)
+	return plan, signals, err
 }
 
 // Compress decides by the method of the settings and applies the plan. It
 // returns what was decided, and from what. Without Every the signals are given
 // back: this is the only compression.
 func (p *Prompt) Compress() (*compress.Plan, *compress.Signals, error) {
-	plan, signals, err := p.compress()
+	plan, signals, err := p.compress(false)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -117,13 +113,13 @@ func (p *Prompt) Compress() (*compress.Plan, *compress.Signals, error) {
 // tokens were decoded included.
 func (p *Prompt) Compressions() int { return p.compressions }
 
-// compress decides and applies the plan. The signals are then those of the old
-// slots, until restart is called.
-func (p *Prompt) compress() (*compress.Plan, *compress.Signals, error) {
+// compress decides, while the prompt is read or afterwards, and applies the plan.
+// The signals are then those of the old slots, until restart is called.
+func (p *Prompt) compress(reading bool) (*compress.Plan, *compress.Signals, error) {
 	if p.o.Method == nil {
 		return nil, nil, errors.New("the prompt was read without a method to compress it by")
 	}
-	plan, signals, err := p.Decide(p.o.Method)
+	plan, signals, err := p.decideBelow(reading)
 	if err != nil {
 		return nil, nil, err
 	}

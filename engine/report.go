@@ -71,13 +71,14 @@ type TokenReport struct {
 // Ratio is slots over those of the full cache, all layers and heads, right after
 // the prompt's compression. Compressions counts that and those while decoding.
 type CacheReport struct {
-	BytesFull      int     `json:"bytes_full"`
-	BytesOccupied  int     `json:"bytes_occupied"`
-	BytesAllocated int     `json:"bytes_allocated"`
-	BytesPeak      int     `json:"bytes_peak"`
-	Compressions   int     `json:"compressions,omitempty"` // 0 where nobody counts them
-	Ratio          float64 `json:"ratio"`
-	PerLayerHead   [][]int `json:"per_layer_head"` // (n_layers)(n_kv_heads) slots right after the prompt's compression
+	BytesFull      int        `json:"bytes_full"`
+	BytesOccupied  int        `json:"bytes_occupied"`
+	BytesAllocated int        `json:"bytes_allocated"`
+	BytesPeak      int        `json:"bytes_peak"`
+	Compressions   int        `json:"compressions,omitempty"` // 0 where nobody counts them
+	Tightened      *Tightened `json:"tightened,omitempty"`    // what a bound took from the method's plans
+	Ratio          float64    `json:"ratio"`
+	PerLayerHead   [][]int    `json:"per_layer_head"` // (n_layers)(n_kv_heads) slots right after the prompt's compression
 }
 
 // TimingReport holds wall times. TokPerS counts decoded tokens, not the prompt.
@@ -181,7 +182,7 @@ func (c *Cache) Describe(plan *compress.Plan, s *compress.Signals) CacheReport {
 // of it, and how often it was compressed.
 func (p *Prompt) Describe(plan *compress.Plan, s *compress.Signals) CacheReport {
 	r := p.Cache.Describe(plan, s)
-	r.Compressions = p.compressions
+	r.Compressions, r.Tightened = p.compressions, p.tightened
 	return r
 }
 

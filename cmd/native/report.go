@@ -40,6 +40,10 @@ func printReport(w io.Writer, r *engine.Report) {
 	if r.Cache.Compressions > 1 {
 		row("", "compressed %d times more while decoding", r.Cache.Compressions-1)
 	}
+	if w := r.Cache.Tightened; w != nil {
+		row("bound", "%s wanted to keep up to %d slots in a head, too many below %d: up to %d heads were compressed further, in %d compressions",
+			r.Method.Name, w.Wanted, w.Bound, w.Heads, w.Compressions)
+	}
 	row("cache", "%d bytes occupied, %d allocated, %d at the peak; the full cache would occupy %d",
 		r.Cache.BytesOccupied, r.Cache.BytesAllocated, r.Cache.BytesPeak, r.Cache.BytesFull)
 	row("time", "prefill %.1f ms (%.0f tokens/s), compression %.1f ms, %d tokens in %.1f ms (%.1f tokens/s)",

@@ -87,7 +87,7 @@ func parseRun(ctx context.Context, t terminal, args []string) (*runArgs, error) 
 	r.sampling.register(fs)
 	var prompt promptFlags
 	prompt.register(fs)
-	fs.IntVar(&r.maxSlots, "max-slots", 0, "compress while the prompt is read, too, so that no head has more than `N` slots then; 0: only after it")
+	fs.IntVar(&r.maxSlots, "max-slots", 0, "compress while the prompt is read, too, so that no head has more than `N` slots, with -every ever after; 0: only after it")
 	fs.Var(&r.pins, "pin", "slots `FROM:TO` of the prompt that no method may touch, TO not included; may be repeated")
 	fs.BoolVar(&r.shadow, "shadow", false, "also run the full cache and report quality against it")
 	fs.BoolVar(&r.outputError, "output-error", false, "with -shadow: report the attention-output error per layer and head")
@@ -124,7 +124,7 @@ func (r *runArgs) check(fs *flagSet) (err error) {
 	}
 	if r.maxSlots > 0 {
 		if err := engine.CanBound(r.read.Method, r.maxSlots); err != nil {
-			return usageError("-max-slots: %v", err)
+			return usageError("%v", err)
 		}
 	}
 	r.read.MaxSlots, r.read.Pins = r.maxSlots, r.pins
