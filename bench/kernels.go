@@ -13,13 +13,14 @@ import (
 // KernelReport is what Compare measured: all kernels that do the same task, on the
 // model's own matrices and on a cache of so many slots.
 type KernelReport struct {
-	Date    string              `json:"date"`
-	Machine string              `json:"machine"`
-	Model   engine.ModelReport  `json:"model"`
-	Device  engine.DeviceReport `json:"device"`
-	KV      string              `json:"kv"`
-	Slots   int                 `json:"slots"`
-	Tasks   []Task              `json:"tasks"`
+	Date    string               `json:"date"`
+	Machine string               `json:"machine"`
+	Version engine.VersionReport `json:"version"`
+	Model   engine.ModelReport   `json:"model"`
+	Device  engine.DeviceReport  `json:"device"`
+	KV      string               `json:"kv"`
+	Slots   int                  `json:"slots"`
+	Tasks   []Task               `json:"tasks"`
 
 	kv layout.CacheType
 }
@@ -48,7 +49,7 @@ func NewKernelReport(e *engine.Engine, f *checkpoint.File, kv layout.CacheType, 
 		return nil, err
 	}
 	return &KernelReport{
-		Date: now(), Machine: machine(), Model: e.DescribeModel(f.Model, sum), Device: e.Device.Describe(), KV: kv.String(), Slots: slots, kv: kv,
+		Date: now(), Machine: machine(), Version: engine.Version(), Model: e.DescribeModel(f.Model, sum), Device: e.Device.Describe(), KV: kv.String(), Slots: slots, kv: kv,
 	}, nil
 }
 

@@ -29,7 +29,7 @@ func Measure(ctx context.Context, e *engine.Engine, f *checkpoint.File, o Option
 		return nil, err
 	}
 	r := &Report{
-		Date: now(), Machine: machine(), Model: e.DescribeModel(f.Model, sum), Device: e.Device.Describe(), KV: o.KV.String(), Method: o.MethodName,
+		Date: now(), Machine: machine(), Version: engine.Version(), Model: e.DescribeModel(f.Model, sum), Device: e.Device.Describe(), KV: o.KV.String(), Method: o.MethodName,
 	}
 	for _, t := range f.Tensors() {
 		r.Params += t.Rows * t.Cols

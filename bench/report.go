@@ -18,15 +18,16 @@ import (
 // Report is what Measure measured. Bytes and operations are counted, not
 // measured; GB are 10^9 bytes. Shares are of Limits.
 type Report struct {
-	Date    string              `json:"date"`
-	Machine string              `json:"machine"`
-	Model   engine.ModelReport  `json:"model"`
-	Weights string              `json:"weights"`    // type of the embedding
-	Params  int                 `json:"parameters"` // of all tensors
-	Device  engine.DeviceReport `json:"device"`
-	KV      string              `json:"kv"`
-	Method  string              `json:"method"`
-	Options map[string]any      `json:"options,omitempty"` // of the method, in the last context
+	Date    string               `json:"date"`
+	Machine string               `json:"machine"`
+	Version engine.VersionReport `json:"version"`
+	Model   engine.ModelReport   `json:"model"`
+	Weights string               `json:"weights"`    // type of the embedding
+	Params  int                  `json:"parameters"` // of all tensors
+	Device  engine.DeviceReport  `json:"device"`
+	KV      string               `json:"kv"`
+	Method  string               `json:"method"`
+	Options map[string]any       `json:"options,omitempty"` // of the method, in the last context
 	Limits  struct {
 		CopyGBs      float64 `json:"copy_gb_per_s"`
 		MatMulGFLOPs float64 `json:"matmul_gflop_per_s"`

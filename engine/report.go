@@ -16,12 +16,37 @@ type Report struct {
 	Model        ModelReport    `json:"model"`
 	Device       DeviceReport   `json:"device"`
 	Method       MethodReport   `json:"method"`
+	Run          RunReport      `json:"run"`
+	Version      VersionReport  `json:"version"`
 	PromptTokens int            `json:"prompt_tokens"`
 	Tokens       []TokenReport  `json:"tokens"`
 	Cache        CacheReport    `json:"cache"`
 	Timing       TimingReport   `json:"timing"`
 	Stop         *Stop          `json:"stop,omitempty"`    // what ended the text
 	Quality      *QualityReport `json:"quality,omitempty"` // with a shadow
+}
+
+// RunReport says what was asked of a model. With the model, the method's options and
+// the version it is all that a run depends on.
+type RunReport struct {
+	Prompt       string `json:"prompt"`                  // shortened where PromptSHA256 is there
+	PromptSHA256 string `json:"prompt_sha256,omitempty"` // of a long prompt
+	Question     string `json:"question,omitempty"`      // read after the prompt was compressed
+
+	KV        string   `json:"kv"`                  // type of the cache's elements
+	Positions string   `json:"positions"`           // where they count: text or cache
+	Budget    float64  `json:"budget,omitempty"`    // kept / total, where one was given
+	Every     int      `json:"every,omitempty"`     // tokens between compressions
+	MaxSlots  int      `json:"max_slots,omitempty"` // per head while the prompt is read
+	Pins      [][2]int `json:"pins,omitempty"`      // slots from and to, which no method may touch
+
+	N             int     `json:"n"` // tokens at most
+	Seed          uint32  `json:"seed"`
+	Temperature   float32 `json:"temperature"`
+	TopK          int     `json:"top_k"`
+	TopP          float32 `json:"top_p"`
+	MinP          float32 `json:"min_p"`
+	RepeatPenalty float32 `json:"repeat_penalty"`
 }
 
 // ModelReport says which model ran.
@@ -115,6 +140,17 @@ func (e *Engine) DescribeModel(name, sha256 string) ModelReport {
 // Describe returns the report about the device.
 func (d Device) Describe() DeviceReport {
 	return DeviceReport{Kind: d.Kind, Adapter: d.Adapter, Backend: d.Backend}
+}
+
+// DescribeRun returns the report about what was asked for, but for the prompt.
+func DescribeRun(o Settings, budget float64, n int, s Sampler) RunReport {
+	r := RunReport{KV: o.KV.String(), Positions: "text", Budget: budget, Every: o.Every, MaxSlots: o.MaxSlots, Pins: o.Pins}
+	if o.InCache {
+		r.Positions = "cache"
+	}
+	r.N, r.Seed, r.Temperature, r.TopK = n, s.Seed, s.Temperature, s.TopK
+	r.TopP, r.MinP, r.RepeatPenalty = s.TopP, s.MinP, s.RepeatPenalty
+	return r
 }
 
 // DescribeMethod returns the report about the method from its plan and signals.

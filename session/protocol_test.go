@@ -128,7 +128,7 @@ func typeInPage(t reflect.Type) (name string, held reflect.Type) {
 		return "boolean", nil
 	case reflect.String:
 		return "string", nil
-	case reflect.Int, reflect.Float32, reflect.Float64:
+	case reflect.Int, reflect.Uint32, reflect.Float32, reflect.Float64:
 		return "number", nil
 	case reflect.Interface:
 		return "any", nil
@@ -137,7 +137,7 @@ func typeInPage(t reflect.Type) (name string, held reflect.Type) {
 	case reflect.Pointer:
 		name, held = typeInPage(t.Elem())
 		return name + " | null", held
-	case reflect.Slice:
+	case reflect.Slice, reflect.Array:
 		name, held = typeInPage(t.Elem())
 		return name + "[]", held
 	case reflect.Map:

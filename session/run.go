@@ -15,11 +15,14 @@ type run struct {
 	s        *Session
 	tokens   []int         // of the prompt
 	spans    []PromptToken // the same tokens for the page
+	first    Request       // which prompt and question are from
 	anchor   int           // the first token with text, or -1: decoded after it, no token loses its space
 	question []int         // read after the prompt has been compressed
 	reading  compress.Needs
 	prompt   *engine.Prompt // the full cache, never touched
 
+	pins    [][2]int // slots from and to
+	budget  float64  // of the last plan; 0: none was given
 	method  compress.Method
 	plan    *compress.Plan
 	signals *compress.Signals
@@ -33,7 +36,7 @@ type run struct {
 
 func newRun(s *Session, req Request) (*run, error) {
 	tok := s.engine.Tokenizer
-	r := &run{s: s, anchor: -1}
+	r := &run{s: s, anchor: -1, first: req}
 	bos := tok.AddsBOS() || req.Prompt == ""
 	var err error
 	if r.tokens, err = tok.Encode(req.Prompt, bos); err != nil {
@@ -117,12 +120,14 @@ func (r *run) read(ctx context.Context, kv layout.CacheType, emit func(Event)) e
 // pin marks the tokens that the spans of the prompt touch.
 func (r *run) pin(spans []Span) error {
 	r.prompt.Unpin()
+	r.pins = nil
 	for _, span := range spans {
 		for i, t := range r.spans {
 			if t.From < span.To && t.To > span.From {
 				if err := r.prompt.Pin(i, i+1); err != nil {
 					return wrong("pins", "%w", err)
 				}
+				r.pins = append(r.pins, [2]int{i, i + 1})
 			}
 		}
 	}
@@ -164,11 +169,12 @@ func (r *run) compress(req Request) error {
 	if r.text != nil {
 		r.text.Free()
 	}
+	r.budget = req.Budget
 	r.method, r.plan, r.signals, r.text, r.weights = m, plan, signals, text, weights
 	r.compressTime = time.Since(start)
 
 	r.report = &engine.Report{
-		Model: r.s.loaded.Model, Device: r.s.loaded.Device, Method: engine.DescribeMethod(m, plan, signals),
+		Model: r.s.loaded.Model, Device: r.s.loaded.Device, Version: engine.Version(), Method: engine.DescribeMethod(m, plan, signals),
 		PromptTokens: len(r.tokens), Tokens: []engine.TokenReport{}, Cache: text.Cache.Describe(plan, signals),
 		Timing: engine.DescribeTiming(r.prefillTime, r.compressTime, 0, 0),
 	}

@@ -200,6 +200,22 @@ func TestQuestionGoesOnWithThePrompt(t *testing.T) {
 	p.refused(Request{Do: "run", Prompt: "t", Question: "h", Method: "full", N: 1}, "question", "begin the question with a space")
 }
 
+// The report holds what was asked for, the defaults and a replanning's changes too.
+func TestReportSaysWhatRan(t *testing.T) {
+	p := newPage(t)
+	const text = "that stone was left"
+	p.must(Request{Do: "run", Prompt: text, Question: " at the tower", Method: "full", KV: "f32", N: 2, Seed: 4})
+	done := func(events []Event) *engine.Report { return events[len(events)-1].Done }
+	again := done(p.must(Request{Do: "replan", Method: "window", Budget: 0.5, N: 3, Seed: 9, Sampler: sampling, Pins: []Span{{From: 0, To: len(text)}}}))
+	want := engine.RunReport{
+		Prompt: text, Question: " at the tower", KV: "f32", Positions: "text", Budget: 0.5, Pins: again.Run.Pins, N: 3, Seed: 9,
+		Temperature: float32(sampling.Temperature), TopK: sampling.TopK, TopP: float32(sampling.TopP), MinP: float32(sampling.MinP), RepeatPenalty: float32(sampling.RepeatPenalty),
+	}
+	if !reflect.DeepEqual(again.Run, want) || len(want.Pins) == 0 || again.Version != engine.Version() || again.Stop == nil {
+		t.Errorf("the report says\n%+v, want\n%+v; version %+v, end %v", again.Run, want, again.Version, again.Stop)
+	}
+}
+
 // A branch at what was written anyway changes nothing.
 func TestBranch(t *testing.T) {
 	p := newPage(t)

@@ -41,6 +41,8 @@ func (r *run) generate(ctx context.Context, req Request, written []int, emit fun
 	}
 	defer watch.Free()
 
+	r.report.Run = engine.DescribeRun(engine.Settings{KV: r.prompt.Cache.Type, Pins: r.pins}, r.budget, n, sampler)
+	r.report.Run.Prompt, r.report.Run.Question = r.first.Prompt, r.first.Question
 	r.report.Tokens, r.written = []engine.TokenReport{}, slices.Clone(written)
 	columns, start := newColumns(e.Tokenizer, text.Tokens), time.Now()
 	err = text.Generate(ctx, engine.Generation{N: n, Sampler: sampler, Shadow: shadow, Watch: watch, Emit: func(t engine.Token) error {

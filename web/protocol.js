@@ -255,12 +255,43 @@
  * @property {ModelReport} model
  * @property {DeviceReport} device
  * @property {MethodReport} method
+ * @property {RunReport} run
+ * @property {VersionReport} version
  * @property {number} prompt_tokens
  * @property {TokenReport[]} tokens
  * @property {CacheReport} cache
  * @property {TimingReport} timing
  * @property {Stop} [stop]      what ended the text
  * @property {QualityReport} [quality]
+ */
+
+/**
+ * What was asked for.
+ * @typedef {object} RunReport
+ * @property {string} prompt
+ * @property {string} [prompt_sha256]
+ * @property {string} [question]
+ * @property {string} kv
+ * @property {string} positions
+ * @property {number} [budget]
+ * @property {number} [every]
+ * @property {number} [max_slots]
+ * @property {number[][]} [pins]  slots from and to
+ * @property {number} n
+ * @property {number} seed
+ * @property {number} temperature
+ * @property {number} top_k
+ * @property {number} top_p
+ * @property {number} min_p
+ * @property {number} repeat_penalty
+ */
+
+/**
+ * What computed the numbers.
+ * @typedef {object} VersionReport
+ * @property {string} keyfold
+ * @property {string} go
+ * @property {string} kernels
  */
 
 /**

@@ -46,6 +46,7 @@ commands:
     eval      what compression costs: tasks x methods x budgets
     bench     how fast it is, and what limits it
     serve     the page, in a browser
+    version   of keyfold and its kernels
 
 "keyfold COMMAND -help" lists a command's flags.
 
@@ -86,6 +87,7 @@ var commands = map[string]command{
 	"cache":   cacheCommand,
 	"corpus":  corpusCommand,
 	"serve":   serveCommand,
+	"version": versionCommand,
 }
 
 func main() {
@@ -144,10 +146,12 @@ func runNamed(ctx context.Context, t terminal, name string, args []string) error
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(t.out, usage)
 		return nil
+	case "-version", "--version":
+		name = "version"
 	}
 	do, ok := commands[name]
 	if !ok {
-		return usageError("unknown command %q; want run, inspect, tokens, logits, plan, cache, corpus, eval, bench or serve", name)
+		return usageError("unknown command %q; want run, inspect, tokens, logits, plan, cache, corpus, eval, bench, serve or version", name)
 	}
 	return do(ctx, t, args)
 }

@@ -28,6 +28,7 @@ func outputOptions(t *testing.T, model string) []string {
 		"logits -tokens 1,2 -o OUT" + on,
 		"cache save -o OUT" + on + " hello",
 		"cache info " + saved + " -json OUT",
+		"version -json OUT",
 		"bench -runs 1 -prefill 2 -decode 1 -json OUT" + on,
 		shape + " -save OUT",
 		sweep + " -json OUT",
@@ -106,7 +107,7 @@ func TestStandardOutputFails(t *testing.T) {
 	on := " -device cpu -model " + model
 	commands := []string{
 		"help", "run -help", "tokens hello", "tokens -decode 5", "inspect", "corpus", "run -n 3" + on + " hello", "cache -help",
-		"bench -runs 1 -prefill 2 -decode 1" + on, "eval -tasks fact -n 1 -length 200 -methods window" + on,
+		"bench -runs 1 -prefill 2 -decode 1" + on, "eval -tasks fact -n 1 -length 200 -methods window" + on, "version", "-version",
 	}
 	for _, command := range outputOptions(t, model) {
 		if !strings.Contains(command, "-save") {

@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
@@ -191,4 +193,17 @@ func parseIDs(flagName, s string) ([]int, error) {
 		ids = append(ids, id)
 	}
 	return ids, nil
+}
+
+// longPrompt is how many bytes a prompt has that reports do not repeat.
+const longPrompt = 2048
+
+// shortPrompt returns a prompt for a report. Of a long one that is its beginning, and
+// the hash of all of it.
+func shortPrompt(prompt string) (text, sum string) {
+	if len(prompt) < longPrompt {
+		return prompt, ""
+	}
+	hash := sha256.Sum256([]byte(prompt))
+	return strings.ToValidUTF8(prompt[:longPrompt/8], "") + "...", hex.EncodeToString(hash[:])
 }

@@ -75,7 +75,9 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	report.Model, report.Device = e.DescribeModel(f.Model, sum), e.Device.Describe()
+	report.Model, report.Device, report.Version = e.DescribeModel(f.Model, sum), e.Device.Describe(), engine.Version()
+	report.Run = engine.DescribeRun(r.read, r.budget, r.sampling.n, r.sampling.sampler)
+	report.Run.Prompt, report.Run.PromptSHA256 = shortPrompt(r.prompt)
 	return t.writeJSON(r.json, report)
 }
 
