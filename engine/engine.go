@@ -55,9 +55,10 @@ func Open(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kin
 
 func openWith(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind,
 	openDevice func() (*gpu.Device, error)) (*Engine, error) {
-	if tok != nil && tok.VocabSize() != f.Config.VocabSize {
-		return nil, fmt.Errorf("%s: the tokenizer has %d tokens, the model %d",
-			f.Name, tok.VocabSize(), f.Config.VocabSize)
+	if tok != nil {
+		if err := FitVocabulary(f, tok); err != nil {
+			return nil, err
+		}
 	}
 	e := &Engine{Config: f.Config, Tokenizer: tok}
 	var err error

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"keyfold/engine"
 	"keyfold/engine/checkpoint"
 	"keyfold/layout"
 	"keyfold/models"
@@ -17,7 +18,8 @@ import (
 const inspectUsage = `usage: keyfold inspect [flags] [MODEL]
 
 Prints what is in a model, by default the built-in one: configuration, tensors,
-tokenizer, and what its KV cache takes per token.
+tokenizer, and what its KV cache takes per token. Of a model that cannot run it
+prints what its files say, and every reason why not.
 `
 
 func inspectCommand(_ context.Context, t terminal, args []string) error {
@@ -32,6 +34,7 @@ func inspectCommand(_ context.Context, t terminal, args []string) error {
 	}
 	f, _, err := m.open(false)
 	if err != nil {
+		describeRefused(t.out, m.model)
 		return err
 	}
 	defer f.Close()
@@ -44,6 +47,27 @@ func inspectCommand(_ context.Context, t terminal, args []string) error {
 	}
 	fmt.Fprintln(t.out)
 	return printTensors(t.out, f)
+}
+
+// describeRefused prints what there is to say of a model that cannot run.
+func describeRefused(w io.Writer, path string) {
+	d, _ := checkpoint.Describe(path) // as far as it goes: why the model cannot run is said anyway
+	if d.Format == "" {
+		return
+	}
+	table := newTable(w)
+	table.row("format", "%s", d.Format)
+	for _, s := range d.Settings {
+		table.row(s[0], "%s", s[1])
+	}
+	table.Flush()
+	fmt.Fprintln(w)
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(columns, "tensor\ttype\tshape")
+	for _, tensor := range d.Tensors {
+		fmt.Fprintf(columns, "%s\t%s\t%s\n", tensor.Name, tensor.Type, tensor.Shape)
+	}
+	columns.Flush()
 }
 
 // describeModel prints a model's format, size and configuration.
@@ -75,6 +99,9 @@ func describeModel(t *table, f *checkpoint.File) {
 // describeTokenizer prints which tokenizer the model gets.
 func describeTokenizer(t *table, m *modelFlags, f *checkpoint.File) {
 	tok, err := m.findTokenizer(f.Meta, f.Config.VocabSize)
+	if err == nil {
+		err = engine.FitVocabulary(f, tok)
+	}
 	if err != nil {
 		t.row("tokenizer", "none: %v", err)
 		return

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -40,6 +41,9 @@ func (m *modelFlags) open(wantTokenizer bool) (*checkpoint.File, *tokenizer.Toke
 		return f, nil, nil
 	}
 	tok, err := m.findTokenizer(f.Meta, f.Config.VocabSize)
+	if err == nil {
+		err = engine.FitVocabulary(f, tok)
+	}
 	if err != nil {
 		f.Close()
 		return nil, nil, err
@@ -96,11 +100,22 @@ func (m *modelFlags) tokenizerBeside(vocab int) (*tokenizer.Tokenizer, error) {
 	}
 	switch len(found) {
 	case 0:
+		if sp := filepath.Join(folder, "tokenizer.model"); exists(sp) {
+			return nil, fmt.Errorf("%s: %w", sp, errSentencePiece)
+		}
 		return nil, fmt.Errorf("%s has no tokenizer and none of %d tokens lies beside it; name one with -tokenizer", m.model, vocab)
 	case 1:
 		return tok, nil
 	}
 	return nil, fmt.Errorf("%s: %s would all do as its tokenizer; name one with -tokenizer", m.model, strings.Join(found, " and "))
+}
+
+// errSentencePiece is about a tokenizer.model.
+var errSentencePiece = errors.New("a SentencePiece model, want tokenizer.json; transformers' AutoTokenizer.save_pretrained writes it")
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // readTokenizer reads a tokenizer by its file's name.
@@ -112,6 +127,8 @@ func readTokenizer(path string, vocab int) (*tokenizer.Tokenizer, error) {
 	defer f.Close()
 	var tok *tokenizer.Tokenizer
 	switch filepath.Ext(path) {
+	case ".model":
+		return nil, errSentencePiece
 	case ".json":
 		if filepath.Base(path) == "tokenizer.json" {
 			tok, err = tokenizer.FromFolder(os.DirFS(filepath.Dir(path)))
@@ -133,9 +150,6 @@ func readTokenizer(path string, vocab int) (*tokenizer.Tokenizer, error) {
 	}
 	if err != nil {
 		return nil, err
-	}
-	if vocab != 0 && tok.VocabSize() != vocab {
-		return nil, fmt.Errorf("the tokenizer has %d tokens, the model %d", tok.VocabSize(), vocab)
 	}
 	return tok, nil
 }

@@ -63,6 +63,8 @@ type Tensor struct {
 	src      source
 	offset   int64 // of row 0 in src, in bytes
 	pairs    int   // 0: rows as in the file. p: heads of 2p rows, stored as in Hugging Face files
+
+	unreadable bool // of a type that is not known: the model is refused, and this is only a shape
 }
 
 // Bytes returns the size of the whole tensor in the file.

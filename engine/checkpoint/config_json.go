@@ -4,26 +4,22 @@ package checkpoint
 
 import (
 	"encoding/json"
-	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// A jsonReader takes values out of config.json. It keeps its first error; what it returns after
-// that is zero.
+// A jsonReader takes values out of config.json. What it cannot use becomes a reason to refuse the
+// model; what it returns then is zero.
 type jsonReader struct {
-	src    source
-	values map[string]json.RawMessage
-	err    error
+	src     source
+	values  map[string]json.RawMessage
+	refused *refusal
 }
 
-func (j *jsonReader) fail(format string, args ...any) {
-	if j.err == nil {
-		j.err = j.src.errorf(format, args...)
-	}
-}
+func (j *jsonReader) fail(format string, args ...any) { j.refused.add(j.src, format, args...) }
 
 // has reports whether key is there with a value other than null.
 func (j *jsonReader) has(key string) bool {
@@ -34,13 +30,27 @@ func (j *jsonReader) has(key string) bool {
 // text returns the value at key as written in the file, for errors.
 func (j *jsonReader) text(key string) string { return plain(string(j.values[key])) }
 
-// whole returns the whole number at key, or absent where there is none.
+// value returns the value at key. Where a file has one value per layer and all are equal, it is one.
+func (j *jsonReader) value(key string) json.RawMessage {
+	var list []json.RawMessage
+	if json.Unmarshal(j.values[key], &list) != nil || len(list) == 0 {
+		return j.values[key]
+	}
+	for _, v := range list {
+		if string(v) != string(list[0]) {
+			return j.values[key]
+		}
+	}
+	return list[0]
+}
+
+// whole returns the whole number at key, or absent where there is none. Some files write 64.0.
 func (j *jsonReader) whole(key string, absent int) int {
 	if !j.has(key) {
 		return absent
 	}
-	n, err := strconv.ParseInt(string(j.values[key]), 10, 32)
-	if err != nil || n < 0 {
+	n, err := strconv.ParseFloat(string(j.value(key)), 64)
+	if err != nil || n < 0 || n > math.MaxInt32 || n != math.Trunc(n) {
 		j.fail("%s is %s, want a whole number from 0 to %d", key, j.text(key), math.MaxInt32)
 		return 0
 	}
@@ -51,6 +61,7 @@ func (j *jsonReader) whole(key string, absent int) int {
 func (j *jsonReader) need(key string) int {
 	if !j.has(key) {
 		j.fail("%s is missing", key)
+		return 0
 	}
 	return j.whole(key, 0)
 }
@@ -61,8 +72,9 @@ func (j *jsonReader) float(key string, absent float64) float64 {
 		return absent
 	}
 	var v float64
-	if err := json.Unmarshal(j.values[key], &v); err != nil {
+	if err := json.Unmarshal(j.value(key), &v); err != nil {
 		j.fail("%s is %s, want a number", key, j.text(key))
+		return absent
 	}
 	return float64(float32(v))
 }
@@ -101,17 +113,26 @@ var neutral = []struct {
 	{"use_qk_norm", false, "normalisation of queries and keys"},
 }
 
-// parseConfig reads the config.json of a LlamaForCausalLM. src names the file in errors. tied is
-// tie_word_embeddings. Defaults are those of LlamaConfig in the transformers library, but the
+// tying is what config.json says of the classifier.
+type tying int
+
+const (
+	tieUnsaid tying = iota
+	tieYes          // it is the embedding
+	tieNo           // it has weights of its own
+)
+
+// parseConfig reads the config.json of a LlamaForCausalLM. src names the file in errors. What the
+// model cannot run for goes to refused; an error is about the text of the file. Defaults are those of LlamaConfig in the transformers library, but the
 // norm's epsilon and the sequence limit must be there: a wrong guess would show only as worse text.
-func parseConfig(src source, data []byte) (c Config, tied bool, err error) {
-	j := &jsonReader{src: src, values: map[string]json.RawMessage{}}
+func parseConfig(src source, data []byte, refused *refusal) (c Config, tied tying, err error) {
+	j := &jsonReader{src: src, values: map[string]json.RawMessage{}, refused: refused}
 	err = object(data, func(key string, value json.RawMessage) error {
 		j.values[key] = value
 		return nil
 	})
 	if err != nil {
-		return c, false, src.errorf("%w", err)
+		return c, tieUnsaid, src.errorf("%w", err)
 	}
 	j.architecture()
 	for _, n := range neutral {
@@ -121,6 +142,7 @@ func parseConfig(src source, data []byte) (c Config, tied bool, err error) {
 		}
 	}
 	j.layerTypes()
+	read := len(refused.reasons)
 	c = Config{
 		Dim:       j.need("hidden_size"),
 		HiddenDim: j.need("intermediate_size"),
@@ -135,20 +157,35 @@ func parseConfig(src source, data []byte) (c Config, tied bool, err error) {
 	if !j.has("rms_norm_eps") {
 		j.fail("rms_norm_eps is missing")
 	}
-	tie := j.values["tie_word_embeddings"]
-	if j.has("tie_word_embeddings") && json.Unmarshal(tie, &tied) != nil {
-		j.fail("tie_word_embeddings is %s, want true or false", j.text("tie_word_embeddings"))
+	tied = j.tying()
+	headDim := j.whole("head_dim", 0)
+	if len(refused.reasons) > read { // else more would only follow from it
+		return c, tied, nil
 	}
-	if j.err == nil {
-		err := c.setHeadDim(j.whole("head_dim", 0))
-		if err == nil {
-			err = c.check()
-		}
-		if err != nil {
-			j.fail("%w", err)
-		}
+	err = c.setHeadDim(headDim)
+	if err == nil {
+		err = c.check()
 	}
-	return c, tied, j.err
+	if err != nil {
+		j.fail("%v", err)
+	}
+	return c, tied, nil
+}
+
+// tying reads tie_word_embeddings.
+func (j *jsonReader) tying() tying {
+	const key = "tie_word_embeddings"
+	if !j.has(key) {
+		return tieUnsaid
+	}
+	switch string(j.values[key]) {
+	case "true":
+		return tieYes
+	case "false":
+		return tieNo
+	}
+	j.fail("%s is %s, want true or false", key, j.text(key))
+	return tieUnsaid
 }
 
 // architecture refuses everything but LlamaForCausalLM.
@@ -156,8 +193,7 @@ func (j *jsonReader) architecture() {
 	var names []string
 	if j.has("architectures") && json.Unmarshal(j.values["architectures"], &names) != nil {
 		j.fail("architectures is %s, want [\"LlamaForCausalLM\"]", j.text("architectures"))
-	}
-	if j.has("architectures") && !slices.Equal(names, []string{"LlamaForCausalLM"}) {
+	} else if j.has("architectures") && !slices.Equal(names, []string{"LlamaForCausalLM"}) {
 		j.fail("architectures is %s, want LlamaForCausalLM", plain(strings.Join(names, ",")))
 	}
 	var model string
@@ -185,38 +221,67 @@ func (j *jsonReader) layerTypes() {
 
 // ropeBase returns rope_theta, which newer files keep in rope_parameters, and refuses RoPE scaling.
 func (j *jsonReader) ropeBase() float64 {
-	base := j.float("rope_theta", 10000)
-	given := j.has("rope_theta")
+	r := rope{j: j, base: j.float("rope_theta", 10000), given: j.has("rope_theta")}
 	for _, key := range []string{"rope_scaling", "rope_parameters"} {
-		if !j.has(key) {
-			continue
-		}
-		err := object(j.values[key], func(k string, v json.RawMessage) error {
-			inner := &jsonReader{src: j.src, values: map[string]json.RawMessage{k: v}}
-			switch {
-			case !inner.has(k):
-				return nil
-			case (k == "rope_type" || k == "type") && string(v) == `"default"`:
-				return nil
-			case k == "partial_rotary_factor" && inner.float(k, 0) == 1:
-				return nil
-			case k == "rope_theta":
-				theta := inner.float(k, 0)
-				if inner.err != nil {
-					j.fail("%s: rope_theta is %s, want a number", key, plain(string(v)))
-				}
-				if given && theta != base {
-					return fmt.Errorf("rope_theta is %g here and %g elsewhere", theta, base)
-				}
-				base, given = theta, true
-				return nil
-			}
-			return fmt.Errorf("RoPE scaling is not supported (%s is %s)",
-				plain(k), plain(string(v)))
-		})
-		if err != nil {
-			j.fail("%s: %w", key, err)
+		if j.has(key) {
+			r.read(key, j.values[key])
 		}
 	}
-	return base
+	return r.base
+}
+
+// rope is what config.json says of rotation.
+type rope struct {
+	j     *jsonReader
+	base  float64
+	given bool // base is from the file
+}
+
+// read reads an object of settings. A factor of 1 changes nothing, whatever the type of scaling that
+// it belongs to.
+func (r *rope) read(key string, value json.RawMessage) {
+	inner := &jsonReader{src: r.j.src, values: map[string]json.RawMessage{}, refused: r.j.refused}
+	err := object(value, func(k string, v json.RawMessage) error {
+		inner.values[k] = v
+		return nil
+	})
+	if err != nil {
+		r.j.fail("%s: %v", key, err)
+		return
+	}
+	neutral := inner.has("factor") && inner.float("factor", 0) == 1
+	var scaling []string
+	for _, k := range slices.Sorted(maps.Keys(inner.values)) {
+		v := string(inner.values[k])
+		switch {
+		case !inner.has(k):
+		case k == "rope_theta":
+			r.theta(key, inner)
+		case k == "full_attention": // transformers 5 has settings for each type of layer
+			r.read(key, inner.values[k])
+		case (k == "rope_type" || k == "type") && v == `"default"`:
+		case k == "partial_rotary_factor" && inner.float(k, 0) == 1:
+		case neutral && v != `"dynamic"` && v != `"longrope"`: // these have effects beside the factor
+		default:
+			scaling = append(scaling, plain(k)+" is "+plain(v))
+		}
+	}
+	if len(scaling) > 0 {
+		r.j.fail("%s: RoPE scaling is not supported (%s)", key, strings.Join(scaling, ", "))
+	}
+}
+
+// theta takes the base out of an object of settings.
+func (r *rope) theta(key string, inner *jsonReader) {
+	var theta float64
+	if json.Unmarshal(inner.values["rope_theta"], &theta) != nil {
+		r.j.fail("%s: rope_theta is %s, want a number", key, inner.text("rope_theta"))
+		return
+	}
+	theta = float64(float32(theta))
+	if r.given && theta != r.base {
+		r.j.fail("%s: rope_theta is %g here and %g elsewhere", key, theta, r.base)
+		return
+	}
+	r.base, r.given = theta, true
 }

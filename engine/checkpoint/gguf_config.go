@@ -7,25 +7,66 @@ import (
 	"strings"
 )
 
-// A metaReader takes values out of GGUF metadata. It keeps its first error; what it returns after
-// that is zero.
+// A metaReader takes values out of GGUF metadata. What it cannot use becomes a reason to refuse the
+// model; what it returns then is zero.
 type metaReader struct {
-	src  source
-	meta map[string]any
-	err  error
+	src     source
+	meta    map[string]any
+	arch    string // architecture, with which the keys of sizes begin
+	refused *refusal
 }
 
-func (m *metaReader) fail(format string, args ...any) {
-	if m.err == nil {
-		m.err = m.src.errorf(format, args...)
+func newMetaReader(src source, meta map[string]any, refused *refusal) *metaReader {
+	m := &metaReader{src: src, meta: meta, arch: "llama", refused: refused}
+	if arch, ok := meta["general.architecture"].(string); ok && arch != "" {
+		m.arch = arch
 	}
+	return m
+}
+
+func (m *metaReader) fail(format string, args ...any) { m.refused.add(m.src, format, args...) }
+
+// key returns the full key of a hyperparameter.
+func (m *metaReader) key(name string) string { return m.arch + "." + name }
+
+// value returns the value at key. Where a file has one value per layer and all are equal, it is one.
+func (m *metaReader) value(key string) any {
+	switch v := m.meta[key].(type) {
+	case []int32:
+		return equalValue(m, key, v)
+	case []uint32:
+		return equalValue(m, key, v)
+	case []int64:
+		return equalValue(m, key, v)
+	case []uint64:
+		return equalValue(m, key, v)
+	case []float32:
+		return equalValue(m, key, v)
+	default:
+		return v
+	}
+}
+
+// equalValue returns the value that all of a list are, or fails.
+func equalValue[T comparable](m *metaReader, key string, list []T) any {
+	for _, v := range list {
+		if v != list[0] {
+			m.fail("layers that differ are not supported (metadata %s holds %v and %v)", plain(key), list[0], v)
+			return nil
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return list[0]
 }
 
 // whole returns the whole number at key, or absent where the key is not there.
 func (m *metaReader) whole(key string, absent int) int {
 	var n uint64
 	var negative bool
-	switch v := m.meta[key].(type) {
+	value := m.value(key)
+	switch v := value.(type) {
 	case nil:
 		return absent
 	case uint8:
@@ -45,11 +86,11 @@ func (m *metaReader) whole(key string, absent int) int {
 	case int64:
 		n, negative = uint64(v), v < 0
 	default:
-		m.fail("metadata %s is a %T, want one whole number", key, v)
+		m.fail("metadata %s is a %T, want one whole number", plain(key), v)
 		return 0
 	}
 	if negative || n > math.MaxInt32 {
-		m.fail("metadata %s is %v, want 0 to %d", key, m.meta[key], math.MaxInt32)
+		m.fail("metadata %s is %v, want 0 to %d", plain(key), value, math.MaxInt32)
 		return 0
 	}
 	return int(n)
@@ -58,23 +99,32 @@ func (m *metaReader) whole(key string, absent int) int {
 // need is whole for a key that must be there.
 func (m *metaReader) need(key string) int {
 	if m.meta[key] == nil {
-		m.fail("metadata %s is missing", key)
+		m.fail("metadata %s is missing", plain(key))
+		return 0
 	}
 	return m.whole(key, 0)
 }
 
 // float returns the number at key, or absent where the key is not there.
 func (m *metaReader) float(key string, absent float64) float64 {
-	switch v := m.meta[key].(type) {
+	switch v := m.value(key).(type) {
 	case nil:
 		return absent
 	case float32:
 		return float64(v)
 	case float64:
 		return v
+	case uint32:
+		return float64(v)
+	case int32:
+		return float64(v)
+	case uint64:
+		return float64(v)
+	case int64:
+		return float64(v)
 	default:
-		m.fail("metadata %s is a %T, want a float", key, v)
-		return 0
+		m.fail("metadata %s is a %T, want a float", plain(key), v)
+		return absent
 	}
 }
 
@@ -86,22 +136,38 @@ func (m *metaReader) text(key string) string {
 	case string:
 		return v
 	default:
-		m.fail("metadata %s is a %T, want a string", key, v)
+		m.fail("metadata %s is a %T, want a string", plain(key), v)
 		return ""
 	}
 }
 
-// alignment returns what offsets of tensors are multiples of.
+// alignment returns what offsets of tensors are multiples of, 0 where the file says nonsense.
 func (m *metaReader) alignment() int64 {
 	a := m.whole("general.alignment", 32)
-	if m.err == nil && (a < 1 || a > 1<<20 || a&(a-1) != 0) {
+	if a < 1 || a > 1<<20 || a&(a-1) != 0 {
 		m.fail("metadata general.alignment is %d, want a power of two from 1 to %d", a, 1<<20)
+		return 0
 	}
 	return int64(a)
 }
 
-// known lists the hyperparameters, after "llama.", that are used, checked or without effect on the
-// arithmetic. Any other could change it, and is refused.
+// isPart reports whether the file is one part of several, which says nothing more about the model,
+// and refuses it.
+func (m *metaReader) isPart() bool {
+	n := m.whole("split.count", 1)
+	if n <= 1 {
+		return false
+	}
+	which := fmt.Sprintf("one of %d parts", n)
+	if m.meta["split.no"] != nil {
+		which = fmt.Sprintf("part %d of %d", m.whole("split.no", 0)+1, n)
+	}
+	m.fail("%s (metadata split.count), want a model in one file; llama-gguf-split --merge joins the parts", which)
+	return true
+}
+
+// known lists the hyperparameters, after the architecture, that are used, checked or without effect
+// on the arithmetic. Any other could change it, and is refused.
 var known = []string{
 	"attention.causal",
 	"attention.head_count",
@@ -119,6 +185,7 @@ var known = []string{
 	"rope.dimension_count",
 	"rope.freq_base",
 	"rope.scale_linear",
+	"rope.scaling.attn_factor",
 	"rope.scaling.factor",
 	"rope.scaling.finetuned",
 	"rope.scaling.original_context_length",
@@ -129,93 +196,118 @@ var known = []string{
 
 // refuseUnsupported fails where the metadata ask for something that the forward pass cannot do.
 func (m *metaReader) refuseUnsupported() {
-	if arch := m.text("general.architecture"); arch != "llama" {
-		m.fail("metadata general.architecture is %s, want llama", plain(arch))
-	}
-	if n := m.whole("split.count", 1); n > 1 {
-		m.fail("one of %d parts (metadata split.count), want a model in one file", n)
+	m.text("general.architecture")
+	if arch := m.meta["general.architecture"]; arch == nil {
+		m.fail("metadata general.architecture is \"\", want llama")
+	} else if m.arch != "llama" {
+		m.fail("metadata general.architecture is %s, want llama", plain(m.arch))
 	}
 	if v := m.whole("general.quantization_version", 2); v != 2 {
 		m.fail("metadata general.quantization_version is %d, want 2", v)
 	}
-	if n := m.whole("llama.expert_count", 0); n > 0 {
-		m.fail("mixture of experts is not supported (metadata llama.expert_count is %d)", n)
-	}
-	if n := m.whole("llama.attention.sliding_window", 0); n > 0 {
-		m.fail("sliding-window attention is not supported "+
-			"(metadata llama.attention.sliding_window is %d)", n)
-	}
-	if v := m.meta["llama.attention.causal"]; v != nil && v != true {
-		m.fail("attention that is not causal is not supported "+
-			"(metadata llama.attention.causal is %v)", v)
-	}
-	typ := m.text("llama.rope.scaling.type")
-	for _, key := range []string{"llama.rope.scaling.factor", "llama.rope.scale_linear"} {
-		if v := m.float(key, 1); m.err == nil && v != 1 {
-			m.fail("RoPE scaling is not supported (metadata %s is %g, type %s)", key, v, plain(typ))
+	for _, u := range []struct{ key, what string }{
+		{"expert_count", "mixture of experts"}, {"attention.sliding_window", "sliding-window attention"},
+	} {
+		if n := m.whole(m.key(u.key), 0); n > 0 {
+			m.fail("%s is not supported (metadata %s is %d)", u.what, plain(m.key(u.key)), n)
 		}
 	}
-	if typ != "" && typ != "none" && typ != "linear" { // linear with factor 1 changes nothing
-		m.fail("RoPE scaling is not supported (metadata llama.rope.scaling.type is %s)", plain(typ))
+	if v := m.meta[m.key("attention.causal")]; v != nil && v != true {
+		m.fail("attention that is not causal is not supported (metadata %s is %v)", plain(m.key("attention.causal")), v)
 	}
-	unknown := "" // of several the first in the alphabet, whatever the order of the map
+	m.refuseScaling()
+	var unknown []string
 	for key := range m.meta {
-		name, ours := strings.CutPrefix(key, "llama.")
-		if ours && !slices.Contains(known, name) && (unknown == "" || key < unknown) {
-			unknown = key
+		name, ours := strings.CutPrefix(key, m.arch+".")
+		if ours && !slices.Contains(known, name) {
+			unknown = append(unknown, key)
 		}
 	}
-	if unknown != "" {
-		m.fail("metadata %s is not known to this program "+
-			"and could change what the model computes",
-			plain(unknown))
+	slices.Sort(unknown)
+	for _, key := range unknown {
+		m.fail("metadata %s is not known to this program and could change what the model computes", plain(key))
 	}
 }
 
-// config puts the Config together. vocabSize is the number of rows of the embedding table; the
-// metadata must agree with it where they say something about it.
-func (m *metaReader) config(vocabSize int) Config {
-	c := Config{
-		Dim:       m.need("llama.embedding_length"),
-		HiddenDim: m.need("llama.feed_forward_length"),
-		NLayers:   m.need("llama.block_count"),
-		NHeads:    m.need("llama.attention.head_count"),
-		VocabSize: vocabSize,
-		SeqLen:    m.need("llama.context_length"),
-		NormEps:   m.float("llama.attention.layer_norm_rms_epsilon", 0),
-		RopeBase:  m.float("llama.rope.freq_base", 10000),
-	}
-	c.NKVHeads = m.whole("llama.attention.head_count_kv", c.NHeads)
-	if m.meta["llama.attention.layer_norm_rms_epsilon"] == nil {
-		m.fail("metadata llama.attention.layer_norm_rms_epsilon is missing")
-	}
-	if err := c.setHeadDim(m.whole("llama.attention.key_length", 0)); err != nil {
-		m.fail("%w", err)
-	}
-	if n := m.whole("llama.attention.value_length", c.HeadDim); n != c.HeadDim {
-		m.fail("metadata llama.attention.value_length is %d, want %d as the keys have",
-			n, c.HeadDim)
-	}
-	if n := m.whole("llama.rope.dimension_count", c.HeadDim); n != c.HeadDim {
-		m.fail("rotation of a part of each head is not supported "+
-			"(metadata llama.rope.dimension_count is %d, head_dim=%d)", n, c.HeadDim)
-	}
-	if n := m.whole("llama.vocab_size", vocabSize); n != vocabSize {
-		m.fail("metadata llama.vocab_size is %d, but token_embd.weight has %d rows", n, vocabSize)
-	}
-	if v := m.meta["tokenizer.ggml.tokens"]; v != nil && m.err == nil {
-		if tokens, ok := v.([]string); !ok || len(tokens) != vocabSize {
-			m.fail("metadata tokenizer.ggml.tokens is %s, but token_embd.weight has %d rows",
-				describe(v), vocabSize)
+// refuseScaling fails where positions are scaled. A factor of 1 changes nothing, whatever the type
+// of scaling that it belongs to.
+func (m *metaReader) refuseScaling() {
+	typ := m.text(m.key("rope.scaling.type"))
+	factors, scaled := 0, false
+	for _, name := range []string{"rope.scaling.factor", "rope.scale_linear", "rope.scaling.attn_factor"} {
+		key := m.key(name)
+		if m.meta[key] == nil {
+			continue
 		}
+		factors++
+		if v := m.float(key, 1); v != 1 {
+			scaled = true
+			m.fail("RoPE scaling is not supported (metadata %s is %g, type %s)", plain(key), v, plain(typ))
+		}
+	}
+	neutral := typ == "" || typ == "none" || typ == "linear" || typ == "yarn" && factors > 0
+	if !neutral && !scaled {
+		m.fail("RoPE scaling is not supported (metadata %s is %s)", plain(m.key("rope.scaling.type")), plain(typ))
+	}
+}
+
+// config puts the Config together.
+func (m *metaReader) config(found map[string]*Tensor) Config {
+	epsilon := m.key("attention.layer_norm_rms_epsilon")
+	if m.meta[epsilon] == nil {
+		m.fail("metadata %s is missing", plain(epsilon))
+	}
+	c := Config{
+		Dim:       m.need(m.key("embedding_length")),
+		HiddenDim: m.need(m.key("feed_forward_length")),
+		NLayers:   m.need(m.key("block_count")),
+		NHeads:    m.need(m.key("attention.head_count")),
+		VocabSize: m.vocabSize(found),
+		SeqLen:    m.need(m.key("context_length")),
+		NormEps:   m.float(epsilon, 0),
+		RopeBase:  m.float(m.key("rope.freq_base"), 10000),
+	}
+	c.NKVHeads = m.whole(m.key("attention.head_count_kv"), c.NHeads)
+	if c.NHeads == 0 && m.meta[m.key("attention.head_count")] == nil {
+		return c
+	}
+	if err := c.setHeadDim(m.whole(m.key("attention.key_length"), 0)); err != nil {
+		m.fail("%v", err)
+		return c
+	}
+	if n := m.whole(m.key("attention.value_length"), c.HeadDim); n != c.HeadDim {
+		m.fail("metadata %s is %d, want %d as the keys have", plain(m.key("attention.value_length")), n, c.HeadDim)
+	}
+	if n := m.whole(m.key("rope.dimension_count"), c.HeadDim); n != c.HeadDim {
+		m.fail("rotation of a part of each head is not supported (metadata %s is %d, head_dim=%d)",
+			plain(m.key("rope.dimension_count")), n, c.HeadDim)
 	}
 	return c
 }
 
-// describe says what an array of metadata is without printing it.
-func describe(v any) string {
-	if s, ok := v.([]string); ok {
-		return fmt.Sprintf("%d strings", len(s))
+// vocabSize returns how many tokens the model has. Where a file says so, the embedding and the
+// classifier may have more rows: they are padded to a size that suits some hardware, and no token
+// stands for the rest. With fewer rows the tokens without one are the tokenizer's affair.
+func (m *metaReader) vocabSize(found map[string]*Tensor) int {
+	rows := found["token_embd.weight"].Rows
+	if output := found["output.weight"]; output != nil {
+		rows = min(rows, output.Rows)
 	}
-	return fmt.Sprintf("a %T", v)
+	tokens := 0
+	if v := m.meta["tokenizer.ggml.tokens"]; v != nil {
+		list, ok := v.([]string)
+		if !ok {
+			m.fail("metadata tokenizer.ggml.tokens is a %T, want strings", v)
+		}
+		tokens = len(list)
+	}
+	key := m.key("vocab_size")
+	declared := m.whole(key, 0)
+	if declared > rows && tokens <= rows {
+		m.fail("metadata %s is %d, but token_embd.weight has %d rows", plain(key), declared, rows)
+	}
+	if declared = max(declared, tokens); declared == 0 {
+		return rows
+	}
+	return min(rows, declared)
 }

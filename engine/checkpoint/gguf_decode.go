@@ -227,7 +227,7 @@ func (d *decoder) arrays(array bool, n uint64, depth int) any {
 // header reads everything before the tensor table.
 func (d *decoder) header() (version uint32, tensors uint64, meta map[string]any) {
 	if magic := d.take(4); magic != nil && string(magic) != "GGUF" {
-		d.fail("begins with %q, want \"GGUF\"", magic)
+		d.fail("%s, want a GGUF file", whatIs(d.src))
 	}
 	version = d.uint32()
 	if d.err == nil && version != 2 && version != 3 {

@@ -36,6 +36,22 @@ func wantError(t *testing.T, err error, want string) {
 	}
 }
 
+// wantReason fails the test unless err is the reason, about file, or has it among several.
+func wantReason(t *testing.T, err error, file, want string) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("no error, want %q", want)
+		return
+	}
+	for _, line := range strings.Split(err.Error(), "\n") {
+		line, _, _ = strings.Cut(strings.TrimSpace(line), "; and ")
+		if strings.TrimPrefix(line, file+": ") == want {
+			return
+		}
+	}
+	t.Errorf("error\n    %s\nwant\n    %s: %s", err, file, want)
+}
+
 // toyConfig is the smallest model with everything distinct: GQA, q_dim other than dim, two layers,
 // rows of 32 so that every block type fits.
 var toyConfig = Config{

@@ -4,11 +4,14 @@ package checkpoint
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"keyfold/engine/untrusted"
 )
 
 // openFolder opens a Hugging Face model: config.json and safetensors in one folder.
@@ -27,20 +30,29 @@ func openFolder(fsys fs.FS, dir, path, file string) (_ *File, err error) {
 	}()
 	configFile := source{name: filepath.Join(dir, "config.json")}
 	config, err := readSmall(fsys, "config.json", configFile.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, noConfig(fsys, path, err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	c, tied, err := parseConfig(configFile, config)
+	refused := &refusal{name: path}
+	c, tied, err := parseConfig(configFile, config, refused)
 	if err != nil {
 		return nil, err
 	}
 	f.Config = c
-	found, err := f.openShards(fsys, dir, file)
+	read := len(refused.reasons)
+	found, err := f.openShards(fsys, dir, file, refused)
 	if err != nil {
-		return nil, err
+		refused.addErr(err)
+		return nil, refused.err()
 	}
 	f.Model = modelName(path, file)
-	if err := f.adopt(f.sources[0], found, hfName); err != nil {
+	if read == 0 && len(refused.reasons) == 0 || c.check() == nil {
+		f.adopt(f.sources[0], found, hfName, refused)
+	}
+	if err := refused.err(); err != nil {
 		return nil, err
 	}
 	for _, t := range f.tensors {
@@ -55,7 +67,7 @@ func openFolder(fsys fs.FS, dir, path, file string) (_ *File, err error) {
 }
 
 // openShards opens the safetensors files of a folder and returns their tensors by name.
-func (f *File) openShards(fsys fs.FS, dir, file string) (map[string]*Tensor, error) {
+func (f *File) openShards(fsys fs.FS, dir, file string, refused *refusal) (map[string]*Tensor, error) {
 	index, files, err := findShards(fsys, dir, file)
 	if err != nil {
 		return nil, err
@@ -69,7 +81,7 @@ func (f *File) openShards(fsys fs.FS, dir, file string) (map[string]*Tensor, err
 		}
 		f.close = append(f.close, closer)
 		f.sources = append(f.sources, src)
-		tensors, err := readSafetensors(src)
+		tensors, err := readSafetensors(src, refused)
 		if err != nil {
 			return nil, err
 		}
@@ -94,23 +106,24 @@ func (f *File) openShards(fsys fs.FS, dir, file string) (map[string]*Tensor, err
 // modelName returns the name of the safetensors file that the user named, or else of the folder.
 func modelName(path, file string) string {
 	if file != "" {
-		return source{name: path}.base()
+		return untrusted.Name(source{name: path}.base())
 	}
 	if abs, err := filepath.Abs(path); err == nil {
 		path = abs
 	}
-	return filepath.Base(path)
+	return untrusted.Name(filepath.Base(path))
 }
 
 // tie applies tie_word_embeddings. Some tied models store the embedding a second time as lm_head;
-// it is dropped where it is equal and refused where it is not.
-func (f *File) tie(tied bool) error {
+// it is dropped where it is equal and refused where it is not. Where config.json says nothing, a
+// model without lm_head is tied, as in every other format.
+func (f *File) tie(tied tying) error {
 	out, ok := f.Tensor("output.weight")
-	if !tied && !ok {
+	if tied == tieNo && !ok {
 		return f.sources[0].errorf("tensor lm_head.weight is missing " +
-			"and tie_word_embeddings is not true")
+			"and tie_word_embeddings is false")
 	}
-	if !tied || !ok {
+	if tied != tieYes || !ok {
 		return nil
 	}
 	embd := f.byName["token_embd.weight"]

@@ -31,7 +31,7 @@ func TestConfigJSONRefuses(t *testing.T) {
 		{"layer_types", []string{"full_attention", "sliding_attention"},
 			"layer 1 has attention of type sliding_attention, want full_attention"},
 		{"rope_scaling", object{"rope_type": "llama3", "factor": 8},
-			"rope_scaling: RoPE scaling is not supported (factor is 8)"},
+			"rope_scaling: RoPE scaling is not supported (factor is 8, rope_type is \"llama3\")"},
 		{"rope_scaling", object{"type": "yarn"}, `rope_scaling: RoPE scaling is not supported (type is "yarn")`},
 		{"rope_scaling", "yarn", "rope_scaling: does not begin with a JSON object"},
 		{"rope_parameters", object{"rope_type": "linear"},
@@ -42,7 +42,7 @@ func TestConfigJSONRefuses(t *testing.T) {
 		{"hidden_size", nil, "hidden_size is missing"},
 		{"hidden_size", 4.5, "hidden_size is 4.5, want a whole number from 0 to 2147483647"},
 		{"hidden_size", -4, "hidden_size is -4, want a whole number from 0 to 2147483647"},
-		{"hidden_size", []int{1}, "hidden_size is [1], want a whole number from 0 to 2147483647"},
+		{"hidden_size", []int{4, 8}, "hidden_size is [4,8], want a whole number from 0 to 2147483647"},
 		{"hidden_size", 1 << 40, "hidden_size is 1099511627776, want a whole number from 0 to 2147483647"},
 		{"rms_norm_eps", nil, "rms_norm_eps is missing"},
 		{"rms_norm_eps", 0, "norm_eps=0, want 0 < norm_eps < 1"},
@@ -53,10 +53,11 @@ func TestConfigJSONRefuses(t *testing.T) {
 		_, err := openFiles(map[string]string{
 			"config.json": m.config(map[string]any{tc.key: tc.value}), "model.safetensors": weights,
 		})
-		wantError(t, err, "dir/config.json: "+tc.want)
+		wantReason(t, err, "dir/config.json", tc.want)
 	}
 	for text, want := range map[string]string{
-		"":               "does not begin with a JSON object",
+		"":               "an empty file, want a JSON object",
+		"hello":          "does not begin with a JSON object",
 		"[1]":            "does not begin with a JSON object",
 		`{"a": 1`:        "JSON, byte 7: EOF",
 		`{"a": }`:        "JSON, byte 5: invalid character '}' looking for beginning of value",
@@ -65,7 +66,7 @@ func TestConfigJSONRefuses(t *testing.T) {
 		`{"head_dim":4}`: "neither architectures nor model_type is there, want LlamaForCausalLM",
 	} {
 		_, err := openFiles(map[string]string{"config.json": text, "model.safetensors": weights})
-		wantError(t, err, "dir/config.json: "+want)
+		wantReason(t, err, "dir/config.json", want)
 	}
 }
 
@@ -88,7 +89,7 @@ func TestConfigJSONNewerForms(t *testing.T) {
 	_, err = openFiles(map[string]string{"config.json": m.config(map[string]any{
 		"rope_theta": 10000.0, "rope_parameters": map[string]any{"rope_theta": 500000.0},
 	})})
-	wantError(t, err, "dir/config.json: rope_parameters: rope_theta is 500000 here and 10000 elsewhere")
+	wantReason(t, err, "dir/config.json", "rope_parameters: rope_theta is 500000 here and 10000 elsewhere")
 }
 
 func TestSafetensorsRefusesDamage(t *testing.T) {
@@ -143,7 +144,7 @@ func TestSafetensorsRefusesDamage(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := openFiles(map[string]string{"config.json": m.config(nil), "model.safetensors": tc.b})
-			wantError(t, err, "dir/model.safetensors: "+tc.want)
+			wantReason(t, err, "dir/model.safetensors", tc.want)
 		})
 	}
 	for n := range len(good) {
@@ -163,14 +164,14 @@ func TestSafetensorsRefusesTensors(t *testing.T) {
 		"score.weight":                           "not part of a Llama model as this program knows it, and may not be ignored",
 	} {
 		tensors := m.safetensors(F32)
-		tensors[name] = st{"F32", []int{4}, make([]byte, 16)}
+		tensors[name] = st{"F32", []int{4}, encode(F32, normals(name, 4))}
 		_, err := openFiles(map[string]string{
 			"config.json": m.config(nil), "model.safetensors": string(writeSafetensors(tensors)),
 		})
-		wantError(t, err, "dir/model.safetensors: tensor "+name+": "+want)
+		wantReason(t, err, "dir/model.safetensors", "tensor "+name+": "+want)
 	}
 	_, err := openFiles(map[string]string{"config.json": m.config(nil), "a.safetensors": "", "b.safetensors": ""})
-	wantError(t, err, "dir: holds 2 *.safetensors files, want one, model.safetensors or "+indexName)
+	wantError(t, err, "dir: holds 2 *.safetensors files (a.safetensors, b.safetensors), want one, model.safetensors or "+indexName)
 	_, err = openFiles(map[string]string{"model.safetensors": ""})
-	wantError(t, err, "dir/config.json: file does not exist")
+	wantError(t, err, "dir: there is no config.json, which model.safetensors needs beside it")
 }

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"keyfold/engine/untrusted"
 )
 
 // indexName is the file that says which shard holds which tensor.
@@ -22,6 +24,9 @@ const indexName = "model.safetensors.index.json"
 func object(data []byte, visit func(key string, value json.RawMessage) error) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		if kind := untrusted.Kind(data[:min(len(data), untrusted.HeadBytes)]); kind != "" {
+			return fmt.Errorf("%s, want a JSON object", kind)
+		}
 		return errors.New("does not begin with a JSON object")
 	}
 	seen := make(map[string]bool)
@@ -68,7 +73,7 @@ func readSmall(fsys fs.FS, name, path string) ([]byte, error) {
 	if n, err := src.r.ReadAt(data, 0); n < len(data) {
 		return nil, src.errorf("%w", err)
 	}
-	return data, nil
+	return bytes.TrimPrefix(data, []byte("\ufeff")), nil // a byte order mark
 }
 
 // findShards decides which safetensors files make up the model. With file given it is that one
@@ -87,9 +92,7 @@ func findShards(fsys fs.FS, dir, file string) (index map[string]string, files []
 	case !exists(indexName):
 		files, err = fs.Glob(fsys, "*.safetensors")
 		if err != nil || len(files) != 1 {
-			return nil, nil, at("").errorf("holds %d *.safetensors files, "+
-				"want one, model.safetensors or %s",
-				len(files), indexName)
+			return nil, nil, noWeights(fsys, dir, files)
 		}
 		return nil, files, nil
 	}
@@ -129,6 +132,7 @@ func parseIndex(data []byte) (map[string]string, error) {
 			if err := json.Unmarshal(value, &file); err != nil {
 				return fmt.Errorf("tensor %s: %w", plain(tensor), err)
 			}
+			file = strings.TrimPrefix(file, "./")
 			if strings.ContainsAny(file, `/\:`) || !strings.HasSuffix(file, ".safetensors") {
 				return fmt.Errorf("tensor %s is in %s, "+
 					"want a *.safetensors file of the same folder",

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"io"
 	"strconv"
+
+	"keyfold/engine/untrusted"
 )
 
 // OpenLlama2C opens a llama2.c checkpoint with the legacy (version 0) header. Arguments are as for
@@ -32,8 +34,10 @@ func OpenLlama2C(r io.ReaderAt, size int64, name string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{Name: name, Format: "llama2.c", Model: src.base(), Config: c, sources: []source{src}}
-	if err := f.adopt(src, llama2CTensors(src, c, shared), func(name string) string { return name }); err != nil {
+	f := &File{Name: name, Format: "llama2.c", Model: untrusted.Name(src.base()), Config: c, sources: []source{src}}
+	refused := &refusal{name: name}
+	f.adopt(src, llama2CTensors(src, c, shared), func(name string) string { return name }, refused)
+	if err := refused.err(); err != nil {
 		return nil, err
 	}
 	return f, nil

@@ -34,12 +34,13 @@ func Open(path string) (*File, error) {
 	if filepath.IsAbs(path) {
 		fsys = os.DirFS(dir)
 	}
-	if strings.EqualFold(filepath.Ext(path), ".safetensors") {
-		return openFolder(fsys, dir, path, base)
-	}
 	src, closer, err := openSource(fsys, base, path)
 	if err != nil {
 		return nil, err
+	}
+	if strings.EqualFold(filepath.Ext(path), ".safetensors") && !hasMagic(src, "GGUF") {
+		closer.Close()
+		return openFolder(fsys, dir, path, base)
 	}
 	f, err := openFile(src)
 	if err != nil {
@@ -52,26 +53,27 @@ func Open(path string) (*File, error) {
 
 // openFile opens a GGUF or llama2.c file.
 func openFile(src source) (*File, error) {
-	var magic [4]byte
-	if src.size < int64(len(magic)) {
-		return nil, src.errorf("%d bytes, want a model", src.size)
-	}
-	if n, err := src.r.ReadAt(magic[:], 0); n < len(magic) {
-		return nil, src.errorf("%w", err)
-	}
-	switch ext := filepath.Ext(src.name); {
-	case string(magic[:]) == "GGUF":
+	switch ext := strings.ToLower(filepath.Ext(src.name)); {
+	case hasMagic(src, "GGUF"):
 		return OpenGGUF(src.r, src.size, src.name)
-	case string(magic[:]) == "PK\x03\x04":
-		return nil, src.errorf("a PyTorch (zip) file, want GGUF, safetensors or llama2.c")
-	case strings.EqualFold(ext, ".gguf"):
-		return nil, src.errorf("begins with %q, want \"GGUF\"", magic[:])
-	case strings.EqualFold(ext, ".bin"):
+	case ext == ".gguf":
+		return nil, src.errorf("%s, want a GGUF file", whatIs(src))
+	case ext == ".bin" && !foreign(src):
 		return OpenLlama2C(src.r, src.size, src.name)
 	}
-	return nil, src.errorf("begins with %q, want a GGUF file, *.safetensors or a llama2.c *.bin",
-		magic[:])
+	return nil, src.errorf("%s, want a GGUF file, *.safetensors or a llama2.c *.bin", whatIs(src))
 }
+
+// hasMagic reports whether a file begins with these bytes.
+func hasMagic(src source, magic string) bool {
+	head := make([]byte, len(magic))
+	n, _ := src.r.ReadAt(head, 0)
+	return string(head[:n]) == magic
+}
+
+// foreign reports whether a file is known to be something else than a model of llama2.c, which
+// begins with no fixed bytes.
+func foreign(src source) bool { return !strings.HasPrefix(whatIs(src), "begins with") }
 
 // openSource opens one regular file of fsys; path stands for it in errors. The reader stays valid
 // until the Closer is closed.

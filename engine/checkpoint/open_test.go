@@ -3,9 +3,9 @@
 package checkpoint
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -67,17 +67,21 @@ func TestOpenByPath(t *testing.T) {
 	missing := filepath.Join(dir, "none.gguf")
 	for path, want := range map[string]string{
 		part:    "one part of several, open its folder instead",
-		torch:   "a PyTorch (zip) file, want GGUF, safetensors or llama2.c",
+		torch:   "a PyTorch or other zip file, want a GGUF file, *.safetensors or a llama2.c *.bin",
 		text:    `begins with "hell", want a GGUF file, *.safetensors or a llama2.c *.bin`,
-		gguf:    `begins with "hell", want "GGUF"`,
-		empty:   "0 bytes, want a model",
+		gguf:    `begins with "hell", want a GGUF file`,
+		empty:   "an empty file, want a GGUF file, *.safetensors or a llama2.c *.bin",
 		missing: "no such file or directory",
 	} {
 		_, err := Open(path)
 		wantError(t, err, path+": "+want)
 	}
 	_, err := Open(dir)
-	wantError(t, err, fmt.Sprintf("%s: no such file or directory", filepath.Join(dir, "config.json")))
+	wantError(t, err, dir+": a folder with bad.gguf, toy-1.gguf; name that file")
+	_, err = Open(t.TempDir())
+	if err == nil || !strings.HasSuffix(err.Error(), "config.json: no such file or directory") {
+		t.Errorf("an empty folder: %v", err)
+	}
 
 	// A relative path, which has no folder in front.
 	t.Chdir(filepath.Dir(weights))

@@ -209,6 +209,6 @@ func TestVocabularyOnly(t *testing.T) {
 			want = "metadata general.architecture is gpt2, want llama"
 		}
 		_, err = Open(path)
-		wantError(t, err, path+": "+want)
+		wantReason(t, err, path, want)
 	}
 }

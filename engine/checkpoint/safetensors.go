@@ -18,7 +18,7 @@ import (
 // rotation frequencies, which the forward pass computes itself, come out as nil.
 //
 // Source: README of github.com/huggingface/safetensors, section "Format".
-func readSafetensors(src source) (map[string]*Tensor, error) {
+func readSafetensors(src source, refused *refusal) (map[string]*Tensor, error) {
 	const limit = 100_000_000 // bytes of JSON; the limit of the reference implementation
 	var b [8]byte
 	if src.size < int64(len(b)) {
@@ -29,6 +29,9 @@ func readSafetensors(src source) (map[string]*Tensor, error) {
 	}
 	n := binary.LittleEndian.Uint64(b[:])
 	if n > uint64(src.size-8) || n > limit {
+		if kind := whatIs(src); !strings.HasPrefix(kind, "begins") && !strings.HasPrefix(kind, "a safetensors") {
+			return nil, src.errorf("%s, want safetensors", kind)
+		}
 		return nil, src.errorf("header of %d bytes, want at most %d in a file of %d bytes "+
 			"(file cut short, or not safetensors?)", n, min(limit, src.size-8), src.size)
 	}
@@ -43,7 +46,7 @@ func readSafetensors(src source) (map[string]*Tensor, error) {
 		if name == "__metadata__" {
 			return nil // strings about the file, such as {"format": "pt"}
 		}
-		t, bytes, err := readEntry(src, name, value, start)
+		t, bytes, err := readEntry(src, name, value, start, refused)
 		if err == nil {
 			found[name] = t
 			extents = append(extents, bytes)
@@ -66,9 +69,11 @@ type entry struct {
 	Offsets []uint64 `json:"data_offsets"`
 }
 
-// readEntry reads one entry of the header. start is where the weights begin.
+// readEntry reads one entry of the header. start is where the weights begin. A type or a shape that
+// this program cannot read is a reason to refuse the model and not to stop reading; nothing but the
+// name of the result counts then.
 func readEntry(
-	src source, name string, value json.RawMessage, start int64,
+	src source, name string, value json.RawMessage, start int64, refused *refusal,
 ) (*Tensor, extent, error) {
 	fail := func(format string, args ...any) (*Tensor, extent, error) {
 		return nil, extent{}, fmt.Errorf("tensor %s: %w", plain(name), fmt.Errorf(format, args...))
@@ -88,11 +93,9 @@ func readEntry(
 		return nil, bytes, nil
 	}
 	typ, ok := map[string]Type{"F32": F32, "F16": F16, "BF16": BF16}[e.Dtype]
-	if !ok {
-		return fail("dtype is %s, want F32, F16 or BF16", plain(e.Dtype))
-	}
 	if len(e.Shape) < 1 || len(e.Shape) > 2 {
-		return fail("shape is %v, want 1 or 2 dimensions", few(e.Shape))
+		refused.addTensor(src, "dimensions", name, fmt.Sprintf(": shape is %s, want 1 or 2 dimensions", few(e.Shape)))
+		return nil, bytes, nil
 	}
 	for _, n := range e.Shape {
 		if n < 1 || n > math.MaxInt32 {
@@ -100,6 +103,10 @@ func readEntry(
 		}
 	}
 	shape := append([]uint64{1}, e.Shape...)[len(e.Shape)-1:] // a vector is one row
+	if !ok {
+		refused.addTensor(src, "dtype "+e.Dtype, name, fmt.Sprintf(": dtype is %s, want F32, F16 or BF16", plain(e.Dtype)))
+		return &Tensor{Rows: int(shape[0]), Cols: int(shape[1]), fileName: name, src: src, unreadable: true}, bytes, nil
+	}
 	elements, size := shape[0]*shape[1], e.Offsets[1]-e.Offsets[0]
 	if size != elements*uint64(typ.BlockBytes()) { // below 2^31 * 2^31 * 4
 		return fail("%d bytes, want %d elements of %s as its shape %v says",

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,24 +16,25 @@ type weight struct {
 	rows, cols int
 	shape      string // the shape in words, for errors
 	optional   bool
+	perToken   bool // a row is a token's, so that there may be rows of padding
 }
 
 // weights lists every tensor of a model of these sizes, in model order.
 func (c Config) weights() iter.Seq[weight] {
 	q, kv := c.QDim(), c.KVDim()
 	layer := []weight{
-		{"attn_norm", 1, c.Dim, "(dim)", false},
-		{"attn_q", q, c.Dim, "(n_heads*head_dim, dim)", false},
-		{"attn_k", kv, c.Dim, "(n_kv_heads*head_dim, dim)", false},
-		{"attn_v", kv, c.Dim, "(n_kv_heads*head_dim, dim)", false},
-		{"attn_output", c.Dim, q, "(dim, n_heads*head_dim)", false},
-		{"ffn_norm", 1, c.Dim, "(dim)", false},
-		{"ffn_gate", c.HiddenDim, c.Dim, "(hidden_dim, dim)", false},
-		{"ffn_up", c.HiddenDim, c.Dim, "(hidden_dim, dim)", false},
-		{"ffn_down", c.Dim, c.HiddenDim, "(dim, hidden_dim)", false},
+		{"attn_norm", 1, c.Dim, "(dim)", false, false},
+		{"attn_q", q, c.Dim, "(n_heads*head_dim, dim)", false, false},
+		{"attn_k", kv, c.Dim, "(n_kv_heads*head_dim, dim)", false, false},
+		{"attn_v", kv, c.Dim, "(n_kv_heads*head_dim, dim)", false, false},
+		{"attn_output", c.Dim, q, "(dim, n_heads*head_dim)", false, false},
+		{"ffn_norm", 1, c.Dim, "(dim)", false, false},
+		{"ffn_gate", c.HiddenDim, c.Dim, "(hidden_dim, dim)", false, false},
+		{"ffn_up", c.HiddenDim, c.Dim, "(hidden_dim, dim)", false, false},
+		{"ffn_down", c.Dim, c.HiddenDim, "(dim, hidden_dim)", false, false},
 	}
 	return func(yield func(weight) bool) {
-		if !yield(weight{"token_embd.weight", c.VocabSize, c.Dim, "(vocab_size, dim)", false}) {
+		if !yield(weight{"token_embd.weight", c.VocabSize, c.Dim, "(vocab_size, dim)", false, true}) {
 			return
 		}
 		for l := range c.NLayers {
@@ -43,47 +45,80 @@ func (c Config) weights() iter.Seq[weight] {
 				}
 			}
 		}
-		_ = yield(weight{"output_norm.weight", 1, c.Dim, "(dim)", false}) &&
-			yield(weight{"output.weight", c.VocabSize, c.Dim, "(vocab_size, dim)", true})
+		_ = yield(weight{"output_norm.weight", 1, c.Dim, "(dim)", false, false}) &&
+			yield(weight{"output.weight", c.VocabSize, c.Dim, "(vocab_size, dim)", true, true})
 	}
 }
 
 // adopt checks found, the tensors of the file, against Config, names them and takes them over.
 // inFile turns a GGUF name into the name that the format uses. Missing tensors, other shapes and
-// tensors left over are errors.
-func (f *File) adopt(src source, found map[string]*Tensor, inFile func(string) string) error {
+// tensors left over are reasons to refuse the model, unless a tensor left over changes nothing.
+func (f *File) adopt(src source, found map[string]*Tensor, inFile func(string) string, refused *refusal) {
 	if err := f.Config.check(); err != nil {
-		return src.errorf("%w", err)
+		refused.add(src, "%v", err)
+		return
 	}
 	f.byName = make(map[string]*Tensor, len(found))
 	for w := range f.Config.weights() {
 		name := inFile(w.name)
 		t := found[name]
 		if t == nil {
-			if w.optional {
-				continue
+			if !w.optional {
+				refused.addTensor(src, "missing", name, " is missing, want it with shape "+w.shape)
 			}
-			return src.errorf("tensor %s is missing, want it with shape %s", name, w.shape)
-		}
-		if t.Rows != w.rows || t.Cols != w.cols {
-			return t.src.errorf("tensor %s has shape %s, want %s = %s",
-				name, shapeString(t.Rows, t.Cols), shapeString(w.rows, w.cols), w.shape)
+			continue
 		}
 		t.Name = w.name
+		padded := w.perToken && t.Rows > w.rows
+		if t.Rows != w.rows && !padded || t.Cols != w.cols {
+			refused.addTensor(t.src, "shape", name, fmt.Sprintf(" has shape %s, want %s = %s",
+				shapeString(t.Rows, t.Cols), shapeString(w.rows, w.cols), w.shape))
+			continue
+		}
+		t.Rows = w.rows
 		f.tensors = append(f.tensors, t)
 		f.byName[w.name] = t
 	}
-	var extra []string
-	for name, t := range found {
-		if t.Name == "" {
-			extra = append(extra, name)
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		if t := found[name]; t.Name == "" && !t.unreadable && !t.neutral() {
+			why := whyExtra(name, f.Config.NLayers)
+			refused.addTensor(t.src, why, name, ": "+why)
 		}
 	}
-	if len(extra) == 0 {
-		return nil
+}
+
+// UseVocab says that only the first n tokens of the model exist, where its tokenizer knows no more:
+// the rows of padding behind them are not read.
+func (f *File) UseVocab(n int) {
+	f.Config.VocabSize = min(n, f.Config.VocabSize)
+	for _, name := range []string{"token_embd.weight", "output.weight"} {
+		if t, ok := f.byName[name]; ok {
+			t.Rows = f.Config.VocabSize
+		}
 	}
-	name := slices.Min(extra)
-	return found[name].src.errorf("tensor %s: %s", plain(name), whyExtra(name, f.Config.NLayers))
+}
+
+// neutral reports whether a tensor that our forward pass does not read would change nothing: a bias
+// of zeros, or factors of one.
+func (t *Tensor) neutral() bool {
+	const most = 1 << 20 // elements
+	var want float32
+	switch {
+	case strings.HasSuffix(t.fileName, ".bias"):
+	case strings.HasPrefix(t.fileName, "rope_freqs"), strings.HasSuffix(t.fileName, ".scale"):
+		want = 1
+	default:
+		return false
+	}
+	if t.Rows > most/t.Cols {
+		return false
+	}
+	data, values := make([]byte, t.Bytes()), make([]float32, t.Rows*t.Cols)
+	if t.readAt(data, 0) != nil {
+		return false
+	}
+	t.Type.Dequantize(values, data)
+	return !slices.ContainsFunc(values, func(v float32) bool { return v != want })
 }
 
 func shapeString(rows, cols int) string {

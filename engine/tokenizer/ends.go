@@ -81,6 +81,36 @@ func (t *Tokenizer) markEnds() {
 	}
 }
 
+// Limit takes away the tokens from id n on, for which the model has no rows. It fails where one of
+// them is the text of something: that text could not be read.
+func (t *Tokenizer) Limit(n int) error {
+	for id := n; id < len(t.pieces); id++ {
+		piece := t.pieces[id]
+		switch t.types[id] {
+		case normalToken, userToken, byteToken:
+			if piece != "" {
+				return fmt.Errorf("the model has rows for %d tokens, and token %d of its tokenizer is %s", n, id, quote(piece))
+			}
+		case unusedToken:
+			if found, ok := t.ids[piece]; ok && int(found) == id {
+				delete(t.ids, piece)
+			}
+		}
+		delete(t.ends, id)
+	}
+	if t.bos >= n && t.addsBOS {
+		return fmt.Errorf("the model has rows for %d tokens, and token %d begins every text", n, t.bos)
+	}
+	for _, id := range []*int{&t.bos, &t.eos, &t.unk} {
+		if *id >= n {
+			*id = -1
+		}
+	}
+	maps.DeleteFunc(t.merges, func(_ idPair, j joined) bool { return int(j.id) >= n })
+	t.pieces, t.types = t.pieces[:n], t.types[:n]
+	return nil
+}
+
 // makeControl takes a token out of what text can become.
 func (t *Tokenizer) makeControl(id int) {
 	piece := t.pieces[id]

@@ -3,6 +3,7 @@
 package tokenizer
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -81,6 +82,7 @@ func (t *Tokenizer) readSpecial(folder fs.FS, name string) (special, error) {
 		EOS    json.RawMessage `json:"eos_token"`
 		AddBOS *bool           `json:"add_bos_token"`
 	}
+	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
 	if err := json.Unmarshal(data, &file); err != nil {
 		return s, err
 	}

@@ -90,7 +90,7 @@ func (t *Tokenizer) fillByteLevel(m *metadata) error {
 			return fmt.Errorf("merge %d is %s, want two tokens with one space between",
 				i, quote(line))
 		}
-		if err := t.addMerge(left, right); err != nil {
+		if err := t.addMerge(i, left, right); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -56,8 +57,6 @@ func TestFromGGUFRefuses(t *testing.T) {
 			`merge 0 ("h" + "qq") needs token "qq", which the vocabulary lacks`},
 		{"merge to unknown", gpt2, "merges", []string{"h q"},
 			`merge 0 ("h" + "q") needs token "hq", which the vocabulary lacks`},
-		{"merge twice", gpt2, "merges", []string{"h e", "l l", "h e"},
-			`merges 0 and 2 are both "h" + "e", want each once`},
 	} {
 		meta := c.meta()
 		meta["tokenizer.ggml."+c.key] = c.value
@@ -81,16 +80,11 @@ func TestVocabularyRefused(t *testing.T) {
 		typ   int32
 		want  string
 	}{
-		{"text twice", 262, "a", 1, `tokens 260 and 262 are both "a", want each text once`},
-		{"byte twice", 262, "<0x0A>", 6, `tokens 13 and 262 both stand for byte 0x0A, want one`},
 		{"no byte", 262, "<0x0a>", 6, `byte token 262 is "<0x0a>", want the form "<0x0A>"`},
-		{"long text twice", 262, strings.Repeat("y", 50), 1, `tokens 261 and 262 are both "` +
-			strings.Repeat("y", 40) + `"... (50 bytes), want each text once`},
+		{"long text", 262, strings.Repeat("y", 50), 6, `byte token 262 is "` +
+			strings.Repeat("y", 40) + `"... (50 bytes), want the form "<0x0A>"`},
 	} {
 		meta := spmMeta()
-		if c.name == "long text twice" {
-			meta["tokenizer.ggml.tokens"].([]string)[261] = c.piece
-		}
 		meta["tokenizer.ggml.tokens"].([]string)[c.id] = c.piece
 		meta["tokenizer.ggml.token_type"].([]int32)[c.id] = c.typ
 		_, err := FromGGUF(meta)
@@ -101,6 +95,69 @@ func TestVocabularyRefused(t *testing.T) {
 		"tokenizer.ggml.scores": []float32{},
 	})
 	checkError(t, "empty", err, "the vocabulary holds 0 tokens, want at least 1")
+}
+
+// TestFirstOfDuplicates: of several tokens with one text, and of several lines of merges, the first
+// counts; the others only decode.
+func TestFirstOfDuplicates(t *testing.T) {
+	meta := spmMeta()
+	meta["tokenizer.ggml.tokens"].([]string)[262] = "a"      // was c; 260 is a
+	meta["tokenizer.ggml.tokens"].([]string)[263] = "<0x0A>" // was d; 13 is this byte
+	meta["tokenizer.ggml.token_type"].([]int32)[263] = 6
+	tok := fromGGUF(t, meta)
+	checkEncode(t, tok, []encodeCase{{"text", "éa\n", []int{259, 270, 260, 13}}})
+	if text, err := tok.Decode([]int{270, 262, 263}); err != nil || text != "éa\n" {
+		t.Errorf("decoded %q, %v", text, err)
+	}
+	once, twice := byteMeta("gpt-2"), byteMeta("gpt-2")
+	twice["tokenizer.ggml.merges"] = append(slices.Clone(byteMerges[:2]), byteMerges...)
+	for _, text := range []string{"hello hello", "the 1234 é\n\n", "  'T"} {
+		ids, err := fromGGUF(t, once).Encode(text, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkEncode(t, fromGGUF(t, twice), []encodeCase{{"merges twice", text, ids}})
+	}
+}
+
+// TestLimit: tokens without rows go where no text needs them.
+func TestLimit(t *testing.T) {
+	for _, c := range []struct {
+		n    int
+		want string
+	}{
+		{280, ""},
+		{279, ""}, // <pad>, a control token
+		{278, ""}, // dd, unused
+		{277, ""}, // a gap
+		{276, `the model has rows for 276 tokens, and token 276 of its tokenizer is "<|x|><|x|>"`},
+		{200, `the model has rows for 200 tokens, and token 200 of its tokenizer is "<0xC5>"`},
+	} {
+		tok := spmFixture(t)
+		err := tok.Limit(c.n)
+		if c.want != "" {
+			checkError(t, "rows", err, c.want)
+			continue
+		}
+		if err != nil || tok.VocabSize() != c.n {
+			t.Errorf("%d rows: %v, %d tokens", c.n, err, tok.VocabSize())
+		}
+		ids, err := tok.Encode("ddd abc <|x|> é<s>\xff", true)
+		if err != nil || slices.Max(ids) >= c.n {
+			t.Errorf("%d rows: ids %v, %v", c.n, ids, err)
+		}
+	}
+	// Special tokens without rows end nothing and stand for nothing.
+	meta := byteMeta("gpt-2")
+	meta["tokenizer.ggml.tokens"].([]string)[273] = "<pad>" // the last piece, a text
+	meta["tokenizer.ggml.token_type"].([]int32)[273] = 3
+	meta["tokenizer.ggml.eos_token_id"] = uint32(273)
+	tok := fromGGUF(t, meta)
+	if err := tok.Limit(273); err != nil || tok.EOS() != -1 || tok.BOS() != 271 || !slices.Equal(tok.Ends(), []int{271}) {
+		t.Errorf("%v, EOS %d BOS %d ends %v", err, tok.EOS(), tok.BOS(), tok.Ends())
+	}
+	meta["tokenizer.ggml.bos_token_id"], meta["tokenizer.ggml.add_bos_token"] = uint32(273), true
+	checkError(t, "BOS", fromGGUF(t, meta).Limit(273), "the model has rows for 273 tokens, and token 273 begins every text")
 }
 
 // TestMetadataWithoutTypes: all pieces are normal but those that are named, and bytes.

@@ -3,13 +3,19 @@
 package tokenizer
 
 import (
-	"cmp"
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+
+	"keyfold/engine/untrusted"
 )
+
+// byteOrderMark is what some editors put before a text in UTF-8.
+const byteOrderMark = "\ufeff"
 
 // FromJSON reads Hugging Face's tokenizer.json with a BPE model of either kind. A component that
 // would change the ids and is not known here is refused by name; padding and truncation, which
@@ -21,13 +27,9 @@ import (
 //
 // Differs from Hugging Face: special tokens are not matched in the text (see the package comment).
 func FromJSON(r io.Reader) (*Tokenizer, error) {
-	var file tokenizerFile
-	dec := json.NewDecoder(r)
-	if err := dec.Decode(&file); err != nil {
-		return nil, fmt.Errorf("not a tokenizer.json: %w", err)
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, fmt.Errorf("the file goes on after its object, want its end there")
+	file, err := decodeFile(r)
+	if err != nil {
+		return nil, err
 	}
 	if err := file.Model.check(); err != nil {
 		return nil, err
@@ -69,11 +71,32 @@ func FromJSON(r io.Reader) (*Tokenizer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("merge %d is %s, %w", i, quote(string(raw)), err)
 		}
-		if err := t.addMerge(left, right); err != nil {
+		if err := t.addMerge(i, left, right); err != nil {
 			return nil, err
 		}
 	}
 	return t, nil
+}
+
+// decodeFile reads the text of a tokenizer.json.
+func decodeFile(r io.Reader) (*tokenizerFile, error) {
+	text := bufio.NewReader(r)
+	head, _ := text.Peek(untrusted.HeadBytes)
+	if bytes.HasPrefix(head, []byte(byteOrderMark)) {
+		text.Discard(len(byteOrderMark))
+	}
+	kind := untrusted.Kind(head)
+	file, dec := new(tokenizerFile), json.NewDecoder(text)
+	switch err := dec.Decode(file); {
+	case err != nil && kind != "" && kind != untrusted.JSON:
+		return nil, fmt.Errorf("not a tokenizer.json: %s", kind)
+	case err != nil:
+		return nil, fmt.Errorf("not a tokenizer.json: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, fmt.Errorf("the file goes on after its object, want its end there")
+	}
+	return file, nil
 }
 
 // tokenizerFile is tokenizer.json, as far as it is read.
@@ -151,16 +174,25 @@ func (f *tokenizerFile) vocabulary() ([]string, []tokenType, error) {
 		vocab[a.Content] = a.ID
 		added[a.Content] = a
 	}
-	pieces := slices.SortedFunc(maps.Keys(vocab), func(a, b string) int {
-		return cmp.Or(cmp.Compare(vocab[a], vocab[b]), cmp.Compare(a, b))
-	})
-	types := make([]tokenType, len(pieces))
-	for id, piece := range pieces {
-		if vocab[piece] != id {
-			return nil, nil, fmt.Errorf("token %s has id %d, want %d: "+
-				"ids count from 0, each once", quote(piece), vocab[piece], id)
+	const mostGaps = 1 << 16
+	highest := len(vocab) - 1 + mostGaps
+	size := 0
+	for piece, id := range vocab {
+		if id < 0 || id > highest {
+			return nil, nil, fmt.Errorf("token %s has id %d, want 0 to %d in a vocabulary of %d", quote(piece), id, highest, len(vocab))
 		}
-		types[id] = normalToken
+		size = max(size, id+1)
+	}
+	pieces, types := make([]string, size), make([]tokenType, size) // "" where no token has the id
+	for i := range types {
+		types[i] = unusedToken
+	}
+	for _, piece := range slices.Sorted(maps.Keys(vocab)) {
+		id := vocab[piece]
+		if types[id] != unusedToken {
+			return nil, nil, fmt.Errorf("tokens %s and %s both have id %d", quote(pieces[id]), quote(piece), id)
+		}
+		pieces[id], types[id] = piece, normalToken
 		if a, ok := added[piece]; ok && a.Special {
 			types[id] = controlToken
 		} else if ok {

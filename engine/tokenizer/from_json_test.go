@@ -182,10 +182,12 @@ func TestFromJSONRefuses(t *testing.T) {
 			`model BPE with ignore_merges=true is not supported without pre_tokenizer ByteLevel`},
 		{"unknown unk", spm, `{"model.unk_token": "<what>"}`,
 			`unk_token "<what>" is not in the vocabulary`},
-		{"gap", gpt2, `{"added_tokens": [{"id": 400, "content": "x1"}]}`,
-			`token "Ġxyz" has id 273, want 271: ids count from 0, each once`},
+		{"id too high", gpt2, `{"added_tokens": [{"id": 70000, "content": "x1"}]}`,
+			`token "x1" has id 70000, want 0 to 65808 in a vocabulary of 273`},
+		{"id below 0", gpt2, `{"added_tokens": [{"id": -1, "content": "x1"}]}`,
+			`token "x1" has id -1, want 0 to 65808 in a vocabulary of 273`},
 		{"id twice", gpt2, `{"added_tokens": [{"id": 5, "content": "x1"}]}`,
-			`token "ą" has id 5, want 6: ids count from 0, each once`},
+			`tokens "x1" and "ą" both have id 5`},
 		{"two ids", gpt2, `{"added_tokens": [{"id": 5, "content": "he"}]}`,
 			`added token "he" has id 5, and 256 in the vocabulary`},
 		{"stripping", gpt2, `{"added_tokens": [{"id": 271, "content": "x1", "lstrip": true}]}`,
@@ -248,17 +250,35 @@ func TestFromJSONRefuses(t *testing.T) {
 		}
 	}
 	for data, want := range map[string]string{
-		"":       "not a tokenizer.json: EOF",
-		"[]":     "not a tokenizer.json: json: cannot unmarshal array",
-		`{} {}`:  "the file goes on after its object, want its end there",
-		`{"mod`:  "not a tokenizer.json: unexpected EOF",
-		"\x00GG": "not a tokenizer.json: invalid character",
+		"": "not a tokenizer.json: an empty file",
+		"version https://git-lfs.github.com/spec/v1": "not a tokenizer.json: a Git LFS pointer",
+		"<!doctype html>": "not a tokenizer.json: an HTML page",
+		"\xef\xbb\xbf{}":  "model \"\" is not supported",
+		"[]":              "not a tokenizer.json: json: cannot unmarshal array",
+		`{} {}`:           "the file goes on after its object, want its end there",
+		`{"mod`:           "not a tokenizer.json: unexpected EOF",
+		"\x00GG":          "not a tokenizer.json: invalid character",
 	} {
 		_, err := FromJSON(strings.NewReader(data))
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: got %v, want %s", data, err, want)
 		}
 	}
+}
+
+// TestGapsInIDs: ids that no token has are rows without text.
+func TestGapsInIDs(t *testing.T) {
+	file := jsonOf(t, byteMeta("gpt-2"))
+	file["added_tokens"] = []any{map[string]any{"id": 400, "content": "<|x|>"}, map[string]any{"id": 402, "content": "<e>", "special": true}}
+	tok, err := fromJSON(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tok.VocabSize() != 403 {
+		t.Errorf("%d tokens, want 403", tok.VocabSize())
+	}
+	checkEncode(t, tok, []encodeCase{{"behind a gap", "he<|x|>he", []int{256, 400, 256}}})
+	checkDecode(t, tok, []int{256, 300, 401, 402, 400}, "he<|x|>")
 }
 
 // TestNFC: a normalizer NFC composes text before it is cut into words, and nothing else.

@@ -100,8 +100,6 @@ func TestFromLlama2CRefuses(t *testing.T) {
 			"the file goes on after 3 tokens, want its end there (a vocabulary of another size?)"},
 		{"NaN", bin(6, abc[0], abc[1], abc[2], entry{float32(math.NaN()), "a"}), 4,
 			"the score of token 3 is NaN, want a number"},
-		{"twice", bin(6, append(abc, abc[3])...), 5,
-			`tokens 3 and 4 are both "a", want each text once`},
 	} {
 		tok, err := FromLlama2C(bytes.NewReader(c.data), c.n)
 		checkError(t, c.name, err, c.want)

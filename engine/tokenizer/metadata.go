@@ -91,6 +91,9 @@ func (m *metadata) types(n int) []tokenType {
 			"want one each", len(ints), n)
 	}
 	for i, x := range ints[:min(n, len(ints))] {
+		if x == 0 { // the type of a token that nobody gave one
+			x = int64(normalToken)
+		}
 		if x < int64(normalToken) || x > int64(byteToken) {
 			if m.err == nil {
 				m.err = fmt.Errorf("token %d has type %d, want 1 to 6", i, x)

@@ -130,7 +130,7 @@ func (t *Tokenizer) index() error {
 		switch typ := t.types[id]; typ {
 		case unknownToken, controlToken:
 		case normalToken, userToken, unusedToken:
-			err = t.indexText(id, piece, typ)
+			t.indexText(id, piece, typ)
 		case byteToken:
 			err = t.indexByte(id, piece)
 		default:
@@ -154,19 +154,17 @@ func (t *Tokenizer) index() error {
 }
 
 // indexText files a piece that text can become. An empty piece is a gap in the vocabulary.
-func (t *Tokenizer) indexText(id int, piece string, typ tokenType) error {
+func (t *Tokenizer) indexText(id int, piece string, typ tokenType) {
 	if piece == "" {
-		return nil
+		return
 	}
-	if first, ok := t.ids[piece]; ok {
-		return fmt.Errorf("tokens %d and %d are both %s, want each text once",
-			first, id, quote(piece))
+	if _, ok := t.ids[piece]; ok {
+		return // text becomes the first of several
 	}
 	t.ids[piece] = int32(id)
 	if typ == userToken {
 		t.user = append(t.user, id)
 	}
-	return nil
 }
 
 // indexByte files a byte token.
@@ -176,17 +174,14 @@ func (t *Tokenizer) indexByte(id int, piece string) error {
 		return fmt.Errorf("byte token %d is %s, want the form \"<0x0A>\"",
 			id, quote(piece))
 	}
-	if first := t.byteID[b]; first >= 0 {
-		return fmt.Errorf("tokens %d and %d both stand for byte 0x%02X, want one",
-			first, id, b)
+	if t.byteID[b] < 0 {
+		t.byteID[b] = int32(id) // as with texts, the first of several
 	}
-	t.byteID[b] = int32(id)
 	return nil
 }
 
-// addMerge adds the next line of the list of merges; index must have been called.
-func (t *Tokenizer) addMerge(left, right string) error {
-	rank := len(t.merges)
+// addMerge adds a line of the list of merges; index must have been called.
+func (t *Tokenizer) addMerge(rank int, left, right string) error {
 	a, okA := t.ids[left]
 	b, okB := t.ids[right]
 	c, okC := t.ids[left+right]
@@ -197,11 +192,9 @@ func (t *Tokenizer) addMerge(left, right string) error {
 		}
 	}
 	p := idPair{a, b}
-	if first, ok := t.merges[p]; ok {
-		return fmt.Errorf("merges %d and %d are both %s + %s, want each once",
-			first.rank, rank, quote(left), quote(right))
+	if _, ok := t.merges[p]; !ok { // the first of several is the best
+		t.merges[p] = joined{id: c, rank: int32(rank)}
 	}
-	t.merges[p] = joined{id: c, rank: int32(rank)}
 	return nil
 }
 

@@ -8,6 +8,9 @@ import (
 // HeadBytes is how much of the beginning of a file Kind looks at.
 const HeadBytes = 512
 
+// JSON is the Kind of a JSON object.
+const JSON = "a JSON text"
+
 // Kind says what a file is that is not what a reader wanted, from its first bytes, and what to do
 // about it where that is known: a clause that follows a name and a colon. It is empty for bytes that
 // it does not know.
@@ -28,7 +31,7 @@ func Kind(head []byte) string {
 	case bytes.HasPrefix(text, []byte("{")) && bytes.Contains(text, []byte(`"weight_map"`)):
 		return "an index of safetensors files, which lie beside it; name their folder"
 	case bytes.HasPrefix(text, []byte("{")):
-		return "a JSON text"
+		return JSON
 	case isSafetensors(head):
 		return "a safetensors file; its name has to end in .safetensors, with config.json beside it"
 	case bytes.Count(head, []byte{0}) == len(head):
@@ -44,7 +47,10 @@ var kinds = []struct{ magic, what string }{
 		"\"git lfs pull\" in its repository gets it"},
 	{"version https://hawser.github.com/spec/", "a Git LFS pointer, which stands for a file that has not been downloaded"},
 	{"PK\x03\x04", "a PyTorch or other zip file"},
-	{"\x80\x02", "a PyTorch (pickle) file"},
+	// Not by two bytes alone: a llama2.c model of width 640 begins with them.
+	{"\x80\x02}", "a PyTorch (pickle) file"},
+	{"\x80\x02c", "a PyTorch (pickle) file"},
+	{"\x80\x04\x95", "a PyTorch (pickle) file"},
 	{"\x1f\x8b", "compressed with gzip; unpack it first"},
 	{"BZh", "compressed with bzip2; unpack it first"},
 	{"\xfd7zXZ\x00", "compressed with xz; unpack it first"},

@@ -105,7 +105,7 @@ func TestKind(t *testing.T) {
 			t.Errorf("%q is %q, want %s", c.head, got, c.want)
 		}
 	}
-	for _, head := range []string{"hello", "\x20\x01\x00\x00\x00\x03\x00\x00", "<s>", "version 2"} {
+	for _, head := range []string{"hello", "\x20\x01\x00\x00\x00\x03\x00\x00", "\x80\x02\x00\x00\x00\x03\x00\x00", "<s>", "version 2"} {
 		if got := Kind([]byte(head)); got != "" {
 			t.Errorf("%q is %q, want nothing", head, got)
 		}
