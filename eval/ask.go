@@ -3,7 +3,6 @@ package eval
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -36,7 +35,8 @@ type worker struct {
 	e *engine.Engine
 }
 
-// examine runs one example through all variants.
+// examine runs one example through all variants. If that goes wrong, the result says
+// why; the error is ctx's.
 func (w *worker) examine(ctx context.Context, it Item) (Result, error) {
 	start := time.Now()
 	r := Result{Item: it}
@@ -46,8 +46,11 @@ func (w *worker) examine(ctx context.Context, it Item) (Result, error) {
 	} else {
 		err = w.ask(ctx, &r)
 	}
-	if err != nil {
-		return r, fmt.Errorf("example %d of %s: %w", it.Number, it.Task, err)
+	switch {
+	case ctx.Err() != nil:
+		return r, ctx.Err()
+	case err != nil:
+		r = Result{Item: it, ID: r.ID, Skipped: err.Error(), Failed: !isUnfit(err)}
 	}
 	r.MS = milliseconds(start)
 	return r, nil
@@ -68,7 +71,7 @@ func (w *worker) example(it Item) (Example, error) {
 	}
 	doc, err := corpus.New(it.Task, corpus.EvalFrom+uint64(it.Number), size)
 	if err != nil {
-		return Example{}, err
+		return Example{}, unfit{err}
 	}
 	return FromCorpus(doc), nil
 }
@@ -107,20 +110,23 @@ type asked struct {
 func (w *worker) tokenise(ex Example) (unit, error) {
 	context, err := w.encode(ex.Context)
 	if err != nil {
-		return unit{}, err
+		return unit{}, unfit{err}
 	}
 	prompt, with, kept := make([][]int, len(ex.Asks)), make([][]int, len(ex.Asks)), len(context)
 	for i, a := range ex.Asks {
 		if prompt[i], err = w.encode(ex.Context + a.Question); err != nil {
-			return unit{}, err
+			return unit{}, unfit{err}
 		}
 		if with[i], err = w.encode(ex.Context + a.Question + a.Answers[0]); err != nil {
-			return unit{}, err
+			return unit{}, unfit{err}
 		}
 		if n, limit := len(with[i]), w.e.Config.SeqLen; n > limit {
-			return unit{}, fmt.Errorf("context, question and answer have %d tokens, the model's context %d", n, limit)
+			return unit{}, unfitf("context, question and answer have %d tokens, the model's context %d", n, limit)
 		}
 		kept = min(kept, shared(context, prompt[i]), shared(context, with[i]))
+	}
+	if kept == 0 {
+		return unit{}, unfitf("no token is the context's alone")
 	}
 	u := unit{context: context[:kept]}
 	for i := range ex.Asks {
@@ -161,11 +167,21 @@ func (w *worker) ask(ctx context.Context, r *Result) error {
 	if err != nil {
 		return err
 	}
+	r.ID = ex.ID
+	switch {
+	case ex.Unfit != "":
+		return unfitf("%s", ex.Unfit)
+	case strings.TrimSpace(ex.Context) == "":
+		return unfitf("the context is empty")
+	}
+	if w.Config.Data != nil {
+		r.Sum = ex.sum()
+	}
 	text, err := w.tokenise(ex)
 	if err != nil {
 		return err
 	}
-	r.ID, r.Tokens = ex.ID, len(text.context)
+	r.Tokens = len(text.context)
 	for _, a := range ex.Asks {
 		r.Asks = append(r.Asks, Question{a.Question, a.Answers, a.Kind, a.Marked, a.HeldOut, a.Guess, a.Depth})
 	}
@@ -272,7 +288,7 @@ func (w *worker) read(ctx context.Context, u unit, reading reading, full bool,
 		start := time.Now()
 		plan, signals, err := p.Decide(run.method)
 		if err != nil {
-			return fmt.Errorf("%s: %w", w.Variants[run.variant], err)
+			return unfitf("%s: %w", w.Variants[run.variant], err)
 		}
 		text, err := p.Fork()
 		if err != nil {

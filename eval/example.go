@@ -17,6 +17,7 @@ type Example struct {
 	Task    string
 	Context string
 	Asks    []Ask
+	Unfit   string // why it cannot be asked; empty: it can
 }
 
 // An Ask is one question about a context.

@@ -1,27 +1,39 @@
 package eval
 
 import (
-	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"path"
 	"slices"
 	"strings"
+
+	"keyfold/internal/textfile"
 )
 
 // Layouts returns the names of the file layouts that Read knows.
 func Layouts() []string { return slices.Sorted(maps.Keys(layouts)) }
 
-// layouts says how a line of each layout becomes an example. task is what the
-// file's name says.
-var layouts = map[string]func(line []byte, task string) (Example, error){
-	"ruler":     readRULER,
-	"longbench": readLongBench,
-	"gsm8k":     readGSM8K,
+// A fileLayout says how a line becomes an example. task is what the file's name says.
+type fileLayout struct {
+	read    func(line []byte, task string) (Example, error)
+	split   string // how the question is told from the context
+	guessed bool   // the layout does not say it
+}
+
+var layouts = map[string]fileLayout{
+	"ruler":     {readRULER, `the question is the last line of the field "input"`, true},
+	"longbench": {readLongBench, `context and question are the fields "context" and "input"`, false},
+	"gsm8k":     {readGSM8K, `the field "question" is the context, and what is asked is "Answer:"`, false},
+}
+
+// Split returns how a layout tells questions from contexts, in words, and whether
+// that is a guess.
+func Split(layout string) (how string, guessed bool) {
+	return layouts[layout].split, layouts[layout].guessed
 }
 
 // Read reads a file of one JSON object per line, as three benchmarks are
@@ -44,36 +56,63 @@ var layouts = map[string]func(line []byte, task string) (Example, error){
 // is the context.
 //
 // Read fails at the first line that is not JSON or lacks a field, and says
-// which line that is.
+// which line that is. An example that cannot be asked, such as one with an empty
+// reference, is there with the reason in Unfit; Read fails if all are like that.
 func Read(r io.Reader, layout, name string) ([]Example, error) {
-	read, ok := layouts[layout]
+	as, ok := layouts[layout]
 	if !ok {
 		return nil, fmt.Errorf("no layout %q; there are %s", layout, strings.Join(Layouts(), ", "))
 	}
 	task := taskOf(name)
-	var examples []Example
-	lines := bufio.NewReader(r)
-	for number := 1; ; number++ {
-		line, err := lines.ReadBytes('\n')
-		if err != nil && err != io.EOF {
-			return nil, fmt.Errorf("%s line %d: %w", name, number, err)
-		}
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			e, err := read(line, task)
-			if err != nil {
-				return nil, fmt.Errorf("%s line %d: %w", name, number, err)
-			}
-			e.ID = fmt.Sprintf("%s/%d", name, number)
-			examples = append(examples, e)
-		}
-		if err == io.EOF {
-			break
-		}
+	data, err := io.ReadAll(r)
+	if err == nil {
+		data, err = textfile.UTF8(data)
 	}
-	if len(examples) == 0 {
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	var examples []Example
+	var refused error // the first line that cannot be asked
+	fit := 0
+	for i, line := range bytes.Split(data, []byte("\n")) {
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		e, err := as.example(line, task)
+		switch {
+		case err == nil:
+			fit++
+		case isUnfit(err):
+			e.Task, e.Unfit = cmp.Or(e.Task, task), err.Error()
+		}
+		if err != nil {
+			err = fmt.Errorf("%s line %d: %w", name, i+1, err)
+			refused = cmp.Or(refused, err)
+		}
+		if err != nil && !isUnfit(err) {
+			return nil, err
+		}
+		e.ID = fmt.Sprintf("%s/%d", name, i+1)
+		examples = append(examples, e)
+	}
+	switch {
+	case len(examples) == 0:
 		return nil, fmt.Errorf("%s has no line with an example", name)
+	case fit == 0:
+		return nil, refused
 	}
 	return examples, nil
+}
+
+// example reads a line and checks its references.
+func (as fileLayout) example(line []byte, task string) (Example, error) {
+	e, err := as.read(line, task)
+	for _, ask := range e.Asks {
+		if err == nil {
+			err = ask.checkReferences()
+		}
+	}
+	return e, err
 }
 
 // taskOf returns the task that a path names: qa_1 for qa_1.jsonl and for
@@ -115,11 +154,11 @@ func readRULER(line []byte, task string) (Example, error) {
 		return Example{}, err
 	}
 	if len(outputs) == 0 {
-		return Example{}, errors.New(`field "outputs" is empty`)
+		return Example{}, unfitf(`field "outputs" is empty`)
 	}
 	cut := strings.LastIndexByte(strings.TrimRight(input, " \t\r\n"), '\n')
 	if cut < 0 || strings.TrimSpace(input[:cut]) == "" {
-		return Example{}, errors.New(`field "input" has one line, so the question cannot be told from the context`)
+		return Example{}, unfitf(`field "input" has one line, so the question cannot be told from the context`)
 	}
 	var rest struct {
 		AnswerPrefix string `json:"answer_prefix"`
@@ -187,7 +226,7 @@ func readLongBench(line []byte, _ string) (Example, error) {
 			strings.Join(slices.Sorted(maps.Keys(longBench)), ", "))
 	}
 	if len(answers) == 0 {
-		return Example{}, errors.New(`field "answers" is empty`)
+		return Example{Task: name}, unfitf(`field "answers" is empty`)
 	}
 	question := strings.Replace(d.question, "%s", input, 1)
 	ask := Ask{Question: question, Answers: answers, Metric: d.metric, FirstLine: d.line, Tokens: d.tokens}
@@ -206,7 +245,7 @@ func readGSM8K(line []byte, task string) (Example, error) {
 	}
 	_, result, ok := strings.Cut(answer, "####")
 	if _, isNumber := answerNumber(result); !ok || !isNumber {
-		return Example{}, fmt.Errorf(`field "answer" has no number behind ####: %q`, answer)
+		return Example{}, unfitf(`field "answer" has no number behind ####: %q`, answer)
 	}
 	ask := Ask{Question: "\nAnswer:", Answers: []string{strings.TrimSpace(result)}, Metric: "number", Tokens: 256}
 	return Example{Task: task, Context: question, Asks: []Ask{ask}}, nil

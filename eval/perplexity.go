@@ -41,7 +41,7 @@ type Text struct {
 func (w *worker) score(ctx context.Context, r *Result) error {
 	id, window, err := w.window(r.Item)
 	if err != nil {
-		return err
+		return unfit{err}
 	}
 	read, fed, scored := window[:r.Length], window[r.Length], window[r.Length+1:]
 	r.ID, r.Tokens = id, len(read)

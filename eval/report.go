@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"keyfold/engine"
 )
 
 // Intervals hold the mean in this share of cases. They and p values are drawn
@@ -20,10 +22,12 @@ const (
 
 // A Report is a sweep's results and what they come to.
 type Report struct {
-	Config  Config   `json:"configuration"`
-	Against string   `json:"against"` // method that cells are compared with
-	Cells   []Cell   `json:"cells"`
-	Results []Result `json:"examples"`
+	Config  Config               `json:"configuration"`
+	Against string               `json:"against"` // method that cells are compared with
+	Cells   []Cell               `json:"cells"`
+	Results []Result             `json:"examples"`
+	Skipped []Result             `json:"skipped,omitempty"` // examples that were left out
+	Version engine.VersionReport `json:"version"`
 }
 
 // A Cell is a method at a budget on one task and length: means over questions,
@@ -106,8 +110,19 @@ func NewReport(c Config, results []Result, against string) (*Report, error) {
 		}
 		return nil, fmt.Errorf("no method %s to compare with; there are %s", against, strings.Join(slices.Compact(specs), ", "))
 	}
-	r := &Report{Config: c, Against: against, Results: slices.Clone(results)}
+	r := &Report{Config: c, Against: against, Version: engine.Version()}
+	for _, result := range results {
+		if result.Skipped != "" {
+			r.Skipped = append(r.Skipped, result)
+		} else {
+			r.Results = append(r.Results, result)
+		}
+	}
 	sortResults(r.Results, c.Tasks)
+	sortResults(r.Skipped, c.Tasks)
+	if len(r.Results) == 0 && len(r.Skipped) > 0 {
+		return nil, fmt.Errorf("none of %d examples could be asked: %s", len(r.Skipped), r.Skipped[0].Skipped)
+	}
 	groups := r.groups()
 	for _, g := range groups {
 		cell := g.cell()

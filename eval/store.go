@@ -13,6 +13,10 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"keyfold/engine"
+	"keyfold/internal/output"
+	"keyfold/internal/textfile"
 )
 
 // A Journal is a file that a sweep appends each finished example to, so that
@@ -24,15 +28,43 @@ type Journal struct {
 }
 
 // OpenJournal opens the journal at path, or begins one. One that another
-// configuration began is refused. The last line may be half written, as a
-// killed process leaves it: it is cut off.
+// configuration began is refused, unless they differ only in which examples there
+// are. The last line may be half written, as a killed process leaves it: it is cut
+// off.
 func OpenJournal(path string, c Config) (*Journal, error) {
+	if !output.IsFile(path) {
+		return nil, fmt.Errorf("the journal %s would be no file", path)
+	}
 	data, err := os.ReadFile(path)
+	if err == nil {
+		data, err = textfile.UTF8(data[:bytes.LastIndexByte(data, '\n')+1])
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the journal %s: %w", path, err)
+	}
+	j := &Journal{}
+	results, err := j.read(path, data, c)
+	if err != nil {
 		return nil, err
 	}
-	whole := data[:bytes.LastIndexByte(data, '\n')+1]
-	j := &Journal{}
+	first, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	err = output.Write(path, nil, func(w io.Writer) error {
+		_, err := w.Write(slices.Concat(first, []byte("\n"), results))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	j.file, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	return j, err
+}
+
+// read reads the lines of a journal. It returns those behind the first one.
+func (j *Journal) read(path string, whole []byte, c Config) (results []byte, err error) {
+	_, results, _ = bytes.Cut(whole, []byte("\n"))
 	for i, line := range bytes.Split(bytes.TrimSuffix(whole, []byte("\n")), []byte("\n")) {
 		switch {
 		case len(whole) == 0:
@@ -41,7 +73,7 @@ func OpenJournal(path string, c Config) (*Journal, error) {
 			if err := json.Unmarshal(line, &begun); err != nil {
 				return nil, fmt.Errorf("%s is no journal of a sweep: %w", path, err)
 			}
-			if differ := unlike(begun, c); differ != "" {
+			if differ := unlike(begun.withoutSet(), c.withoutSet()); differ != "" {
 				return nil, fmt.Errorf("%s was begun with another configuration (%s); finish that one, or delete the file", path, differ)
 			}
 		default:
@@ -55,27 +87,19 @@ func OpenJournal(path string, c Config) (*Journal, error) {
 			j.done = append(j.done, r)
 		}
 	}
-	if j.file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644); err != nil {
-		return nil, err
-	}
-	if err = j.file.Truncate(int64(len(whole))); err == nil {
-		_, err = j.file.Seek(0, io.SeekEnd)
-	}
-	if err == nil && len(whole) == 0 {
-		err = j.line(c)
-	}
-	if err != nil {
-		j.file.Close()
-		return nil, err
-	}
-	return j, nil
+	return results, nil
 }
 
 // Done returns the results that were there when the journal was opened.
 func (j *Journal) Done() []Result { return j.done }
 
-// Append adds a result.
-func (j *Journal) Append(r Result) error { return j.line(r) }
+// Append adds a result. One that was left out is not kept: it will be tried again.
+func (j *Journal) Append(r Result) error {
+	if r.Skipped != "" {
+		return nil
+	}
+	return j.line(r)
+}
 
 // line writes a line at once, so that a stop leaves whole lines, but for the last.
 func (j *Journal) line(v any) error {
@@ -139,10 +163,12 @@ func sortResults(results []Result, tasks []string) {
 // for the fields called ms.
 func (r *Report) WriteJSON(w io.Writer) error {
 	head := struct {
-		Config  Config `json:"configuration"`
-		Against string `json:"against"`
-		Cells   []Cell `json:"cells"`
-	}{r.Config, r.Against, r.Cells}
+		Config  Config               `json:"configuration"`
+		Against string               `json:"against"`
+		Version engine.VersionReport `json:"version"`
+		Cells   []Cell               `json:"cells"`
+		Skipped []Result             `json:"skipped,omitempty"`
+	}{r.Config, r.Against, r.Version, r.Cells, r.Skipped}
 	data, err := json.MarshalIndent(head, "", " ")
 	if err != nil {
 		return err
@@ -166,8 +192,15 @@ func (r *Report) WriteJSON(w io.Writer) error {
 
 // ReadJSON reads what WriteJSON wrote.
 func ReadJSON(in io.Reader) (*Report, error) {
+	data, err := io.ReadAll(in)
+	if err == nil {
+		data, err = textfile.UTF8(data)
+	}
+	if err != nil {
+		return nil, err
+	}
 	r := &Report{}
-	if err := json.NewDecoder(in).Decode(r); err != nil {
+	if err := json.Unmarshal(data, r); err != nil {
 		return nil, err
 	}
 	if r.Config.Shard.Of == 0 {
@@ -190,13 +223,14 @@ func Merge(shards []*Report, names []string) (Config, []Result, error) {
 		if differ := unlike(whole, c); differ != "" {
 			return whole, nil, fmt.Errorf("%s and %s have different configurations (%s)", names[0], names[i], differ)
 		}
-		for _, r := range shard.Results {
+		results := slices.Concat(shard.Results, shard.Skipped)
+		for _, r := range results {
 			if other, twice := from[r.Item]; twice {
 				return whole, nil, fmt.Errorf("%s and %s both have example %d of %s", other, names[i], r.Number, r.Task)
 			}
 			from[r.Item] = names[i]
 		}
-		all = append(all, shard.Results...)
+		all = append(all, results...)
 	}
 	if len(all) != whole.Examples {
 		return whole, nil, fmt.Errorf("%s have %d examples of %d: a shard is missing",

@@ -111,12 +111,12 @@ func TestJournal(t *testing.T) {
 func TestJournalOfAnotherConfiguration(t *testing.T) {
 	c, _ := madeUp(t)
 	for want, change := range map[string]func(*Config){
-		`kv was "f16" and is "f32"`:                func(c *Config) { c.KV = "f32" },
-		`lengths was [64] and is [64,128]`:         func(c *Config) { c.Lengths = []int{64, 128} },
-		"methods":                                  func(c *Config) { c.Variants = c.Variants[:1] },
-		`device`:                                   func(c *Config) { c.Device.Kind = "gpu" },
-		`data was absent and is {"name":"x"`:       func(c *Config) { c.Data = &File{Name: "x"} },
-		`shard was {"index":0,"of":1} and is {"in`: func(c *Config) { c.Shard = Shard{1, 2} },
+		`kv was "f16" and is "f32"`:         func(c *Config) { c.KV = "f32" },
+		"methods":                           func(c *Config) { c.Variants = c.Variants[:1] },
+		`device`:                            func(c *Config) { c.Device.Kind = "gpu" },
+		`data was absent and is {"name":""`: func(c *Config) { c.Data = &File{Name: "x"} },
+		`score_tokens was 0 and is 9`:       func(c *Config) { c.ScoreTokens = 9 },
+		`trained was false and is true`:     func(c *Config) { c.Trained = true },
 	} {
 		path := filepath.Join(t.TempDir(), "j")
 		j, err := OpenJournal(path, c)

@@ -55,7 +55,10 @@ type Config struct {
 type File struct {
 	Name   string `json:"name"` // without its folder
 	Layout string `json:"layout,omitempty"`
-	SHA256 string `json:"sha256"`
+	// How questions are told from contexts, and whether the layout leaves that open.
+	Split   string `json:"split,omitempty"`
+	Guessed bool   `json:"split_guessed,omitempty"`
+	SHA256  string `json:"sha256"`
 }
 
 // A Shard is the examples whose number leaves Index when divided by Of.
@@ -71,14 +74,18 @@ type Item struct {
 	Number int    `json:"number"`
 }
 
-// A Result is what one example gave.
+// A Result is what one example gave, or why it gave nothing.
 type Result struct {
 	Item
 	ID     string     `json:"id"`
-	Tokens int        `json:"tokens"` // of the context, BOS included
+	Sum    string     `json:"sum,omitempty"`    // of the content of an example from a file
+	Tokens int        `json:"tokens,omitempty"` // of the context, BOS included
 	Asks   []Question `json:"asks,omitempty"`
-	Runs   []Run      `json:"runs"` // the full cache first
+	Runs   []Run      `json:"runs,omitempty"` // the full cache first
 	MS     float64    `json:"ms"`
+
+	Skipped string `json:"skipped,omitempty"` // why the example was left out
+	Failed  bool   `json:"failed,omitempty"`  // it may go better another time
 }
 
 // A Question is an [Ask] as results keep it.
@@ -193,8 +200,9 @@ func (s *Sweep) items(shard Shard) []Item {
 }
 
 // Run examines items and calls emit with each result, one at a time, in any
-// order. On the CPU several are examined at once. It stops at the first error,
-// which may be ctx's.
+// order. On the CPU several are examined at once. An example that cannot be asked,
+// or that goes wrong, has a result that says so; the sweep goes on. It stops at the
+// first error of emit, or when ctx ends.
 func (s *Sweep) Run(ctx context.Context, items []Item, emit func(Result) error) error {
 	engines := []*engine.Engine{s.Engine}
 	for len(engines) < min(runtime.GOMAXPROCS(0), len(items)) {

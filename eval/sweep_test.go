@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -432,6 +433,68 @@ func reportJSON(t testing.TB, c Config, results []Result) string {
 	return anyTime.ReplaceAllString(b.String(), `"ms":0`)
 }
 
+// A journal is of use to a sweep with other examples: what is the same is not asked
+// again, wherever it now is, and the report is that of the new sweep alone.
+func TestJournalOfOtherExamples(t *testing.T) {
+	e, examples := openModel(t), tinyExamples(5)
+	path := filepath.Join(t.TempDir(), "j")
+	record := func(s *Sweep, results []Result) []Result {
+		t.Helper()
+		journal, err := OpenJournal(path, s.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer journal.Close()
+		for _, r := range results {
+			if err := journal.Append(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return journal.Done()
+	}
+	first := newSweep(t, e, tinyConfig(t, "window", nil, 3), examples[:3])
+	record(first, sweep(t, first))
+
+	// Another file: the second line is gone, the first has another answer, there are two more.
+	changed := []Example{examples[0], examples[2], examples[3], examples[4]}
+	changed[0].Asks = slices.Clone(changed[0].Asks)
+	changed[0].Asks[0].Answers = []string{" a boat"}
+	for i := range changed {
+		changed[i].ID = fmt.Sprintf("new/%d", i)
+	}
+	c := tinyConfig(t, "window", nil, 4)
+	c.Data = &File{Name: "new", SHA256: "another"}
+	second := newSweep(t, e, c, changed)
+	kept, left := second.Resume(record(second, nil))
+	if len(kept) != 1 || kept[0].Number != 1 || kept[0].ID != "new/1" || len(left) != 3 {
+		t.Fatalf("kept %+v, left %v", kept, left)
+	}
+	if err := second.Run(context.Background(), left, func(r Result) error {
+		kept = append(kept, r)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := reportJSON(t, second.Config, kept), reportJSON(t, second.Config, sweep(t, second)); got != want {
+		t.Errorf("going on gives\n%s\nwant\n%s", got, want)
+	}
+
+	// Of the corpus, tasks, lengths, numbers and shards may change.
+	made, results := madeUp(t)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	record(&Sweep{Config: made}, results)
+	for i := range 2 {
+		other := made
+		other.Tasks, other.N, other.Shard = []string{"needle"}, 3, Shard{i, 2}
+		kept, left := (&Sweep{Config: other}).Resume(record(&Sweep{Config: other}, nil))
+		if len(kept) != 1 || kept[0].Task != "needle" || kept[0].Number != i || len(left) != 1-i {
+			t.Errorf("shard %d: kept %d, left %v", i, len(kept), left)
+		}
+	}
+}
+
 // A sweep that is stopped and goes on gives what one in a single run gives.
 func TestStoppedSweepGoesOn(t *testing.T) {
 	e := openModel(t)
@@ -479,15 +542,70 @@ func TestStoppedSweepGoesOn(t *testing.T) {
 	}
 }
 
-// A failing example stops the sweep and is named.
+// An example that goes wrong is left out with its reason, and the others are asked.
+func TestSweepGoesOnAfterBadExamples(t *testing.T) {
+	e, examples := openModel(t), tinyExamples(7)
+	good := newSweep(t, e, tinyConfig(t, "window", nil, 7), tinyExamples(7))
+	want := map[int]string{
+		1: "",
+		2: "no such metric", 3: "context, question and answer have", 4: "the context is empty", 5: "was refused", 6: "no token is the context's alone",
+	}
+	examples[2].Asks[1].Metric = "no such metric"
+	examples[3].Context = strings.Repeat(examples[3].Context, 100)
+	examples[4].Context = " \n"
+	examples[5].Unfit = "was refused"
+	examples[6].Context = " a"
+	examples[6].Asks[0].Question = "b"
+	examples[6].Asks = examples[6].Asks[:1]
+	bad := newSweep(t, e, tinyConfig(t, "window", nil, 7), examples)
+	all, results := sweep(t, good), sweep(t, bad)
+	for i, r := range results {
+		reason := want[i]
+		switch {
+		case reason == "" && (r.Skipped != "" || len(r.Runs) != len(all[i].Runs) || !reflect.DeepEqual(r.Runs[1].Answers, all[i].Runs[1].Answers)):
+			t.Errorf("example %d: %+v, want what it gives beside good ones", i, r)
+		case i == 6 && r.Skipped == "": // with BOS it has a token of its own
+		case reason != "" && (!strings.Contains(r.Skipped, reason) || len(r.Runs) > 0 || r.Failed != (i == 2)):
+			t.Errorf("example %d: skipped %q, failed %v, %d runs; want %q", i, r.Skipped, r.Failed, len(r.Runs), reason)
+		}
+	}
+	if n, reason := Failures(results); n != 1 || !strings.Contains(reason, "no such metric") {
+		t.Errorf("%d failures, %q", n, reason)
+	}
+	r, err := NewReport(bad.Config, results, Full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table bytes.Buffer
+	if err := r.WriteTable(&table); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(table.String(), "left out: 4 of 7 examples\n") || !strings.Contains(table.String(), "tiny/5: was refused") {
+		t.Errorf("the table does not list what was left out:\n%s", &table)
+	}
+	if r.Cells[0].Contexts != 3 || len(r.Skipped) != 4 {
+		t.Errorf("%d contexts, %d left out; want 3 and 4", r.Cells[0].Contexts, len(r.Skipped))
+	}
+	if _, err := NewReport(bad.Config, r.Skipped, Full); err == nil || !strings.Contains(err.Error(), "none of 4 examples could be asked: ") {
+		t.Errorf("a report of nothing: %v", err)
+	}
+}
+
+// A method that cannot do what is asked of one example costs that example only.
+func TestBudgetOutOfReach(t *testing.T) {
+	e, examples := openModel(t), tinyExamples(2)
+	examples[0].Context = "ab"
+	s := newSweep(t, e, tinyConfig(t, "kvmerger", []float64{0.5}, 2), examples)
+	results := sweep(t, s)
+	if results[0].Skipped != "" && results[0].Failed || results[1].Skipped != "" {
+		t.Errorf("results %+v", results)
+	}
+}
+
+// An error of the receiver stops the sweep.
 func TestSweepStopsAtErrors(t *testing.T) {
 	e, examples := openModel(t), tinyExamples(4)
-	examples[2].Asks[1].Metric = "no such metric"
 	s := newSweep(t, e, tinyConfig(t, "window", nil, 4), examples)
-	err := s.Run(context.Background(), s.Items(), func(Result) error { return nil })
-	if err == nil || !strings.Contains(err.Error(), "example 2 of tiny") || !strings.Contains(err.Error(), "no such metric") {
-		t.Errorf("the sweep ends with %v", err)
-	}
 	full, calls := errors.New("disk is full"), 0
 	if err := s.Run(context.Background(), s.Items()[:2], func(Result) error {
 		calls++

@@ -14,7 +14,7 @@ import (
 // WriteTable writes tables as the papers have them, one for each length: a row
 // for each method and budget, a column for each task, then the means. Tasks
 // whose evidence is marked have a mean of their own: finding what stands out is
-// easier than finding what does not.
+// easier than finding what does not. Notes below say what the numbers do not.
 func (r *Report) WriteTable(w io.Writer) error {
 	for i, length := range r.lengths() {
 		if i > 0 {
@@ -38,7 +38,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 			}
 		}
 	}
-	return nil
+	return r.writeNotes(w)
 }
 
 // lengths returns the lengths of the cells, in their order.

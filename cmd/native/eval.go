@@ -101,6 +101,7 @@ func evalCommand(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
+	v.printSplit(t.err, data)
 	results, err := v.run(ctx, t, sweep)
 	if err != nil {
 		return err
@@ -108,10 +109,43 @@ func evalCommand(ctx context.Context, t terminal, args []string) error {
 	if err := v.write(t, sweep.Config, results); err != nil {
 		return err
 	}
-	if path := v.journal(); path != "" {
+	return v.finish(results)
+}
+
+// finish removes the journal, but for examples that failed: they stay to be done.
+func (v *evaluation) finish(results []eval.Result) error {
+	failed, reason := eval.Failures(results)
+	path := v.journal()
+	switch {
+	case failed > 0 && path != "":
+		return fmt.Errorf("%d of %d examples failed (%s); the same command tries them again", failed, len(results), reason)
+	case failed > 0:
+		return fmt.Errorf("%d of %d examples failed (%s)", failed, len(results), reason)
+	case path != "":
 		return os.Remove(path)
 	}
 	return nil
+}
+
+// printSplit shows on the first example of -data where its context ends.
+func (v *evaluation) printSplit(w io.Writer, data []eval.Example) {
+	at := slices.IndexFunc(data, func(e eval.Example) bool { return e.Unfit == "" })
+	if at < 0 {
+		return
+	}
+	how, guessed := eval.Split(v.layout)
+	if guessed {
+		how += ", which is a guess"
+	}
+	const shown = 60 // bytes on either side
+	context, question := data[at].Context, data[at].Asks[0].Question
+	if cut := len(context) - shown; cut > 0 {
+		context = "..." + strings.ToValidUTF8(context[cut:], "")
+	}
+	if len(question) > shown {
+		question = strings.ToValidUTF8(question[:shown], "") + "..."
+	}
+	fmt.Fprintf(w, "questions   %s\n            the first context ends %q, its question is %q\n", how, context, question)
 }
 
 // readFiles returns the configuration, but for the model and the device, and
@@ -131,6 +165,7 @@ func (v *evaluation) readFiles(tok *tokenizer.Tokenizer) (c eval.Config, data []
 			return c, nil, nil, err
 		}
 		file.Layout = v.layout
+		file.Split, file.Guessed = eval.Split(v.layout)
 		c.Data = file
 	}
 	if v.text != "" {
@@ -175,12 +210,7 @@ func (v *evaluation) run(ctx context.Context, t terminal, s *eval.Sweep) ([]eval
 			return nil, err
 		}
 		defer journal.Close()
-		results = journal.Done()
-		done := map[eval.Item]bool{}
-		for _, r := range results {
-			done[r.Item] = true
-		}
-		items = slices.DeleteFunc(items, func(it eval.Item) bool { return done[it] })
+		results, items = s.Resume(journal.Done())
 		if len(results) > 0 {
 			fmt.Fprintf(t.err, "goes on after %d of %d examples in %s\n", total-len(items), total, path)
 		}

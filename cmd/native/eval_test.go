@@ -183,6 +183,62 @@ func TestEvalFiles(t *testing.T) {
 	}
 }
 
+// Lines that cannot be asked are left out and listed; where a line is taken out of the
+// file later, what is done stays done.
+func TestEvalLeavesOut(t *testing.T) {
+	model, folder := fixtureModel(t, checkpoint.F16), t.TempDir()
+	data, out := filepath.Join(folder, "qa_1.jsonl"), filepath.Join(folder, "out.json")
+	line := func(context, answer string) string {
+		text, err := json.Marshal(map[string]any{"input": context + "\nWho came?", "outputs": []string{answer}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	write := func(lines ...string) {
+		if err := os.WriteFile(data, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args := []string{"eval", "-device", "cpu", "-model", model, "-data", data, "-layout", "ruler", "-methods", "window", "-budgets", "0.5", "-json", out}
+	long := line(strings.Repeat(evalText, 50), "Ida")
+	write(line(evalText, "Ida"), long, line(evalText, ""), line(evalText+" Rain fell.", "Tom"))
+	status, stdout, stderr := keyfold(args...)
+	if status != 0 || !strings.Contains(stdout, "left out: 2 of 4 examples") || !strings.Contains(stdout, "the model's context 1024") || !strings.Contains(stdout, `the reference "" is empty`) {
+		t.Errorf("status %d (%s)\n%s", status, stderr, stdout)
+	}
+	if !strings.Contains(stderr, "which is a guess") || !strings.Contains(stderr, `its question is "\nWho came?"`) {
+		t.Errorf("how questions were split is not shown: %s", stderr)
+	}
+	r := readReport(t, out)
+	if len(r.Results) != 2 || len(r.Skipped) != 2 || !r.Config.Data.Guessed || r.Version.Kernels == "" {
+		t.Fatalf("%d results, %d left out, %+v", len(r.Results), len(r.Skipped), r.Config.Data)
+	}
+
+	// Stopped behind the first result, and the file was mended meanwhile.
+	config, err := json.Marshal(r.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := json.Marshal(r.Results[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(out+".partial", fmt.Appendf(nil, "%s\n%s\n", config, result), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	write(line(evalText, "Ida"), line(evalText+" Rain fell.", "Tom"))
+	status, stdout, stderr = keyfold(args...)
+	if status != 0 || !strings.Contains(stderr, "goes on after 1 of 2 examples") || strings.Contains(stdout, "left out") {
+		t.Errorf("status %d (%s)\n%s", status, stderr, stdout)
+	}
+
+	write(long, long)
+	if status, _, stderr := keyfold(args...); status != 1 || !strings.Contains(stderr, "none of 2 examples could be asked: context, question") {
+		t.Errorf("nothing to ask: status %d, %s", status, stderr)
+	}
+}
+
 func TestEvalRefuses(t *testing.T) {
 	data, model := evalData(t), fixtureModel(t, checkpoint.F16)
 	for _, tc := range []struct {
