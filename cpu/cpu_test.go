@@ -327,51 +327,6 @@ func TestSwiGLU(t *testing.T) {
 	}
 }
 
-func TestMatMul(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 0))
-	for _, wt := range weightTypes {
-		for _, tc := range []struct {
-			rows, cols, n int
-			add           bool
-			why           string
-		}{
-			{1, 32, 1, false, "smallest"},
-			{5, 64, 1, false, "one token, rows not a multiple of 4"},
-			{31, 288, 1, true, "one token, added"},
-			{65, 96, 19, true, "several tiles, added"},
-			{6, 8192, 2, false, "rows longer than a panel"},
-			{301, 256, 7, false, "work for several threads"},
-		} {
-			w, x := matrix(r, wt, tc.rows, tc.cols), normals(r, tc.n*tc.cols, 1)
-			y, fast, twin := poisoned(tc.n*tc.rows), MatMul, ref.MatMul
-			if tc.add {
-				y, fast, twin = normals(r, len(y), 1), AddMatMul, ref.AddMatMul
-			}
-			got, want := slices.Clone(y), slices.Clone(y)
-			fast(w, x, got, tc.n)
-			twin(w, x, want, tc.n)
-			// A lane rounds cols/8 sums, each at most Σ|w x|, by 2^-24 at most. Rounding
-			// errors have both signs, so that far less remains than the product of these.
-			bounds, row := make([]float64, len(y)), make([]float32, tc.cols)
-			for r := range tc.rows {
-				w.Row(row, r)
-				for t := range tc.n {
-					at := t*tc.rows + r
-					size := 0.0
-					if tc.add {
-						size = math.Abs(float64(y[at]))
-					}
-					for c, v := range row {
-						size += math.Abs(float64(v * x[t*tc.cols+c]))
-					}
-					bounds[at] = 2e-7 * size
-				}
-			}
-			checkClose(t, fmt.Sprintf("%v: %s", wt, tc.why), got, want, func(i int) float64 { return bounds[i] })
-		}
-	}
-}
-
 // However the work is cut, the bits are the same: tokens one by one or together,
 // on one thread or on three.
 func TestResultsDoNotDependOnTheCut(t *testing.T) {
@@ -416,64 +371,6 @@ func randomCache(r *rand.Rand, t layout.CacheType, headDim int, lens []int, more
 		c.V.Put(i, normals(r, headDim, 1))
 	}
 	return c
-}
-
-func TestAttention(t *testing.T) {
-	r := rand.New(rand.NewPCG(5, 0))
-	for _, ct := range layout.CacheTypes {
-		for _, tc := range []struct {
-			headDim       int
-			lens          []int
-			group, before int
-			n             int
-			scale         float32
-			why           string
-		}{
-			{32, []int{0}, 1, 0, 1, 0.2, "one slot"},
-			{64, []int{3, 0, 17}, 2, 2, 5, 0.125, "groups, ragged, appended before"},
-			{96, []int{130}, 8, 0, 4, 0.1, "one KV head"},
-			{32, []int{65, 64}, 1, 0, 64, 6, "a few slots take it all, the others are far below"},
-			{128, []int{1000, 700, 10}, 1, 0, 3, 0.1, "work for several threads"},
-			{32, []int{40, 30}, 1, -6, 6, 0.2, "the tables have the tokens already"},
-			{12, []int{9, 5}, 1, 1, 3, 0.3, "a head_dim that is no multiple of 8"},
-			{2, []int{9}, 2, 0, 3, 0.5, "a head_dim below 4"},
-		} {
-			if ct.Check(tc.headDim) != nil {
-				continue
-			}
-			c := randomCache(r, ct, tc.headDim, tc.lens, max(0, tc.before)+tc.n)
-			nHeads := tc.group * len(tc.lens)
-			stride := nHeads*tc.headDim + 3
-			q := normals(r, tc.n*stride, 1)
-			what := fmt.Sprintf("%v: %s", ct, tc.why)
-
-			// A score rounds head_dim/8 products of size 1, so that with scale 0.2 it is
-			// off by some 1e-7, and a weight by as much of itself.
-			bound := func(int) float64 { return 2e-6 * float64(1+tc.scale*20) }
-			out, lse := poisoned(tc.n*nHeads*tc.headDim), poisoned(tc.n*nHeads)
-			wantOut, wantLSE := slices.Clone(out), slices.Clone(lse)
-			Attention(c.With(tc.before+tc.n), layout.Queries{Buf: q, N: tc.n, Stride: stride, Heads: nHeads, Scale: tc.scale}, out, lse)
-			ref.Attention(c.With(tc.before+tc.n), layout.Queries{Buf: q, N: tc.n, Stride: stride, Heads: nHeads, Scale: tc.scale}, wantOut, wantLSE)
-			checkClose(t, what, out, wantOut, bound)
-			checkClose(t, what+", lse", lse, wantLSE, bound)
-
-			// Mass is added to what is there, the most is kept.
-			row := slices.Max(tc.lens) + max(0, tc.before) + tc.n + 1
-			was := normals(r, len(tc.lens)*row, 0.1)
-			for _, from := range []int{0, tc.n / 2, tc.n + 3} {
-				got, want := slices.Clone(was), slices.Clone(was)
-				AttnMass(c.With(tc.before+tc.n), layout.Queries{Buf: q, N: tc.n, Stride: stride, Heads: nHeads, Scale: tc.scale}, wantLSE, got, from, row)
-				ref.AttnMass(c.With(tc.before+tc.n), layout.Queries{Buf: q, N: tc.n, Stride: stride, Heads: nHeads, Scale: tc.scale}, wantLSE, want, from, row)
-				checkClose(t, fmt.Sprintf("%s, mass from token %d", what, from), got, want, func(int) float64 {
-					return float64(tc.n) * bound(0)
-				})
-			}
-			got, want := slices.Clone(was), slices.Clone(was)
-			AttnMax(c.With(tc.before+tc.n), layout.Queries{Buf: q, N: tc.n, Stride: stride, Heads: nHeads, Scale: tc.scale}, wantLSE, got, row)
-			ref.AttnMax(c.With(tc.before+tc.n), layout.Queries{Buf: q, N: tc.n, Stride: stride, Heads: nHeads, Scale: tc.scale}, wantLSE, want, row)
-			checkClose(t, what+", most", got, want, bound)
-		}
-	}
 }
 
 // A key that is no number makes the outputs of all that see it no numbers.

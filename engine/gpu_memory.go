@@ -31,7 +31,7 @@ func (r *gpuRunner) allocate(l *cacheLayer, t layout.CacheType) error {
 	for h, head := range l.heads {
 		l.gpu.Longest = max(l.gpu.Longest, head.Len)
 		heads = append(heads, uint32(head.Offset), uint32(head.Len))
-		if err := l.gpu.Slots.UploadWords(slotBytes*head.Offset, gpu.SlotWords(l.deviceSlots(h))); err != nil {
+		if err := l.gpu.Slots.UploadWords(slotBytes*head.Offset, layout.SlotWords(l.deviceSlots(h))); err != nil {
 			return err
 		}
 	}

@@ -10,45 +10,6 @@ import (
 // seconds, and it gets some wrong.
 const attentionBlock = 16
 
-// maxDecodeHeadDim is the widest head that decode_parts.wgsl takes.
-const maxDecodeHeadDim = 256
-
-// One token's attention is cut into parts of decodeSpan slots or a multiple of
-// it, and put together again, where heads have more than wholeHead slots on
-// average. maxParts, besides one for each KV head, are enough to keep a large
-// GPU busy, and bound the memory.
-const (
-	decodeSpan = 128
-	wholeHead  = 2 * decodeSpan
-	maxParts   = 512
-)
-
-// partSpan returns how long the parts of a layer with so many slots are.
-func partSpan(slots int) int { return decodeSpan * divUp(slots, decodeSpan*maxParts) }
-
-// Parts is memory for the attention of one token over parts of a layer's cache,
-// of any length.
-//
-//	Out  (maxParts + n_kv_heads, group_size, head_dim)
-//	LSE  (maxParts + n_kv_heads, group_size)
-type Parts struct{ Out, LSE *Buffer }
-
-// NewParts allocates it for models of this shape.
-func (d *Device) NewParts(nHeads, nKVHeads, headDim int) (parts Parts, err error) {
-	rows := (maxParts + nKVHeads) * nHeads / nKVHeads
-	if parts.Out, err = d.NewBuffer("attention of parts", 4*rows*headDim); err != nil {
-		return parts, err
-	}
-	parts.LSE, err = d.NewBuffer("lse of parts", 4*rows)
-	return parts, err
-}
-
-// Destroy frees it.
-func (p Parts) Destroy() {
-	p.Out.Destroy()
-	p.LSE.Destroy()
-}
-
 // Attention records the attention of the last n tokens in the cache. Each sees
 // what [layout.Cache.Visible] says.
 //
@@ -144,29 +105,4 @@ func prefillSlots(headDim int) int {
 		}
 	}
 	return 0
-}
-
-// decodeParts records the attention of one token over parts of `span` slots.
-//
-//	q    of the last token in the cache
-//	out  (parts, n_heads/n_kv_heads, head_dim)  overwritten
-//	lse  (parts, n_heads/n_kv_heads)            overwritten
-//
-// CPU twin: [ref.DecodeParts].
-func (p *Pass) decodeParts(c *Cache, q Queries, out, lse *Buffer, span int) {
-	groupSize := q.Heads / c.NKVHeads
-	most := c.room()*c.NKVHeads/span + c.NKVHeads // parts, whatever the lengths of the heads
-	p.want("decode_parts", "out", out, most*groupSize*c.HeadDim, "parts*group_size*head_dim")
-	p.want("decode_parts", "lse", lse, most*groupSize, "parts*group_size")
-	p.spend(4 * q.Heads * c.room() * c.HeadDim)
-	p.dispatch(c.kernel("decode_parts", true, false), [3]int{most, divUp(groupSize, 4), 1}, []uint32{ // struct Params in decode_parts.wgsl
-		uint32(c.NKVHeads), uint32(groupSize), uint32(c.Appended - 1), uint32(span), math.Float32bits(q.Scale), uint32(c.HeadDim / 4),
-	}, c.K, c.V, c.Slots, c.Heads, q.Buf, out, lse)
-}
-
-// decodeCombine makes one of the parts. CPU twin: [ref.DecodeCombine].
-func (p *Pass) decodeCombine(c *Cache, parts Parts, out, lse *Buffer, nHeads, span int) {
-	p.dispatch(kernelID{name: "decode_combine"}, [3]int{divUp(nHeads*c.HeadDim/4, 64), 1, 1}, []uint32{ // struct Params in decode_combine.wgsl
-		uint32(c.NKVHeads), uint32(nHeads / c.NKVHeads), uint32(c.Appended - 1), uint32(span), uint32(c.HeadDim / 4),
-	}, c.Heads, parts.Out, parts.LSE, out, lse)
 }

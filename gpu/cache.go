@@ -1,10 +1,6 @@
 package gpu
 
-import (
-	"math"
-
-	"keyfold/layout"
-)
+import "keyfold/layout"
 
 // Cache names the buffers of one layer's cache for the kernels that touch it.
 //
@@ -52,15 +48,6 @@ type QueryMoments struct {
 	Mean, Cov *Buffer
 	Heads     int
 	Scale     float32
-}
-
-// SlotWords returns slots as they lie in a cache's Slots.
-func SlotWords(slots []layout.Slot) []uint32 {
-	words := make([]uint32, 0, 3*len(slots))
-	for _, s := range slots {
-		words = append(words, s.Pos, s.N, math.Float32bits(s.Bias))
-	}
-	return words
 }
 
 // kernel names a kernel that reads this cache, and one that writes it if write is set.

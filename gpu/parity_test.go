@@ -6,9 +6,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"testing"
 
+	"keyfold/internal/kernelcase"
 	"keyfold/layout"
 )
 
@@ -167,72 +167,72 @@ func TestDiffCatchesErrors(t *testing.T) {
 	}
 }
 
-// testCache is one layer's cache on both sides: the twin's buffers and the
-// device's, with the same contents.
-type testCache struct {
-	layout.Cache
-	GPU *Cache
+// runCases checks what kernels leave on the device against their twins.
+func (d *Device) runCases(t *testing.T, cases []kernelcase.Case) {
+	t.Helper()
+	for _, c := range cases {
+		r := newCaseRun(d)
+		if err := r.check(c, kernelcase.Strict); err != nil {
+			t.Errorf("%s: %v", c.Name, err)
+		}
+		r.free()
+	}
 }
 
-// newTestCache fills a ragged cache: lens[h] slots of head h, with room for
-// `room` more behind them. Positions differ from slots, some biases are not 0.
-func newTestCache(t testing.TB, d *Device, name string, ct layout.CacheType, headDim int, lens []int, room int) *testCache {
-	t.Helper()
-	c := &testCache{}
-	total := 0
-	for _, n := range lens {
-		c.Heads = append(c.Heads, layout.Head{Offset: total, Len: n})
-		total += n + room
+// withFewGroups opens the device twice: as it is, and with so few workgroups along an
+// axis that a thread has several turns.
+func withFewGroups(t *testing.T, test func(t *testing.T, d *Device)) {
+	d := openForTest(t)
+	for _, groups := range []int{d.Limits.Groups, 2} {
+		t.Run(fmt.Sprintf("at most %d workgroups", groups), func(t *testing.T) {
+			d.Limits.Groups = groups
+			test(t, d)
+		})
 	}
-	c.K, c.V = layout.NewRows(ct, headDim, total), layout.NewRows(ct, headDim, total)
-	c.Slots = make([]layout.Slot, total)
-	keys, values := normals(name+" keys", total*headDim, 1), normals(name+" values", total*headDim, 1)
-	r := rng(name + " slots")
-	for _, head := range c.Heads {
-		pos := uint32(0)
-		for slot := head.Offset; slot < head.Offset+head.Len; slot++ {
-			c.K.Put(slot, keys[slot*headDim:(slot+1)*headDim])
-			c.V.Put(slot, values[slot*headDim:(slot+1)*headDim])
-			n := uint32(1 + r.IntN(3))
-			pos += n
-			c.Slots[slot] = layout.Slot{Pos: pos, N: n, Bias: float32(math.Log(float64(n)))}
+}
+
+// quantised returns a random matrix of the given type with some scales that
+// are subnormal halves, which a shader must not flush to zero.
+func quantised(name string, t layout.WeightType, rows, cols int) *layout.Weights {
+	r := rng(name)
+	w := &layout.Weights{Type: t, Rows: rows, Cols: cols}
+	quants := t.QuantWords(rows, cols)
+	w.Words = make([]uint32, quants+t.ScaleWords(rows, cols))
+	half := func(scale float64) uint32 { return layout.ToHalf(float32(scale * r.NormFloat64())) }
+	for i := range w.Words {
+		switch {
+		case t == layout.F32:
+			w.Words[i] = math.Float32bits(float32(r.NormFloat64()))
+		case t == layout.F16:
+			scale := 1.0
+			if i%5 == 0 {
+				scale = 1e-5
+			}
+			w.Words[i] = half(scale) | half(scale)<<16
+		case i < quants:
+			w.Words[i] = r.Uint32()
+		default:
+			scale := 0.01
+			if i%3 == 0 {
+				scale = 1e-5
+			}
+			w.Words[i] = half(scale) | half(scale)<<16
 		}
 	}
-	c.GPU = &Cache{
-		Type: ct, HeadDim: headDim, NKVHeads: len(lens), Longest: slices.Max(lens),
-		K: d.uploadWords(t, c.K.Words), V: d.uploadWords(t, c.V.Words),
-		Slots: d.uploadWords(t, SlotWords(c.Slots)), Heads: d.uploadWords(t, headWords(c.Heads)),
+	return w
+}
+
+func (d *Device) uploadWeights(t testing.TB, w *layout.Weights) *Weights {
+	t.Helper()
+	g, err := d.NewWeights("test", w.Type, w.Rows, w.Cols)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return c
-}
-
-func headWords(heads []layout.Head) []uint32 {
-	var words []uint32
-	for _, h := range heads {
-		words = append(words, uint32(h.Offset), uint32(h.Len))
+	t.Cleanup(g.Destroy)
+	if err := g.Upload(0, w); err != nil {
+		t.Fatal(err)
 	}
-	return words
+	return g
 }
 
-type cacheCase struct {
-	name    string
-	headDim int
-	lens    []int // slots before, per KV head
-	group   int   // query heads per KV head
-}
-
-// cacheCases are the shapes that cache kernels are tested on.
-var cacheCases = []cacheCase{
-	{"one slot", 4, []int{0}, 1},
-	{"stories260K: GQA", 8, []int{37, 37, 37, 37}, 2},
-	{"ragged heads", 16, []int{5, 64, 1, 130}, 1},
-	{"one KV head for all", 64, []int{65}, 4},
-	{"wide heads", 128, []int{33, 12}, 2},
-	{"one block", 32, []int{1, 70}, 2},
-	{"three blocks", 96, []int{20, 3}, 1},
-}
-
-// casesFor are the shapes that caches of type ct can have, and of more.
-func casesFor(ct layout.CacheType, more ...cacheCase) []cacheCase {
-	return slices.DeleteFunc(slices.Concat(cacheCases, more), func(c cacheCase) bool { return ct.Check(c.headDim) != nil })
-}
+var weightTypes = []layout.WeightType{layout.F32, layout.F16, layout.Q8_0, layout.Q4_0, layout.Q8M}

@@ -1,16 +1,13 @@
 package gpu
 
 import (
-	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"keyfold/layout"
-	"keyfold/ref"
 )
 
 // Every kernel passes on this device, for heads of every width, and nothing
@@ -364,60 +361,5 @@ func TestSelfTestWithoutMemory(t *testing.T) {
 	checks, err := d.SelfTest(weightTypes, layout.CacheTypes, 32)
 	if err == nil || len(checks) > 0 {
 		t.Errorf("%d checks and error %v, want none and an error", len(checks), err)
-	}
-}
-
-// What has to be equal exactly does not hang on a rounding error, whatever the
-// width of heads.
-func TestSelfTestHasNoCloseCalls(t *testing.T) {
-	s := &selfTest{err: errors.New("no device")}
-	for _, ct := range layout.CacheTypes {
-		for headDim := 4; headDim <= 256; headDim += 4 {
-			if ct.Check(headDim) != nil {
-				continue
-			}
-			const nHeads, samples, pNuc = 4, 3, 0.9
-			s.samples = 0
-			c := s.cache(ct, headDim, true)
-			s.samples = ballotSamples
-			qStride, scale := 8*headDim, float32(1/math.Sqrt(float64(headDim)))
-			qLast, qSamples := s.sample(nHeads*headDim), s.sample(samples*qStride)
-			votes, sizes := make([]uint32, 150), make([]uint32, nHeads)
-			ref.GVoteVote(c.cpu, layout.Queries{Buf: qLast, N: 1, Stride: 0, Heads: nHeads, Scale: scale}, layout.Queries{Buf: qSamples, N: samples, Stride: qStride, Heads: nHeads, Scale: scale}, votes, sizes, layout.Ballot{PNuc: pNuc, IncludeC0: true, Stride: 75})
-			for a := range nHeads {
-				check := func(query []float32, pNuc float32) {
-					scores := c.cpu.Scores(a/2, c.cpu.Len(a/2), query, scale)
-					if closeCall(scores, layout.Descending(scores), int(sizes[a]), pNuc) {
-						t.Errorf("%v, head_dim %d: query head %d's vote is a close call", ct, headDim, a)
-					}
-				}
-				check(qLast[a*headDim:(a+1)*headDim], pNuc)
-				for i := range samples {
-					check(qSamples[i*qStride+a*headDim:i*qStride+(a+1)*headDim], 0)
-				}
-			}
-		}
-	}
-	row := s.logits(150)[150:]
-	scaled := make([]float32, len(row))
-	for _, c := range sampleDraws {
-		want, _ := ref.Choose(row, c.draw, 3)
-		for _, by := range []float32{0.999, 1.001} {
-			for i := range row {
-				scaled[i] = by * row[i]
-			}
-			near := c.draw
-			near.TopP, near.MinP = min(1, by*near.TopP), by*near.MinP
-			if near.TopP == by {
-				near.TopP = 1
-			}
-			if got, _ := ref.Choose(scaled, near, 3); got != want {
-				t.Errorf("%s: %g of everything changes the choice from %d to %d", c.name, by, want, got)
-			}
-		}
-		free, _ := ref.Choose(row, layout.Draw{Seed: c.draw.Seed, Temperature: c.draw.Temperature, TopP: 1}, 3)
-		if filters := c.draw.TopK > 0 || c.draw.TopP < 1 || c.draw.MinP > 0; filters == (free == want) {
-			t.Errorf("%s: the choice is %d, without filters %d", c.name, want, free)
-		}
 	}
 }

@@ -294,8 +294,18 @@ func styleErrors(name, src string, exists func(file string) bool) []string {
 	var labels []string
 	for _, m := range headerLabel.FindAllStringSubmatch(header, -1) {
 		labels = append(labels, m[1])
-		if m[1] == "Twin" && !exists(m[2]) {
+		if m[1] != "Twin" {
+			continue
+		}
+		if !exists(m[2]) {
 			fail(1, "there is no twin %s", m[2])
+		}
+		// A kernel is four files of one name: shader, wrapper, twin and test. A variant has
+		// the twin of the kernel that it stands for, and shares that one's wrapper and test.
+		for _, form := range []string{"gpu/shaders/%s.wgsl", "gpu/%s.go", "gpu/%s_test.go"} {
+			if file := fmt.Sprintf(form, strings.TrimSuffix(path.Base(m[2]), ".go")); isKernel(src) && !exists(file) {
+				fail(1, "there is no %s, the name of its twin %s", file, m[2])
+			}
 		}
 	}
 	want := headerLabels
@@ -384,6 +394,7 @@ func TestShaderStyleCatchesErrors(t *testing.T) {
 		{"swiglu", "// Limits     none\n", "", "labels"},
 		{"swiglu", "// Twin  ", "// Source  ", "labels"},
 		{"swiglu", "ref/swiglu.go", "ref/swiglo.go", "no twin"},
+		{"swiglu", "ref/swiglu.go", "ref/ranking.go", "no gpu/ranking_test.go"},
 		{"weights_f16", "// Twin       layout/weights.go\n", "", "labels"},
 		{"weights_f16", "// Source     definition\n", "", "labels"},
 		{"swiglu", "let i = id.x;", "let i = id.x;" + strings.Repeat(" ", 110), "columns"},

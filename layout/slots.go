@@ -15,6 +15,15 @@ type Slot struct {
 	Bias float32 // what attention adds to its logit
 }
 
+// SlotWords returns slots as they lie in a GPU's memory: three words each.
+func SlotWords(slots []Slot) []uint32 {
+	words := make([]uint32, 0, 3*len(slots))
+	for _, s := range slots {
+		words = append(words, s.Pos, s.N, math.Float32bits(s.Bias))
+	}
+	return words
+}
+
 // FloatWords returns the bits of floats.
 func FloatWords(v []float32) []uint32 {
 	words := make([]uint32, len(v))

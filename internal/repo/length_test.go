@@ -4,7 +4,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,16 +12,9 @@ import (
 // maxLines is how long a function may be. A reader sees that much at once.
 const maxLines = 60
 
-// longFunctions are the functions that are still longer than maxLines. The list
-// only shrinks: the test fails if one of them has become short or is gone.
-var longFunctions = map[string]bool{
-	"gpu selfTest.cacheKernels": true,
-}
-
 // TestFunctionsAreShort measures every function outside tests. A function that
 // only returns a literal is a table, and may be as long as its list.
 func TestFunctionsAreShort(t *testing.T) {
-	seen := map[string]bool{}
 	for _, file := range files(t) {
 		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
 			continue
@@ -34,19 +26,9 @@ func TestFunctionsAreShort(t *testing.T) {
 			continue
 		}
 		for name, lines := range functionLengths(set, syntax) {
-			name = path.Dir(file) + " " + name
-			if lines <= maxLines {
-				continue
-			}
-			seen[name] = true
-			if !longFunctions[name] {
+			if lines > maxLines {
 				t.Errorf("%s: %s has %d lines, at most %d", file, name, lines, maxLines)
 			}
-		}
-	}
-	for name := range longFunctions {
-		if !seen[name] {
-			t.Errorf("%s is short or gone: take it off the list of long functions", name)
 		}
 	}
 }

@@ -1,0 +1,15 @@
+package gpu
+
+import (
+	"testing"
+
+	"keyfold/internal/kernelcase"
+	"keyfold/layout"
+)
+
+func TestKeySimilarity(t *testing.T) {
+	d := openForTest(t)
+	for _, ct := range layout.CacheTypes {
+		d.runCases(t, kernelcase.KeySimilarityCases(ct))
+	}
+}

@@ -1,0 +1,11 @@
+package gpu
+
+import (
+	"testing"
+
+	"keyfold/internal/kernelcase"
+)
+
+func TestRMSNorm(t *testing.T) {
+	bothTypes(t, func(t *testing.T, d *Device) { d.runCases(t, kernelcase.RMSNormCases()) })
+}

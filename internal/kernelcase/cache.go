@@ -1,0 +1,142 @@
+package kernelcase
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"keyfold/layout"
+)
+
+// CacheShape is the shape of a cache.
+type CacheShape struct {
+	Why     string
+	HeadDim int
+	Lens    []int // slots of each KV head, before tokens are appended
+	Group   int   // query heads for each KV head
+}
+
+// CacheShapes are awkward for every kernel that touches a cache.
+var CacheShapes = []CacheShape{
+	{"one slot", 4, []int{0}, 1},
+	{"stories260K: GQA", 8, []int{37, 37, 37, 37}, 2},
+	{"ragged heads", 16, []int{5, 64, 1, 130}, 1},
+	{"one KV head for all", 64, []int{65}, 4},
+	{"wide heads", 128, []int{33, 12}, 2},
+	{"one block", 32, []int{1, 70}, 2},
+	{"three blocks", 96, []int{20, 3}, 1},
+}
+
+// shapesFor are those that a cache of type t can have, and of more.
+func shapesFor(t layout.CacheType, more ...CacheShape) []CacheShape {
+	return slices.DeleteFunc(slices.Concat(CacheShapes, more), func(s CacheShape) bool { return t.Check(s.HeadDim) != nil })
+}
+
+// perShape returns a case for every shape of caches of type t.
+func perShape(t layout.CacheType, shapes []CacheShape, call func(s CacheShape) Call) []Case {
+	var cases []Case
+	for _, s := range shapes {
+		cases = append(cases, one(fmt.Sprintf("%v, %s", t, s.Why), call(s)))
+	}
+	return cases
+}
+
+// NewCache returns a cache with `appended` tokens behind the slots of each head, and
+// behind these `room` slots that hold no numbers. Positions differ from slots, some
+// biases are not 0.
+func NewCache(t layout.CacheType, s CacheShape, appended, room int) layout.Cache {
+	c := layout.Cache{Appended: appended}
+	total := 0
+	for _, n := range s.Lens {
+		c.Heads = append(c.Heads, layout.Head{Offset: total, Len: n})
+		total += n + appended + room
+	}
+	c.K, c.V = layout.NewRows(t, s.HeadDim, total), layout.NewRows(t, s.HeadDim, total)
+	for _, words := range [][]uint32{c.K.Words, c.V.Words} {
+		for i := range words {
+			words[i] = math.MaxUint32
+		}
+	}
+	c.Slots = make([]layout.Slot, total)
+	keys, values := numbers(s.Why+" keys", total*s.HeadDim, 1), numbers(s.Why+" values", total*s.HeadDim, 1)
+	for h, head := range c.Heads {
+		pos := uint32(0)
+		for slot := head.Offset; slot < head.Offset+c.Len(h); slot++ {
+			c.K.Put(slot, keys[slot*s.HeadDim:(slot+1)*s.HeadDim])
+			c.V.Put(slot, values[slot*s.HeadDim:(slot+1)*s.HeadDim])
+			n := uint32(1 + slot%3)
+			pos += n
+			c.Slots[slot] = layout.Slot{Pos: pos, N: n, Bias: float32(math.Log(float64(n)))}
+		}
+	}
+	return c
+}
+
+// emptyCache returns room for as many slots as c has, or for so many if that is not 0.
+// A row that no kernel writes holds no numbers.
+func emptyCache(c layout.Cache, slots int) layout.Cache {
+	if slots == 0 {
+		slots = len(c.Slots)
+	}
+	empty := layout.Cache{Heads: c.Heads, Appended: c.Appended, Slots: make([]layout.Slot, slots)}
+	copy(empty.Slots, c.Slots)
+	for _, rows := range []*layout.Rows{&empty.K, &empty.V} {
+		*rows = layout.Rows{Type: c.K.Type, HeadDim: c.HeadDim(), Words: unwrittenWords(slots * c.K.Type.RowWords(c.HeadDim()))}
+	}
+	return empty
+}
+
+// table returns rotations up to the largest position of a cache.
+func table(c layout.Cache) []float32 {
+	last := uint32(0)
+	for _, slot := range c.Slots {
+		last = max(last, slot.Pos)
+	}
+	return layout.RoPETable(0, int(last)+1, c.HeadDim(), 10000)
+}
+
+// queries returns those of the last n tokens of a cache, in rows of queries, keys and values.
+func queries(name string, c layout.Cache, group, n int, scale float32) layout.Queries {
+	heads := group * len(c.Heads)
+	stride := (heads + 2*len(c.Heads)) * c.HeadDim()
+	return layout.Queries{Buf: numbers(name, n*stride, scale), N: n, Stride: stride, Heads: heads, Scale: attentionScale(c)}
+}
+
+func attentionScale(c layout.Cache) float32 { return float32(1 / math.Sqrt(float64(c.HeadDim()))) }
+
+// strideOf returns a stride that is longer than the longest head.
+func strideOf(c layout.Cache) int {
+	longest := 0
+	for h := range c.Heads {
+		longest = max(longest, c.Len(h))
+	}
+	return longest + 3
+}
+
+// OfCache are the small cases of the kernels that touch a cache of type t: two heads
+// of very different length with four query heads, positions that differ from slots,
+// biases, and six tokens appended to each head.
+func OfCache(t layout.CacheType, headDim int) []Case {
+	const group = 2
+	c := NewCache(t, CacheShape{"small", headDim, []int{65, 1}, group}, 6, 1)
+	name := func(kernel string) string { return kernel + " " + t.String() }
+	q := queries("queries", c, group, 5, 1)
+	lse := logSums(c, q)
+	pivots := smallPivots(c)
+	cases := []Case{
+		one(name("cache_write"), smallCacheWrite(c, group)),
+		one(name("attention")+" (1 token)", newAttention(c.With(2), queries("query", c, group, 1, 1))),
+		one(name("attention")+" (5 tokens)", newAttention(c, q)),
+		one(name("attention")+" (1 token, parts)", NewDecodeParts(c.With(2), queries("query", c, group, 1, 1), 30)),
+		one(name("attn_mass"), newAttnMass(c, q, lse, 2)),
+		one(name("key_similarity"), newKeySimilarity(c)),
+		{name("pivot_distance"), []Call{newPivotDistance(c, pivots, false), newPivotDistance(c, pivots, true)}},
+		one(name("attn_max"), newAttnMax(c, q, lse)),
+		one(name("expected_logits"), newExpectedLogits(c, group)),
+		one(name("kv_gather"), newKVGather(c, []layout.Move{{From: 3, To: 60}, {From: 79, To: 0}, {From: 0, To: 7}})),
+		one(name("gaussian_merge"), smallGaussianMerge(c)),
+		one(name("explicit_merge"), smallExplicitMerge(c)),
+		one(name("key_rotate"), smallKeyRotate(c)),
+	}
+	return append(cases, one(name("gvote_vote"), smallGVoteVote(c, group)))
+}

@@ -1,0 +1,148 @@
+package kernelcase
+
+import (
+	"fmt"
+
+	"keyfold/layout"
+	"keyfold/ref"
+)
+
+// OfWeights are the small cases of the kernels that read a matrix of type t. The
+// shapes are such that no kernel gets by with one workgroup, one turn of a loop or
+// full tiles.
+func OfWeights(t layout.WeightType) []Case {
+	const rows, cols = 37, 288
+	w := weights(t, rows, cols)
+	cases := []Case{one(fmt.Sprintf("embed %v", t), newEmbed(w, []uint32{5, rows - 1, 0, 17}, 1))}
+	for _, n := range []int{1, 5, 33} {
+		first := newMatMul(w, n, false)
+		second := *first
+		second.Add = true
+		cases = append(cases, Case{fmt.Sprintf("matmul %v (%s)", t, count(n, "row")), []Call{first, &second}})
+	}
+	gated := weights(t, rows-1, cols)
+	return append(cases,
+		one(fmt.Sprintf("norm_matvec %v", t), newNormMatVec(w, 2, 1, 0.01)),
+		one(fmt.Sprintf("norm_swiglu %v", t), newNormSwiGLU(gated, 1, 0.01)))
+}
+
+// count returns "1 row" or "9 rows".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// MatMul is a call of matmul, matmul_tiled or matvec.
+type MatMul struct {
+	W    *layout.Weights
+	X, Y []float32
+	N    int
+	Add  bool
+}
+
+func newMatMul(w *layout.Weights, n int, add bool) *MatMul {
+	c := &MatMul{W: w, X: numbers("x", n*w.Cols, 1), Y: unwritten(n * w.Rows), N: n, Add: add}
+	if add {
+		copy(c.Y, numbers("y", len(c.Y), 1))
+	}
+	return c
+}
+
+func (c *MatMul) Twin() {
+	if c.Add {
+		ref.AddMatMul(c.W, c.X, c.Y, c.N)
+	} else {
+		ref.MatMul(c.W, c.X, c.Y, c.N)
+	}
+}
+
+// An f32 sum of up to 1,024 products of size 0.2, or of more, whose errors add up.
+func (c *MatMul) Outputs() []Output {
+	return []Output{near("y", c.Y, 1e-5*max(1, float64(c.W.Cols)/1024), 5e-6)}
+}
+
+// MatMulCases are awkward shapes for matrices of type t.
+func MatMulCases(t layout.WeightType) []Case {
+	var cases []Case
+	for _, s := range []struct {
+		rows, cols, n int
+		add           bool
+		why           string
+	}{
+		{1, 32, 1, false, "smallest"},
+		{5, 64, 1, false, "one token, rows not a multiple of 4"},
+		{31, 288, 1, true, "one token, added"},
+		{6, 1024, 1, false, "one token, several columns per thread"},
+		{33, 64, 8, false, "one tile of tokens"},
+		{65, 96, 19, true, "odd tiles, added"},
+		{70, 64, 66, false, "several workgroups of tokens"},
+		{6, 8192, 2, false, "rows longer than a panel of the CPU"},
+		{301, 256, 7, false, "work for several threads of the CPU"},
+		{37, 36, 33, true, "columns that do not fill a tile, in types without blocks"},
+	} {
+		if s.cols%layout.Block == 0 || t == layout.F32 || t == layout.F16 {
+			cases = append(cases, one(fmt.Sprintf("%v: %s", t, s.why), newMatMul(weights(t, s.rows, s.cols), s.n, s.add)))
+		}
+	}
+	return cases
+}
+
+// NormMatVec is a call of matvec with a norm.
+type NormMatVec struct {
+	W          *layout.Weights
+	X, Norm, Y []float32
+	Row        int
+	Eps        float32
+}
+
+func newNormMatVec(w *layout.Weights, row int, scale, eps float32) *NormMatVec {
+	return &NormMatVec{
+		W: w, X: numbers("x", (row+1)*w.Cols, scale), Norm: numbers("norm", w.Cols, 1), Y: unwritten(w.Rows),
+		Row: row, Eps: eps,
+	}
+}
+
+func (c *NormMatVec) Twin() { ref.NormMatVec(c.W, c.X, c.Norm, c.Y, c.Row, c.Eps) }
+
+// As for MatMul.
+func (c *NormMatVec) Outputs() []Output { return []Output{near("y", c.Y, 1e-5, 5e-6)} }
+
+// NormSwiGLU is a call of matvec with a norm and a gate.
+type NormSwiGLU struct {
+	W          *layout.Weights
+	X, Norm, Y []float32
+	Eps        float32
+}
+
+func newNormSwiGLU(w *layout.Weights, scale, eps float32) *NormSwiGLU {
+	return &NormSwiGLU{
+		W: w, X: numbers("x", w.Cols, scale), Norm: numbers("norm", w.Cols, 1), Y: unwritten(w.Rows / 2), Eps: eps,
+	}
+}
+
+func (c *NormSwiGLU) Twin() { ref.NormSwiGLU(c.W, c.X, c.Norm, c.Y, c.Eps) }
+
+// A product of two sums as in MatMul, each of size 3.
+func (c *NormSwiGLU) Outputs() []Output { return []Output{near("y", c.Y, 2e-5, 1e-5)} }
+
+// NormMatVecCases are awkward shapes for matrices of type t, with a gate and without.
+func NormMatVecCases(t layout.WeightType) []Case {
+	var cases []Case
+	for _, s := range []struct {
+		rows, cols, row int
+		scale           float32 // size of the input
+		why             string
+	}{
+		{2, 32, 0, 1, "smallest"},
+		{6, 64, 3, 1, "rows not a multiple of 4, another row"},
+		{66, 288, 0, 1e-3, "eps is as large as the mean square, several workgroups"},
+		{130, 96, 1, 50, "a large input, an odd number of gates"},
+	} {
+		const eps = 1e-6
+		name, w := fmt.Sprintf("%v: %s", t, s.why), weights(t, s.rows, s.cols)
+		cases = append(cases, one(name, newNormMatVec(w, s.row, s.scale, eps)), one(name+", SwiGLU", newNormSwiGLU(w, s.scale, eps)))
+	}
+	return cases
+}

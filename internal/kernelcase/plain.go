@@ -1,0 +1,19 @@
+package kernelcase
+
+import "keyfold/layout"
+
+// Plain are the small cases of the kernels that read neither weights nor a cache.
+func Plain(headDim int) []Case {
+	const n, dim = 9, 70
+	cases := []Case{
+		one("rms_norm", newRMSNorm(n, dim, 2, 1, 0.01)),
+		one("rope", newRoPE([]uint32{9, 2, 5}, layout.RoPETable(0, 10, headDim, 10000), 2, 1, headDim)),
+		one("swiglu", newSwiGLU(3, dim, 1)),
+	}
+	cases = append(cases, smallChoices()...)
+	return append(cases,
+		newGVoteStats(dim, chunks{[]int{n, n}, 4}, 0),
+		smallQueryCov(headDim),
+		one("gvote_sample", newGVoteSample(dim, 3, 13, 2)),
+		one("zero", newZero(dim, dim-3)))
+}
