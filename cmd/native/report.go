@@ -80,7 +80,7 @@ func shares(v []float64) string {
 
 // printRow prints a line of a table whose first column is a name.
 func printRow(w io.Writer, name, format string, args ...any) {
-	fmt.Fprintf(w, "%-11s %s\n", name, fmt.Sprintf(format, args...))
+	fmt.Fprintf(w, "%-11s %s\n", name, untrusted.Text(fmt.Sprintf(format, args...)))
 }
 
 // table is what a command prints about something: a name and a value a line.

@@ -39,7 +39,7 @@ func Describe(path string) (Description, error) {
 	}
 	dir, base := filepath.Split(path)
 	fsys := os.DirFS(filepath.Join(dir, "."))
-	src, closer, err := openSource(fsys, base, path)
+	src, closer, err := openPath(path)
 	if err != nil {
 		return Description{}, err
 	}

@@ -34,7 +34,7 @@ func Open(path string) (*File, error) {
 	if filepath.IsAbs(path) {
 		fsys = os.DirFS(dir)
 	}
-	src, closer, err := openSource(fsys, base, path)
+	src, closer, err := openPath(path)
 	if err != nil {
 		return nil, err
 	}
@@ -78,11 +78,25 @@ func foreign(src source) bool { return !strings.HasPrefix(whatIs(src), "begins w
 // openSource opens one regular file of fsys; path stands for it in errors. The reader stays valid
 // until the Closer is closed.
 func openSource(fsys fs.FS, name, path string) (source, io.Closer, error) {
-	src := source{name: path}
 	file, err := fsys.Open(name)
 	if err != nil {
-		return src, nil, src.errorf("%w", bare(err))
+		return source{}, nil, source{name: path}.errorf("%w", bare(err))
 	}
+	return newSource(file, path)
+}
+
+// openPath is openSource for a path, which may be no UTF-8, as names in a file system of Go must be.
+func openPath(path string) (source, io.Closer, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return source{}, nil, source{name: path}.errorf("%w", bare(err))
+	}
+	return newSource(file, path)
+}
+
+// newSource returns an open file as a source, if it is a regular one.
+func newSource(file fs.File, path string) (source, io.Closer, error) {
+	src := source{name: path}
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = errors.New("not a regular file")
