@@ -347,8 +347,18 @@
  * @property {number} bytes_allocated
  * @property {number} bytes_peak
  * @property {number} [compressions]
+ * @property {Tightened} [tightened]
  * @property {number} ratio
  * @property {number[][]} per_layer_head (layers)(KV heads) slots
+ */
+
+/**
+ * How a bound on slots made a method keep less than it wanted.
+ * @typedef {object} Tightened
+ * @property {number} bound         slots per head
+ * @property {number} wanted        most that the method alone would have kept of a head
+ * @property {number} heads         most heads that were compressed further at once
+ * @property {number} compressions  in which any were
  */
 
 /**

@@ -78,6 +78,18 @@ func TestPromptIsText(t *testing.T) {
 	}
 }
 
+// tokens takes its TEXT from a pipe as well.
+func TestTokensOfAPipe(t *testing.T) {
+	model := fixtureModel(t, checkpoint.F16)
+	want := mustRun(t, "tokens", "-model", model, "the key")
+	if status, got, stderr := piped(t, "the key\r\n", "tokens", "-model", model); status != 0 || got != want {
+		t.Errorf("status %d (%s), %q, want %q", status, stderr, got, want)
+	}
+	if _, got, _ := piped(t, want, "tokens", "-model", model, "-decode"); got != "the key\n" {
+		t.Errorf("the ids %s are the text %q", want, got)
+	}
+}
+
 // Standard input that is a device, closed, or not a pipe at all is not waited for.
 func TestStandardInputIsLeftAlone(t *testing.T) {
 	args := []string{"run", "-model", fixtureModel(t, checkpoint.F16), "-device", "cpu", "-n", "2"}

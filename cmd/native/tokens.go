@@ -9,10 +9,11 @@ import (
 	"strings"
 )
 
-func tokensCommand(_ context.Context, t terminal, args []string) error {
-	fs := newFlags("tokens", `usage: keyfold tokens [flags] TEXT
+func tokensCommand(ctx context.Context, t terminal, args []string) error {
+	fs := newFlags("tokens", `usage: keyfold tokens [flags] [TEXT]
 
 Prints the comma-separated token ids of TEXT, or with -decode the text of ids.
+Without TEXT it is what is piped to standard input, less its final line break.
 Needs no weights: a vocabulary-only GGUF will do.
 `)
 	var m modelFlags
@@ -22,15 +23,20 @@ Needs no weights: a vocabulary-only GGUF will do.
 	if err := fs.parse(t, args, 1); err != nil {
 		return err
 	}
-	if fs.NArg() != 1 {
+	if fs.NArg() != 1 && !isPiped(t.in) {
 		return usageError("tokens: TEXT is missing")
+	}
+	var from promptFlags
+	text, err := from.read(ctx, t, fs)
+	if err != nil {
+		return err
 	}
 	tok, err := m.tokenizerAlone()
 	if err != nil {
 		return err
 	}
 	if *decode {
-		ids, err := parseIDs("TEXT", fs.Arg(0))
+		ids, err := parseIDs("TEXT", text)
 		if err != nil {
 			return err
 		}
@@ -44,7 +50,7 @@ Needs no weights: a vocabulary-only GGUF will do.
 	if *bos && tok.BOS() < 0 {
 		return fmt.Errorf("-bos: this tokenizer has no id that begins a text")
 	}
-	ids, err := tok.Encode(fs.Arg(0), *bos)
+	ids, err := tok.Encode(text, *bos)
 	if err != nil {
 		return err
 	}

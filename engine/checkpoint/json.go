@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"keyfold/engine/untrusted"
+	"keyfold/internal/textfile"
 )
 
 // indexName is the file that says which shard holds which tensor.
@@ -73,7 +74,11 @@ func readSmall(fsys fs.FS, name, path string) ([]byte, error) {
 	if n, err := src.r.ReadAt(data, 0); n < len(data) {
 		return nil, src.errorf("%w", err)
 	}
-	return bytes.TrimPrefix(data, []byte("\ufeff")), nil // a byte order mark
+	data, err = textfile.UTF8(data)
+	if err != nil {
+		return nil, src.errorf("%w", err)
+	}
+	return data, nil
 }
 
 // findShards decides which safetensors files make up the model. With file given it is that one

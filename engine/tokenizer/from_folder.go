@@ -3,12 +3,13 @@
 package tokenizer
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
+
+	"keyfold/internal/textfile"
 )
 
 // FromFolder reads the tokenizer of a Hugging Face model: tokenizer.json, and what the files beside
@@ -69,6 +70,9 @@ type special struct {
 func (t *Tokenizer) readSpecial(folder fs.FS, name string) (special, error) {
 	s := special{bos: -1}
 	data, err := fs.ReadFile(folder, name)
+	if err == nil {
+		data, err = textfile.UTF8(data)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
@@ -82,7 +86,6 @@ func (t *Tokenizer) readSpecial(folder fs.FS, name string) (special, error) {
 		EOS    json.RawMessage `json:"eos_token"`
 		AddBOS *bool           `json:"add_bos_token"`
 	}
-	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
 	if err := json.Unmarshal(data, &file); err != nil {
 		return s, err
 	}

@@ -3,7 +3,6 @@
 package tokenizer
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -12,10 +11,8 @@ import (
 	"slices"
 
 	"keyfold/engine/untrusted"
+	"keyfold/internal/textfile"
 )
-
-// byteOrderMark is what some editors put before a text in UTF-8.
-const byteOrderMark = "\ufeff"
 
 // FromJSON reads Hugging Face's tokenizer.json with a BPE model of either kind. A component that
 // would change the ids and is not known here is refused by name; padding and truncation, which
@@ -80,14 +77,17 @@ func FromJSON(r io.Reader) (*Tokenizer, error) {
 
 // decodeFile reads the text of a tokenizer.json.
 func decodeFile(r io.Reader) (*tokenizerFile, error) {
-	text := bufio.NewReader(r)
-	head, _ := text.Peek(untrusted.HeadBytes)
-	if bytes.HasPrefix(head, []byte(byteOrderMark)) {
-		text.Discard(len(byteOrderMark))
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
 	}
-	kind := untrusted.Kind(head)
-	file, dec := new(tokenizerFile), json.NewDecoder(text)
-	switch err := dec.Decode(file); {
+	kind := untrusted.Kind(data[:min(len(data), untrusted.HeadBytes)])
+	text, err := textfile.UTF8(data)
+	file, dec := new(tokenizerFile), json.NewDecoder(bytes.NewReader(text))
+	if err == nil {
+		err = dec.Decode(file)
+	}
+	switch {
 	case err != nil && kind != "" && kind != untrusted.JSON:
 		return nil, fmt.Errorf("not a tokenizer.json: %s", kind)
 	case err != nil:

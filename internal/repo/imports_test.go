@@ -37,8 +37,8 @@ var allowed = map[string][]string{
 	"keyfold/gpu":               {binding + "/wgpu", "keyfold/layout", "keyfold/internal/kernelcase"},
 	"keyfold/cpu":               {"keyfold/layout", "keyfold/ref", "golang.org/x/sys/cpu"},
 	"keyfold/engine":            {"keyfold/gpu", "keyfold/layout", "keyfold/cpu", "keyfold/compress", "keyfold/engine/..."},
-	"keyfold/engine/checkpoint": {float16, "keyfold/engine/untrusted"},
-	"keyfold/engine/tokenizer":  {"keyfold/engine/untrusted", "golang.org/x/text/unicode/norm"},
+	"keyfold/engine/checkpoint": {float16, "keyfold/engine/untrusted", "keyfold/internal/textfile"},
+	"keyfold/engine/tokenizer":  {"keyfold/engine/untrusted", "keyfold/internal/textfile", "golang.org/x/text/unicode/norm"},
 	"keyfold/models":            {"keyfold/engine/checkpoint", "keyfold/engine/tokenizer"},
 	"keyfold/session":           {"keyfold/engine/...", "keyfold/compress", "keyfold/layout"},
 	"keyfold/cmd/native": {
