@@ -269,4 +269,5 @@ type Failed struct {
 	Message string `json:"message"` // one sentence
 	Usage   bool   `json:"usage"`   // a value of the request was wrong
 	Field   string `json:"field"`   // which, if that is known
+	Lost    bool   `json:"lost"`    // the device: the next run opens the model again
 }

@@ -89,7 +89,7 @@ func (s *Session) Handle(req Request, emit func(Event)) {
 	if err == nil {
 		return
 	}
-	failed := &Failed{Message: untrusted.Text(err.Error())}
+	failed := &Failed{Message: untrusted.Text(err.Error()), Lost: s.engine != nil && s.engine.Lost() != nil}
 	var usage *usageError
 	switch {
 	case errors.As(err, &usage):

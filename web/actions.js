@@ -1,8 +1,9 @@
 // actions.js: everything that a view may ask for, and links to a run.
 
 import { file, loadModel } from "./engines.js";
-import { check, fromHash, resized, toHash } from "./form.js";
-import { byteOffset, count } from "./format.js";
+import { check, fromHash, parseNumber, resized, toHash } from "./form.js";
+import { goTo } from "./faults.js";
+import { byteOffset, count, isolated, plain } from "./format.js";
 import { needle } from "./needle.js";
 import { hidden, hideFact, presets } from "./presets.js";
 import { step, stop } from "./queue.js";
@@ -14,23 +15,33 @@ import { method, set, setForm, state } from "./store.js";
 /** @type {boolean} whether a link asks for a run as soon as its model is there */
 let wanted = false;
 
-/** Loads, then runs what a link asked for. @param {File | null} next */
-async function openModel(next) {
+/**
+ * Loads, then runs what a link asked for.
+ * @param {File | null} next
+ * @param {boolean} [chosen]  by the reader, now: another one than the link's ends its wish
+ */
+async function openModel(next, chosen = true) {
     const want = wanted ? state.form.model : "";
-    if (wanted && next) wanted = next.name === want;
+    if (wanted && next && chosen) wanted = next.name === want;
     await loadModel(next);
     if (!wanted || !state.loaded) return;
     if (want !== state.form.model) {
         setForm({ model: want });
-        set({
-            faults: { ...state.faults, model: `This link was made with ${want}: open that file here to reproduce it.` },
-        });
+        refuseFile(`This link was made with ${isolated(plain(want))}: open that file here to reproduce it.`);
         return;
     }
     const faults = { ...linkFaults, ...check(state.form, state.methods) };
     set({ faults });
     wanted = false;
-    if (Object.keys(faults).length === 0) await run(false);
+    const bad = Object.keys(faults)[0];
+    if (bad) goTo(bad, faults[bad]);
+    else await run(false);
+}
+
+/** @param {string} sentence */
+function refuseFile(sentence) {
+    set({ faults: { ...state.faults, model: sentence } });
+    goTo("model", sentence);
 }
 
 /** @type {import("./form.js").Faults} */
@@ -43,7 +54,7 @@ export function readLink() {
     linkFaults = link.faults;
     wanted = true;
     set({ form: { ...link.form, method: link.form.method || state.opening.method }, faults: link.faults });
-    if (state.loaded) void openModel(file);
+    if (state.loaded) void openModel(state.form.model === "" ? null : file, false);
     return true;
 }
 
@@ -62,10 +73,8 @@ export const actions = {
     /** @param {FileList | File[]} files */
     openFiles: (files) => {
         const [first] = files;
-        if (files.length !== 1)
-            set({ faults: { ...state.faults, model: `${count(files.length, "file")} at once: open one .gguf file.` } });
-        else if (!/\.gguf$/i.test(first.name))
-            set({ faults: { ...state.faults, model: `${first.name} is not a .gguf file.` } });
+        if (files.length !== 1) refuseFile(`${count(files.length, "file")} at once: open one .gguf file.`);
+        else if (!/\.gguf$/i.test(first.name)) refuseFile(`${isolated(plain(first.name))} is not a .gguf file.`);
         else void openModel(first);
     },
     builtIn: () => void openModel(null),
@@ -88,7 +97,7 @@ export const actions = {
                 answer,
                 question,
                 pins: [],
-                prompt: hideFact(fact, Number(state.form.depth) / 100 || 0, state.form.length === "long"),
+                prompt: hideFact(fact, parseNumber(state.form.depth) / 100 || 0, state.form.length === "long"),
             });
         } else
             setForm({ preset: key, prompt: preset.prompt, question: preset.question, fact: "", answer: "", pins: [] });
@@ -96,7 +105,7 @@ export const actions = {
     /** @param {Partial<Form>} change */
     hide: (change) => {
         const form = { ...state.form, ...change };
-        const depth = Number(form.depth);
+        const depth = parseNumber(form.depth);
         setForm({
             ...change,
             pins: [],

@@ -9,13 +9,16 @@
 //     queue.js      one long request at a time
 //     engines.js    the worker, and the model in it; recorded.js: what stands there before
 //     form.js       what was chosen: checked, from and to the URL, into a request
+//     faults.js     what is wrong with it, and the way there; drop.js: what is dragged here
 //     protocol.js   what page and engine say to each other
 //     views/        one drawing each, in the order of the page
 
 import { actions, readLink } from "./actions.js";
 import { byId, watch } from "./dom.js";
+import { acceptDrops } from "./drop.js";
+import { drawFaults } from "./faults.js";
 import { showRecording } from "./recorded.js";
-import { drawWith, set } from "./store.js";
+import { drawWith, set, state } from "./store.js";
 import { createBallots } from "./views/ballots.js";
 import { createBytesChart, createQualityChart } from "./views/charts.js";
 import { createControl } from "./views/control.js";
@@ -57,30 +60,34 @@ const views = [
 const changed = watch();
 
 /** @param {State} s */
-function render(s) {
-    for (const view of views) view(s);
-    if (!changed(s.status, s.faults, s.run?.link, s.recordedNote)) return;
-    const unplaced = Object.entries(s.faults).filter(
-        ([key]) => !document.querySelector(`[data-fault="${CSS.escape(key)}"]`),
-    );
-    byId("status").textContent = [s.status, ...unplaced.map(([, sentence]) => sentence)].filter(Boolean).join(" ");
-    for (const place of document.querySelectorAll("[data-fault]")) {
-        const sentence = s.faults[place.getAttribute("data-fault") ?? ""] ?? "";
-        if (place.textContent !== sentence) place.textContent = sentence;
-    }
-    for (const control of document.querySelectorAll("[data-control]")) {
-        const bad = s.faults[control.getAttribute("data-control") ?? ""];
-        if (bad) control.setAttribute("aria-invalid", "true");
-        else control.removeAttribute("aria-invalid");
-    }
+function drawNote(s) {
+    if (!changed(s.run?.link, s.recordedNote)) return;
     const note = byId("recorded");
     note.hidden = !s.run?.link.recorded;
     note.textContent = `You see a recording: ${s.recordedNote} Everything below can be pointed at and moved. Press Run to do it on your own machine.`;
 }
 
+/** @param {State} s */
+function render(s) {
+    for (const draw of [...views, drawFaults, drawNote]) {
+        try {
+            draw(s);
+        } catch (error) {
+            reportError(error); // the others go on
+        }
+    }
+}
+
 // 2. Start.
 
+/** @param {string} message */
+function sayWrong(message) {
+    const status = `Something went wrong in the page: ${message}.`;
+    if (state.status !== status) set({ status });
+}
+
 function start() {
+    byId("not-started").remove();
     drawWith(render);
     for (const link of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-jump]"))) {
         link.addEventListener("click", (event) => {
@@ -88,21 +95,9 @@ function start() {
             byId(link.dataset.jump ?? "").focus();
         });
     }
-    addEventListener("dragover", (event) => {
-        event.preventDefault();
-        document.body.classList.add("dragging");
-    });
-    addEventListener("dragleave", (event) => {
-        if (!event.relatedTarget) document.body.classList.remove("dragging");
-    });
-    addEventListener("drop", (event) => {
-        event.preventDefault();
-        document.body.classList.remove("dragging");
-        if (event.dataTransfer?.files.length) actions.openFiles(event.dataTransfer.files);
-    });
-    addEventListener("unhandledrejection", (event) =>
-        set({ status: `Something went wrong in the page: ${event.reason?.message ?? event.reason}.` }),
-    );
+    acceptDrops(actions.openFiles);
+    addEventListener("unhandledrejection", ({ reason }) => sayWrong(reason?.message ?? reason));
+    addEventListener("error", ({ message }) => sayWrong(message));
     addEventListener("hashchange", () => readLink());
     const linked = readLink();
     set({});

@@ -1,6 +1,8 @@
 // engines.js: the engine in the worker, and the model in the engine.
 
 import { closedLink, openWorker } from "./link.js";
+import { goTo } from "./faults.js";
+import { isolated, plain } from "./format.js";
 import { exclusive, fail } from "./queue.js";
 import { offer, set, setForm, setRun, state } from "./store.js";
 
@@ -23,9 +25,24 @@ function startWorker() {
             engine = null; // Run starts a new one
             set({ loading: null, loaded: null });
         }
-        if (event.failed) set({ status: event.failed.message });
+        if (event.failed) set({ status: plain(event.failed.message) });
     });
     return engine;
+}
+
+/** @type {string} the device that was asked for when the loaded model was opened */
+let asked = "auto";
+
+/** Takes over what the engine has opened. @param {import("./protocol.js").Loaded} loaded */
+export function onLoaded(loaded) {
+    set({ loaded, lost: false, loading: null });
+    offer(loaded);
+}
+
+/** @param {import("./protocol.js").Progress} progress @param {string} name  of the model's file */
+export function showLoading({ step, done, total }, name) {
+    const what = name ? isolated(plain(name)) : "the built-in model";
+    set({ loading: { text: `${step === "fetch" ? "Fetching" : "Loading"} ${what}`, done, total } });
 }
 
 /** Opens a model; the old one stays where that fails. @param {File | null} next */
@@ -33,29 +50,27 @@ export async function loadModel(next) {
     const link = engine ?? startWorker();
     const name = next?.name ?? "";
     const device = ["auto", "gpu", "cpu"].includes(state.form.device) ? state.form.device : "auto";
+    const again = state.loaded !== null && next === file; // on another device
     await exclusive(
         { do: "load", name: name || builtIn, device },
         (event) => {
-            if (event.progress)
-                set({
-                    loading: {
-                        text: `${event.progress.step === "fetch" ? "Fetching" : "Loading"} ${name || "the built-in model"}`,
-                        done: event.progress.done,
-                        total: event.progress.total,
-                    },
-                });
+            if (event.progress) showLoading(event.progress, name);
             if (event.loaded) {
                 file = next;
-                set({ loaded: event.loaded, fileName: name });
-                offer(event.loaded);
+                asked = device;
+                set({ fileName: name });
+                onLoaded(event.loaded);
                 setForm({ model: name });
                 if (state.run && !state.run.link.recorded)
                     setRun({ link: closedLink("Another model was loaded: press Run to read the prompt with it.") });
             }
-            if (event.failed) fail({ ...event.failed, field: event.failed.field || "model" });
+            if (event.failed) {
+                if (again) setForm({ device: asked });
+                fail({ ...event.failed, field: event.failed.field || (again ? "device" : "model") });
+                if (next && !again) goTo("model", event.failed.message);
+            }
         },
         link,
         next ?? builtIn,
     );
-    set({ loading: null });
 }

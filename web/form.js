@@ -2,6 +2,8 @@
 // request. Whatever a person can type, or find in a link, is checked here and
 // refused with one sentence that names the control.
 
+import { isolated, plain } from "./format.js";
+
 /** @typedef {import("./protocol.js").Request} Request */
 /** @typedef {import("./protocol.js").Method} Method */
 /** @typedef {import("./protocol.js").Span} Span */
@@ -87,6 +89,16 @@ const numbers = {
 /** @type {Object<string, string[]>} */
 const choices = { device: ["auto", "gpu", "cpu"], kv: ["f16", "f32", "q8_0", "q4_0"] };
 
+/**
+ * The number that somebody typed, with a point or a decimal comma; NaN where it is none.
+ * @param {string} text
+ * @param {boolean} [whole]  digits alone: a comma in them would group thousands
+ */
+export function parseNumber(text, whole) {
+    const form = whole ? /^\d+$/ : /^[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?$/i;
+    return form.test(text.trim()) ? Number(text.trim().replace(",", ".")) : NaN;
+}
+
 /** Whether a method can keep more or less. @param {Method | undefined} m */
 export const sizable = (m) => m !== undefined && (m.takes_budget || m.size !== undefined);
 
@@ -99,7 +111,7 @@ export const sizable = (m) => m !== undefined && (m.takes_budget || m.size !== u
  */
 export function sizeOf(m, options, budget) {
     const option = m?.options.find((o) => o.key === m.size?.option);
-    return option ? Number(options?.[option.key] ?? option.default) : Number(budget || NaN);
+    return parseNumber(String(option ? (options?.[option.key] ?? option.default) : (budget ?? "")));
 }
 
 /**
@@ -128,13 +140,8 @@ export function check(form, methods) {
     for (const [key, spec] of Object.entries(numbers)) {
         const text = String(form[/** @type {keyof Form} */ (key)]).trim();
         if (key === "budget" && text === "") continue;
-        const value = Number(text);
-        const ok =
-            text !== "" &&
-            Number.isFinite(value) &&
-            value <= spec.high &&
-            (spec.above ? value > spec.low : value >= spec.low) &&
-            (!spec.whole || Number.isInteger(value));
+        const value = parseNumber(text, spec.whole);
+        const ok = value <= spec.high && (spec.above ? value > spec.low : value >= spec.low);
         if (!ok) faults[key] = `${spec.label} is ${text === "" ? "empty" : brief(text)}, want ${spec.want}.`;
     }
     for (const [key, allowed] of Object.entries(choices)) {
@@ -163,7 +170,22 @@ export function check(form, methods) {
 
 /** @param {string} text */
 function brief(text) {
-    return text.length > 40 ? `${text.slice(0, 40)}\u2026` : text;
+    return isolated(plain(text.length > 40 ? `${text.slice(0, 40)}\u2026` : text));
+}
+
+/**
+ * The options as the engine reads them: with a point where one that wants a number has
+ * a decimal comma. Others may be lists.
+ * @param {Object<string, string>} options
+ * @param {Method | undefined} method
+ */
+function withPoints(options, method) {
+    const out = { ...options };
+    for (const { key, want } of method?.options ?? []) {
+        if (key in out && /\bnumber\b/.test(want) && Number.isFinite(parseNumber(out[key])))
+            out[key] = out[key].trim().replace(",", ".");
+    }
+    return out;
 }
 
 /**
@@ -173,26 +195,27 @@ function brief(text) {
  * @returns {Request}
  */
 export function toRequest(form, method) {
+    const typed = (/** @type {keyof Form} */ key) => parseNumber(String(form[key]), numbers[key].whole);
     /** @type {Request} */
     const request = {
         do: "run",
         prompt: form.prompt,
         question: form.question,
         method: form.method,
-        options: { ...form.options },
+        options: withPoints(form.options, method),
         kv: form.kv,
-        seed: Number(form.seed),
-        n: Number(form.n),
+        seed: typed("seed"),
+        n: typed("n"),
         pins: form.pins,
         sampler: {
-            temperature: Number(form.temperature),
-            top_k: Number(form.top_k),
-            top_p: Number(form.top_p),
-            min_p: Number(form.min_p),
-            repeat_penalty: Number(form.repeat_penalty),
+            temperature: typed("temperature"),
+            top_k: typed("top_k"),
+            top_p: typed("top_p"),
+            min_p: typed("min_p"),
+            repeat_penalty: typed("repeat_penalty"),
         },
     };
-    if (method?.takes_budget && form.budget.trim() !== "") request.budget = Number(form.budget);
+    if (method?.takes_budget && form.budget.trim() !== "") request.budget = typed("budget");
     return request;
 }
 

@@ -41,20 +41,66 @@ export function nats(value) {
 }
 
 /**
- * The text of a token so that it can be seen: line ends and the empty token
- * get a sign, spaces stay.
+ * A number with so many digits behind the point.
+ * @param {number} value
+ * @param {number} digits
+ */
+export function decimal(value, digits) {
+    return Number.isFinite(value) ? value.toFixed(digits) : "–";
+}
+
+/**
+ * A part of a whole, for drawing: 0 where one of them is no number.
+ * @param {number} part
+ * @param {number} whole
+ */
+export function fraction(part, whole) {
+    const share = part / whole;
+    return Number.isFinite(share) ? share : 0;
+}
+
+/** Control characters, and what reorders the text around it. */
+const commands = /[\p{Cc}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu;
+/** All that has no sign of its own. */
+const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
+
+/** A character as Go writes it (engine/untrusted). @param {string} character */
+function escaped(character) {
+    const hex = /** @type {number} */ (character.codePointAt(0)).toString(16);
+    if (hex.length <= 2) return `\\x${hex.padStart(2, "0")}`;
+    return hex.length <= 4 ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;
+}
+
+/**
+ * The text of a token so that it can be seen: line ends, control characters and the
+ * empty token get a sign, spaces stay.
  * @param {string} text
  */
 export function visible(text) {
-    return text === "" ? "\u2205" : text.replaceAll("\n", "\u21B5");
+    return text === "" ? "\u2205" : text.replaceAll("\n", "\u21B5").replace(commands, escaped);
 }
+
+/**
+ * A text as a part of a sentence, whose direction it leaves alone.
+ * @param {string} text
+ */
+export const isolated = (text) => `\u2068${text}\u2069`;
 
 /**
  * The text of a token between quotes, for sentences and labels.
  * @param {string} text
  */
 export function quoted(text) {
-    return `\u201C${text.replaceAll("\n", "\u21B5")}\u201D`;
+    return `\u201C${isolated(text === "" ? "" : visible(text))}\u201D`;
+}
+
+/**
+ * A name of a file, of something in it or of something in a link: nothing that cannot
+ * be seen. Messages of the engine hold such names too.
+ * @param {string} text
+ */
+export function plain(text) {
+    return text.replace(unseen, escaped);
 }
 
 /**

@@ -22,7 +22,7 @@ import { sizeOf } from "./form.js";
  * @param {string} [field]
  * @returns {Event}
  */
-const failure = (id, message, field = "") => ({ id, failed: { message, usage: false, field } });
+const failure = (id, message, field = "") => ({ id, failed: { message, usage: false, field, lost: false } });
 
 /**
  * Starts the engine in a worker.
@@ -118,12 +118,13 @@ export function closedLink(message) {
  */
 
 /**
- * Undoes what record.mjs packed: lists of numbers, one byte each. For JSON.parse.
+ * Undoes what record.mjs packed: lists of numbers, one byte each. For JSON.parse. A number
+ * that is none is null in a recording, as in the engine's own JSON.
  * @param {string} _
  * @param {any} value
  */
 export function unpack(_, value) {
-    if (!Array.isArray(value?.packed)) return value;
+    if (!Array.isArray(value?.packed)) return value === null ? NaN : value;
     const [text, plus, times] = value.packed;
     return Array.from(atob(text), (c) => c.charCodeAt(0) / times - plus);
 }

@@ -6,7 +6,7 @@ import { sizable, toRequest } from "./form.js";
 import { sentence } from "./format.js";
 import { depths, hideFact } from "./presets.js";
 import { checked, exclusive, fail } from "./queue.js";
-import { showReading } from "./runs.js";
+import { onPreparation } from "./runs.js";
 import { method, set, state } from "./store.js";
 
 /** Has the fact of the form looked for at each depth, in caches of several sizes. */
@@ -23,17 +23,18 @@ export async function needle() {
         return;
     }
     if (!engine || !state.loaded) await loadModel(file);
-    const loaded = state.loaded;
-    if (!engine || !loaded || !checked()) return;
-    const { question, options, kv, seed, sampler } = toRequest(state.form, m);
+    if (!engine || !state.loaded || !checked()) return;
+    const { question, options, kv, seed, sampler, n = 24 } = toRequest(state.form, m);
     const texts = depths.map((depth) => hideFact(fact, depth, length === "long"));
-    const n = Math.min(24, Number(state.form.n));
     const last = await exclusive(
-        { do: "needle", texts, question, answer, method: m.name, options, kv, seed, n, sampler },
+        { do: "needle", texts, question, answer, method: m.name, options, kv, seed, n: Math.min(24, n), sampler },
         (event) => {
-            if (event.progress) showReading(event.progress);
-            if (event.needle)
-                set({ reading: null, needle: { table: event.needle, loaded, answer, running: true, note: "" } });
+            onPreparation(event);
+            if (event.needle && state.loaded)
+                set({
+                    reading: null,
+                    needle: { table: event.needle, loaded: state.loaded, answer, running: true, note: "" },
+                });
             if (event.failed && event.failed.message !== "stopped") fail(event.failed);
         },
         engine,

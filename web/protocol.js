@@ -248,6 +248,7 @@
  * @property {string} message   one sentence
  * @property {boolean} usage    a value of the request was wrong
  * @property {string} field     which, if that is known
+ * @property {boolean} lost     the device: the next run opens the model again
  */
 
 /**

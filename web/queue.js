@@ -1,7 +1,8 @@
 // queue.js: one long request at a time, and what becomes of a failed one.
 
 import { check } from "./form.js";
-import { count } from "./format.js";
+import { goTo, hasPlace } from "./faults.js";
+import { count, plain } from "./format.js";
 import { set, state } from "./store.js";
 
 /** @typedef {import("./protocol.js").Request} Request */
@@ -43,7 +44,7 @@ export async function exclusive(request, onEvent, link, withFile) {
     current = link.ask(request, onEvent, withFile);
     const last = await current;
     current = null;
-    set({ busy: "", paused: false, reading: null });
+    set({ busy: "", paused: false, reading: null, loading: null });
     return last;
 }
 
@@ -59,18 +60,23 @@ export function step() {
     currentLink?.interrupt("step");
 }
 
-/** @param {import("./protocol.js").Failed} failed */
+/** Says why a request failed. @param {import("./protocol.js").Failed} failed */
 export function fail(failed) {
+    if (failed.lost) set({ lost: true });
     if (failed.message === "stopped") {
         // by the button, or to make way for a newer wish
         if (stopped) set({ status: `Stopped after ${count(state.run?.tokens.length ?? 0, "token")}.` });
         return;
     }
-    const message = /[.!?]$/.test(failed.message) ? failed.message : `${failed.message}.`;
-    const field = failed.field || (/\bbudget\b/.test(failed.message) ? "budget" : "");
-    if (field && document.querySelector(`[data-fault="${CSS.escape(field)}"]`))
-        set({ faults: { ...state.faults, [field]: message } });
-    else set({ status: message });
+    const said = plain(failed.message);
+    const message = /[.!?]$/.test(said) ? said : `${said}.`;
+    const field = failed.field || (/\bbudget\b/.test(said) ? "budget" : "");
+    if (!field || !hasPlace(field)) {
+        set({ status: message });
+        return;
+    }
+    set({ faults: { ...state.faults, [field]: message } });
+    if (failed.usage) goTo(field, message);
 }
 
 /** Whether the form can be sent; says what is wrong where it cannot. */
@@ -78,9 +84,6 @@ export function checked() {
     const faults = check(state.form, state.methods);
     set({ faults });
     const bad = Object.keys(faults)[0];
-    if (bad) {
-        const control = document.querySelector(`[data-control="${CSS.escape(bad)}"]`);
-        if (control instanceof HTMLElement) control.focus();
-    }
+    if (bad) goTo(bad, faults[bad]);
     return !bad;
 }

@@ -1,5 +1,6 @@
 // recorded.js: the run that the page opens on, while the engine loads.
 
+import { defaults } from "./form.js";
 import { openRecording, unpack } from "./link.js";
 import { beginRun, onAnswer, onRunEvent } from "./runs.js";
 import { offer, set, setForm, showing, state, written } from "./store.js";
@@ -18,7 +19,8 @@ export async function showRecording(keepForm) {
         const sampler = request.sampler ?? { temperature: 0, top_k: 0, top_p: 0.9, min_p: 0, repeat_penalty: 1 };
         set({ recordedNote: recording.note });
         if (state.methods.length === 0) offer(loaded);
-        if (!keepForm) {
+        const begun = state.form.prompt !== "" || state.form.preset !== defaults.preset; // the reader was faster
+        if (!keepForm && !begun) {
             setForm({
                 preset: recording.fact ? "fact" : "free",
                 length: "short",

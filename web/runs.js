@@ -1,7 +1,7 @@
 // runs.js: runs, plans and branches, and the smaller questions about a cache:
 // requests to the engine, and what its events do to the state.
 
-import { engine, file, loadModel } from "./engines.js";
+import { engine, file, loadModel, onLoaded, showLoading } from "./engines.js";
 import { toHash, toRequest } from "./form.js";
 import { findFact } from "./presets.js";
 import { checked, exclusive, fail } from "./queue.js";
@@ -62,7 +62,7 @@ export function onRunEvent(event) {
     if (event.prompt) setRun({ prompt: event.prompt.tokens });
     if (event.plan) {
         const stays = state.cell && event.plan.method === r.plan?.method;
-        setRun({ plan: event.plan, stale: r.tokens.length > 0 });
+        setRun({ plan: event.plan, report: null, stale: r.tokens.length > 0 });
         const outdated = event.plan.method === r.plan?.method || !methodNamed(event.plan.method)?.votes;
         set({ reading: null, cell: null, ballots: outdated ? null : state.ballots });
         if (stays && state.cell) takeApartAt(state.cell.layer, state.cell.head, state.cell.pivot);
@@ -80,8 +80,7 @@ export function onRunEvent(event) {
 /** Reads the prompt, compresses, writes. @param {boolean} stepByStep */
 export async function run(stepByStep) {
     if (!engine || !state.loaded) await loadModel(file);
-    const loaded = state.loaded;
-    if (!engine || !loaded || !checked()) return;
+    if (!engine || !state.loaded || !checked()) return;
     setForm({ model: state.fileName });
     const request = toRequest(state.form, method());
     if (stepByStep) request.step_by_step = true;
@@ -93,23 +92,27 @@ export async function run(stepByStep) {
     await exclusive(
         request,
         (event) => {
-            if (!begun && event.failed && before) {
-                // refused before anything was read: the last run stays
-                fail(event.failed);
-                return;
-            }
-            if (!begun && !event.progress) {
+            if (!begun && event.failed && before) fail(event.failed); // refused before anything was read: the last run stays
+            else if (!begun && !onPreparation(event)) {
                 begun = true;
-                beginRun(link, loaded, request, answer, fact);
+                if (state.loaded) beginRun(link, state.loaded, request, answer, fact);
             }
-            if (!begun && event.progress) {
-                showReading(event.progress);
-                return;
-            }
-            onRunEvent(event);
+            if (begun) onRunEvent(event);
         },
         link,
     );
+}
+
+/**
+ * What comes before a run, and whether the event was that: a model that is opened again
+ * because its device was lost, and the reading of the prompt.
+ * @param {Event} event
+ */
+export function onPreparation({ progress, loaded }) {
+    if (progress?.unit === "bytes") showLoading(progress, state.fileName);
+    else if (progress) showReading(progress);
+    if (loaded) onLoaded(loaded);
+    return progress !== undefined || loaded !== undefined;
 }
 
 /**
@@ -163,7 +166,7 @@ export async function branch(token, choice) {
         (event) => {
             if (event.token && !begun) {
                 begun = true;
-                setRun({ tokens: before, stale: false });
+                setRun({ tokens: before, report: null, stale: false });
             }
             onRunEvent(
                 event.token ? { ...event, token: { ...event.token, index: state.run?.tokens.length ?? 0 } } : event,

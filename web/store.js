@@ -38,6 +38,7 @@ import { check, defaults } from "./form.js";
  * @property {import("./form.js").Faults} faults
  * @property {string} status       one sentence at the top of the page
  * @property {import("./protocol.js").Loaded | null} loaded   by the worker
+ * @property {boolean} lost        the device of the loaded model: the next run opens it again
  * @property {string} fileName     of the loaded model; "" is the built-in one
  * @property {import("./protocol.js").Method[]} methods
  * @property {import("./protocol.js").Opening} opening  what is chosen until the reader does
@@ -63,6 +64,7 @@ export let state = {
     faults: {},
     status: "",
     loaded: null,
+    lost: false,
     fileName: "",
     methods: [],
     opening: { method: "", budget: 0 },

@@ -16,7 +16,11 @@ const self_ = /** @type {any} */ (globalThis);
 /** @type {Message[] | null} */
 let waiting = [];
 
-self_.keyfoldEmit = (/** @type {string} */ json) => postMessage(JSON.parse(json));
+/** Go writes null in the place of a number that JSON does not have. @param {string} _ @param {any} value */
+const withNumbers = (_, value) => (value === null ? NaN : value);
+
+self_.keyfoldEmit = (/** @type {string} */ json) =>
+    postMessage(json.includes("null") ? JSON.parse(json, withNumbers) : JSON.parse(json));
 
 addEventListener("message", ({ data }) => {
     if (waiting) waiting.push(data);
@@ -32,7 +36,7 @@ async function handle({ request, file, interrupt }) {
             file = await (await fetchFile(file, "", request.id, "fetch")).blob();
         } catch (error) {
             const message = `The model could not be fetched: ${error instanceof Error ? error.message : error}.`;
-            postMessage({ id: request.id, failed: { message, usage: false, field: "model" } });
+            postMessage({ id: request.id, failed: { message, usage: false, field: "model", lost: false } });
             return;
         }
     }
@@ -41,7 +45,7 @@ async function handle({ request, file, interrupt }) {
 
 /** @param {string} message */
 function fail(message) {
-    postMessage({ id: 0, failed: { message, usage: false, field: "engine" } });
+    postMessage({ id: 0, failed: { message, usage: false, field: "engine", lost: false } });
 }
 
 /**

@@ -3,12 +3,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -347,13 +350,82 @@ func TestPageLosesItsDevice(t *testing.T) {
 		let left = Infinity;
 		const submit = GPUQueue.prototype.submit;
 		GPUQueue.prototype.submit = function (c) { if (--left === 0) globalThis.device.destroy(); return submit.call(this, c); };
-		new BroadcastChannel("test").onmessage = ({data}) => { left = data; }`)
+		new BroadcastChannel("test").onmessage = ({data}) => {
+			if (data === "gone") GPU.prototype.requestAdapter = async () => null;
+			else left = data;
+		}`)
 	p.do(`await loaded(); select("#device", "gpu")
 		await until(() => /swiftshader/i.test(text("#model-view")), "the GPU"); await loaded()`)
 	p.do(`new BroadcastChannel("test").postMessage(12); // submits from now on, the last in vain
 		await start({method: "window", n: 30})
 		await until(() => document.body.textContent.includes("device was lost"), "the sentence")
 		await idle()`)
+	p.want("the device meanwhile", `return text("#model-view")`, "which was lost: the next run opens the model again")
 	p.do(`await run({method: "window", n: 4})`)
 	p.wantTokens("the next run", 4)
+	p.want("the device of the next run", `return text("#model-view")`, "Runs on the GPU (")
+
+	// It is lost again, and there is no other: that is said until the CPU is chosen.
+	p.do(`new BroadcastChannel("test").postMessage("gone"); new BroadcastChannel("test").postMessage(12)
+		await start({method: "window", n: 30})
+		await until(() => document.body.textContent.includes("device was lost"), "the sentence")
+		await idle(); click("#run"); await until(() => text("#status").includes("requestAdapter"), "the refusal"); await idle()`)
+	p.want("the device that is gone", `return text("#model-view")`, "which was lost")
+	p.do(`select("#device", "cpu"); await until(() => text("#model-view").includes("Runs on the CPU"), "the CPU"); await run({method: "window", n: 5})`)
+	p.wantTokens("a run on the CPU", 5)
+}
+
+// A device that cannot be had is refused, and the page goes on showing the one in use.
+func TestPageShowsTheDeviceInUse(t *testing.T) {
+	p := openPage(t, `Object.defineProperty(navigator, "gpu", {value: undefined})`)
+	p.do(`await loaded(); select("#device", "gpu"); await until(() => text("[data-fault=device]") !== "", "the refusal"); await idle()`)
+	p.want("the device", `return document.querySelector("#device").value + text("#model-view")`, "auto")
+	p.want("where it runs", `return text("#model-view")`, "Runs on the CPU")
+	p.do(`await run({method: "window", n: 3})`)
+	p.wantTokens("a run on the old device", 3)
+	p.noFaults()
+}
+
+// What ended a text is said, above all of an empty one.
+func TestPageSaysWhatEndedAText(t *testing.T) {
+	fixture, err := models.Fixture(models.FixtureConfig, checkpoint.F16, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := 0 // the id of the token that ends the texts of ends.gguf
+	p := servePage(t, "", map[string]http.HandlerFunc{"/ends.gguf": func(w http.ResponseWriter, _ *http.Request) {
+		const key = "tokenizer.ggml.eos_token_id"
+		at := bytes.Index(fixture, []byte(key)) + len(key) + 4 // the type of its value
+		binary.LittleEndian.PutUint32(fixture[at:], uint32(end))
+		w.Write(fixture)
+	}})
+	p.do(`await until(() => !document.querySelector("#recorded").hidden, "the recording"); await loaded()
+		globalThis.store = await import("/some/where/store.js")
+		globalThis.said = () => text("#texts-view .verdict")
+		globalThis.open = async () => {
+			const before = store.state.loaded;
+			await drop("ends.gguf"); await until(() => store.state.loaded !== before, "the model"); await idle();
+		}
+		await open(); click("#prompt-view [data-key=story]"); await run({method: "full", n: 12})`)
+	p.want("a whole text", `return said()`, "The left text ends here: there are as many tokens as were asked for.")
+	// A token that ends texts is not read in a prompt, so it is one that the prompt has not.
+	id := p.do(`const {prompt, tokens} = store.state.run; return tokens.find((t) => !prompt.some((p) => p.id === t.id)).id`)
+	if end, err = strconv.Atoi(id); err != nil {
+		t.Fatal(err)
+	}
+	p.do(`await open(); await run({method: "full", n: 12})`)
+	p.want("a text that ends", `return said()`, "the model ended it with token "+id+", ")
+	for reason, want := range map[string]string{"token": "the model ended it with token 2, \u201c\u2068</s>\u2069\u201d", "length": "there are as many tokens as were asked for",
+		"context": "the context is full", "cancelled": "it was stopped"} {
+		for text, begin := range map[string]string{"": "The left text is empty: ", "a": "The left text ends here: "} {
+			p.do(fmt.Sprintf(`const r = store.state.run
+				store.setRun({tokens: [{...r.tokens[0], text: %q}], report: {...r.report, stop: {reason: %q, token: 2, piece: "</s>"}}})
+				await new Promise((r) => setTimeout(r, 50))`, text, reason))
+			p.want("a text ended by "+reason, `return said()`, begin+want)
+		}
+	}
+	end = 2
+	p.do(`await open(); await start({method: "window", n: 300}); await until(() => tokens().length > 2, "some tokens"); click("#stop"); await idle()`)
+	p.want("a text that was stopped", `return said()`, "it was stopped")
+	p.noFaults()
 }

@@ -80,6 +80,9 @@ function line(label, colour, dash, format, more = {}) {
     };
 }
 
+/** A number, or a gap in its line. @param {number} v */
+const orGap = (v) => (Number.isFinite(v) ? v : null);
+
 /** @param {HTMLElement} root */
 export function createBytesChart(root) {
     const { chart, place } = createChart(
@@ -178,8 +181,8 @@ export function createQualityChart(root) {
         chart.setData(
             /** @type {any} */ ([
                 tokens.map((x) => x.i),
-                tokens.map((x) => x.t.kl),
-                tokens.map((x) => (Number.isFinite(x.t.delta_nll) ? x.t.delta_nll : null)),
+                tokens.map((x) => orGap(x.t.kl)),
+                tokens.map((x) => orGap(x.t.delta_nll)),
                 tokens.map((x) => (x.t.top1 ? 1 : 0)),
             ]),
         );

@@ -3,7 +3,7 @@
 
 import { explain, h, watch } from "../dom.js";
 import { sizable, sizeOf } from "../form.js";
-import { bytes, capital, duration, percent } from "../format.js";
+import { bytes, capital, decimal, duration, isolated, percent, plain } from "../format.js";
 
 /**
  * @param {HTMLElement} root
@@ -42,12 +42,12 @@ export function createControl(root, actions) {
         label.textContent = m?.size ? `${capital(m.size.label)} (${m.size.option})` : "Budget";
         const ownRule = !m?.size && s.form.budget === "";
         const size = ownRule ? (plan?.ratio ?? 1) : sizeOf(m, s.form.options, s.form.budget);
-        if ((Number.isFinite(size) && document.activeElement !== range) || !range.matches(":active"))
+        if (Number.isFinite(size) && !range.matches(":active"))
             range.value = String(Math.round(100 * Math.min(1, size)));
         asked.textContent = !able
             ? "–"
             : m?.size
-              ? size.toFixed(2)
+              ? decimal(size, 2)
               : ownRule
                 ? "by its own rule"
                 : percent(size);
@@ -55,7 +55,7 @@ export function createControl(root, actions) {
         note.textContent = !plan
             ? "Nothing is compressed yet."
             : !able
-              ? `${s.form.method} has no size to set.`
+              ? `${isolated(plain(s.form.method))} has no size to set.`
               : `${plan.method} keeps ${percent(plan.ratio, 1)} of the slots \u00B7 ${bytes(plan.bytes_occupied)} of ${bytes(plan.bytes_full)} \u00B7 planned and applied in ${duration(plan.ms)}${s.run?.stale && s.busy !== "replan" ? " \u00B7 let go to write" : ""}`;
     };
 }

@@ -3,7 +3,7 @@
 // can be pinned.
 
 import { explain, h, watch } from "../dom.js";
-import { percent, quoted } from "../format.js";
+import { fraction, percent, quoted } from "../format.js";
 import { fates, share, slotsOf } from "../plan.js";
 import { shownToken } from "./token.js";
 
@@ -14,6 +14,7 @@ import { shownToken } from "./token.js";
 export function createFade(root, actions) {
     const strip = h("p", {
         class: "strip fade",
+        dir: "auto",
         tabindex: "0",
         "aria-label": "The prompt, token by token; select words to pin them",
     });
@@ -105,8 +106,8 @@ export function createFade(root, actions) {
             token = r?.tokens[index];
         if (tintChanged(token, prompt)) {
             const attended = token && token.attended.length === prompt.length ? token.attended : [];
-            const most = Math.max(1e-9, ...attended);
-            spans.forEach((span, i) => span.style.setProperty("--tint", String((attended[i] ?? 0) / most)));
+            const most = Math.max(1e-9, ...attended.filter(Number.isFinite));
+            spans.forEach((span, i) => span.style.setProperty("--tint", String(fraction(attended[i] ?? 0, most))));
             attention.textContent =
                 attended.length > 0 && token
                     ? `Tinted: what token ${index + 1}, ${quoted(token.text)}, attended to; at most ${percent(most, 1)} on one token.`

@@ -1,7 +1,7 @@
 // map.js: the cosine of every pair of keys of a head, with the merging sets on it.
 
 import { cssVariable, explain, h, watch } from "../dom.js";
-import { quoted } from "../format.js";
+import { decimal, fraction, quoted } from "../format.js";
 import { headOf, sets } from "../plan.js";
 
 /**
@@ -38,7 +38,7 @@ export function createMap(root, actions) {
             j = Math.floor(((event.clientX - box.left) / box.width) * map.slots);
         const cosine = map.cosine[i * map.slots + j];
         if (cosine !== undefined)
-            about.textContent = `slots ${i} ${quoted(prompt[i]?.text ?? "")} and ${j} ${quoted(prompt[j]?.text ?? "")}: cos ${cosine.toFixed(3)}`;
+            about.textContent = `slots ${i} ${quoted(prompt[i]?.text ?? "")} and ${j} ${quoted(prompt[j]?.text ?? "")}: cos ${decimal(cosine, 3)}`;
     });
 
     function draw() {
@@ -54,7 +54,7 @@ export function createMap(root, actions) {
             [pr, pg, pb] = rgb(cssVariable("--paper"));
         const image = context.createImageData(map.slots, map.slots);
         map.cosine.forEach((cosine, i) => {
-            const v = Math.max(0, Math.min(1, cosine));
+            const v = Math.max(0, Math.min(1, fraction(cosine, 1)));
             image.data.set([pr + (r - pr) * v, pg + (g - pg) * v, pb + (b - pb) * v, 255], 4 * i);
         });
         const small = new OffscreenCanvas(map.slots, map.slots);

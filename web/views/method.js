@@ -17,7 +17,7 @@ export function createMethod(root, actions) {
     });
     roving(radios, "button");
     const line = h("p", { class: "method-line" });
-    const options = h("div", { class: "options" });
+    const options = h("div", { class: "options", "data-control": "options" });
     const optionsBox = h("details", {}, h("summary", { text: "Options of this method" }), options);
 
     /** @param {keyof import("../form.js").Form} key @param {string} label @param {string} note @param {import("../dom.js").Props} [props] */
@@ -103,7 +103,7 @@ export function createMethod(root, actions) {
         h("p", { class: "fault", role: "alert", "data-fault": "options" }),
         h(
             "details",
-            { id: "sampling" },
+            { id: "sampling", "data-control": "sampler" },
             h("summary", { text: "Sampling" }),
             h("div", { class: "number-row" }, ...sampling.map((x) => x.box)),
         ),
@@ -172,11 +172,11 @@ export function createMethod(root, actions) {
             line.textContent = m ? sentence(m.line) : "";
         }
         if (!changed(f, s.methods, s.busy, s.paused, s.reading, s.run, s.loading)) return;
-        for (const button of radios.querySelectorAll("button")) {
+        radios.querySelectorAll("button").forEach((button, i) => {
             const on = button.dataset.name === f.method;
             button.setAttribute("aria-checked", String(on));
-            button.tabIndex = on ? 0 : -1;
-        }
+            button.tabIndex = on || (!m && i === 0) ? 0 : -1;
+        });
         for (const { key, input } of all) sync(input, String(f[key]));
         budget.input.disabled = m !== undefined && !m.takes_budget && f.budget === "";
         sync(kv, f.kv);

@@ -1,14 +1,14 @@
 // model.js: which model, on what, and whether its kernels can be trusted.
 
 import { explain, h, watch } from "../dom.js";
-import { bytes, count, sentence } from "../format.js";
+import { bytes, count, plain, sentence } from "../format.js";
 
 /**
  * @param {HTMLElement} root
  * @param {import("../actions.js").Actions} actions
  */
 export function createModel(root, actions) {
-    const name = h("p", { class: "model-name" });
+    const name = h("p", { class: "model-name", dir: "auto" });
     const facts = h("p", { class: "facts" });
     const bar = h("progress", { "aria-label": "Loading", max: "1" });
     const progressText = h("span", { class: "quiet" });
@@ -74,9 +74,9 @@ export function createModel(root, actions) {
 
     const changed = watch();
     return (/** @type {import("../store.js").State} */ s) => {
-        if (!changed(s.loaded, s.loading, s.fileName, s.form.device)) return;
+        if (!changed(s.loaded, s.lost, s.loading, s.fileName, s.form.device)) return;
         const l = s.loaded;
-        name.textContent = l ? s.fileName || l.model.name : "No engine yet";
+        name.textContent = l ? plain(s.fileName || l.model.name) : "No engine yet";
         facts.textContent = l
             ? `${count(l.model.layers, "layer")}, ${l.model.heads} query heads over ${count(l.model.kv_heads, "KV head")}, ` +
               `head_dim ${l.model.head_dim}, vocabulary ${l.model.vocab.toLocaleString("en")}, context ${l.context.toLocaleString("en")} tokens${l.tokenizer ? `, tokenizer ${l.tokenizer}` : ""}`
@@ -90,16 +90,7 @@ export function createModel(root, actions) {
             } else bar.removeAttribute("value");
             progressText.textContent = `${text}${done > 0 ? `: ${bytes(done)}${total > 0 ? ` of ${bytes(total)}` : ""}` : " …"}`;
         }
-        const where = l
-            ? [
-                  l.device.kind === "gpu" ? "Runs on the GPU" : "Runs on the CPU",
-                  l.device.adapter && `(${l.device.adapter})`,
-              ]
-                  .filter(Boolean)
-                  .join(" ")
-            : "";
-        const note = sentence(l?.note.startsWith("took") ? `auto ${l.note}` : (l?.note ?? ""));
-        device.textContent = note.startsWith("Runs on") ? note : l ? `${where}. ${note}` : "";
+        device.textContent = l ? where(l, s.lost) : "";
         const faulty = l?.checks.filter((c) => c.fault) ?? [];
         checks.hidden = !l || l.checks.length === 0;
         if (l) {
@@ -119,4 +110,16 @@ export function createModel(root, actions) {
         builtIn.hidden = !l || s.fileName === "";
         if (document.activeElement !== select) select.value = s.form.device;
     };
+}
+
+/**
+ * The device in use, and why this one.
+ * @param {import("../protocol.js").Loaded} l
+ * @param {boolean} lost
+ */
+function where({ device, note }, lost) {
+    const name = (device.kind === "gpu" ? "the GPU" : "the CPU") + (device.adapter && ` (${plain(device.adapter)})`);
+    if (lost) return `It ran on ${name}, which was lost: the next run opens the model again.`;
+    const why = sentence(plain(note.startsWith("took") ? `auto ${note}` : note));
+    return why.startsWith("Runs on") ? why : `Runs on ${name}. ${why}`;
 }

@@ -25,12 +25,14 @@ export function createPrompt(root, actions) {
     const fact = h("input", {
         type: "text",
         id: "fact",
+        dir: "auto",
         maxlength: "300",
         oninput: () => actions.hide({ fact: fact.value }),
     });
     const answer = h("input", {
         type: "text",
         id: "answer",
+        dir: "auto",
         maxlength: "80",
         oninput: () => actions.setForm({ answer: answer.value }),
     });
@@ -66,6 +68,7 @@ export function createPrompt(root, actions) {
 
     const prompt = h("textarea", {
         id: "prompt-text",
+        dir: "auto",
         rows: "7",
         spellcheck: "false",
         "data-control": "prompt",
@@ -77,6 +80,7 @@ export function createPrompt(root, actions) {
     });
     const question = h("textarea", {
         id: "question",
+        dir: "auto",
         rows: "3",
         spellcheck: "false",
         "data-control": "question",
@@ -88,7 +92,7 @@ export function createPrompt(root, actions) {
         text: "Never forget the selection",
         onclick: () => actions.pinText(prompt.selectionStart, prompt.selectionEnd),
     });
-    const pins = h("ul", { class: "pins", "aria-label": "Pinned" });
+    const pins = h("ul", { class: "pins", "aria-label": "Pinned", "data-control": "pins" });
     function selection() {
         pinButton.disabled = prompt.selectionStart === prompt.selectionEnd;
     }
@@ -154,7 +158,7 @@ export function createPrompt(root, actions) {
                 h(
                     "li",
                     {},
-                    h("span", { text: spanText(f.prompt, pin) }),
+                    h("bdi", { text: spanText(f.prompt, pin) }),
                     h("button", {
                         type: "button",
                         "aria-label": `Unpin ${quoted(spanText(f.prompt, pin))}`,

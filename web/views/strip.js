@@ -2,7 +2,7 @@
 // votes for it; and a folded slot taken apart into its words and weights.
 
 import { explain, h, roving, watch } from "../dom.js";
-import { percent, quoted, visible } from "../format.js";
+import { decimal, fraction, percent, quoted, visible } from "../format.js";
 import { fate, headOf } from "../plan.js";
 
 /**
@@ -15,6 +15,7 @@ export function createStrip(root, actions) {
     const counts = h("p", { class: "facts" });
     const strip = h("p", {
         class: "strip slots",
+        dir: "auto",
         role: "group",
         "aria-label": "Slots of this head; arrow keys walk, Enter takes a folded slot apart",
     });
@@ -148,7 +149,7 @@ export function createStrip(root, actions) {
  */
 function describe(p, prompt, slot) {
     const f = fate(p, slot);
-    const parts = [`${visible(prompt[slot].text.trim() || prompt[slot].text)} \u00B7 slot ${slot}`];
+    const parts = [`${quoted(prompt[slot].text)} \u00B7 slot ${slot}`];
     if (f === "folded")
         parts.push(
             `folded into slot ${p.pivot[p.row[slot]]}, ${quoted(prompt[p.pivot[p.row[slot]]]?.text ?? "")}, with ${p.n[p.row[slot]] - 1} in all`,
@@ -156,8 +157,8 @@ function describe(p, prompt, slot) {
     else if (f === "pivot") parts.push(`pivot of ${p.n[p.row[slot]]} tokens`);
     else parts.push(f);
     if (p.votes?.length) parts.push(`${p.votes[slot]} votes`);
-    if (p.mass?.length) parts.push(`attention ${p.mass[slot].toFixed(3)}`);
-    if (p.cosine?.length && slot > 0) parts.push(`cos ${p.cosine[slot].toFixed(3)} with the slot before`);
+    if (p.mass?.length) parts.push(`attention ${decimal(p.mass[slot], 3)}`);
+    if (p.cosine?.length && slot > 0) parts.push(`cos ${decimal(p.cosine[slot], 3)} with the slot before`);
     return parts.join(" \u00B7 ");
 }
 
@@ -166,7 +167,7 @@ function describe(p, prompt, slot) {
  * @param {import("../protocol.js").PromptToken[]} prompt
  */
 function takeApart(c, prompt) {
-    const most = Math.max(...c.weights, 1e-9);
+    const most = Math.max(...c.weights.filter(Number.isFinite), 1e-9);
     return [
         h("h4", {
             text: `Layer ${c.layer}, KV head ${c.head}, row ${c.row}: ${c.n === 1 ? "one token" : `${c.n} tokens in one slot`}`,
@@ -192,14 +193,17 @@ function takeApart(c, prompt) {
                 {},
                 ...c.slots.map((slot, i) => {
                     const bar = h("span", { class: "bar" });
-                    bar.style.setProperty("--share", String(c.weights[i] / most));
+                    bar.style.setProperty("--share", String(fraction(c.weights[i], most)));
                     return h(
                         "tr",
                         { class: slot === c.pivot ? "pivot" : "" },
                         h("td", { class: "number", text: String(slot) }),
-                        h("td", {
-                            text: `${visible(prompt[slot]?.text ?? "")}${slot === c.pivot && c.n > 1 ? "  (pivot)" : ""}`,
-                        }),
+                        h(
+                            "td",
+                            {},
+                            h("bdi", { text: visible(prompt[slot]?.text ?? "") }),
+                            slot === c.pivot && c.n > 1 ? "  (pivot)" : "",
+                        ),
                         h("td", { class: "number", text: percent(c.weights[i], 1) }),
                         ...(c.value_weights ? [h("td", { class: "number", text: percent(c.value_weights[i], 1) })] : []),
                         h("td", { class: "bar-cell" }, bar),
@@ -211,9 +215,9 @@ function takeApart(c, prompt) {
             class: "small quiet",
             text:
                 c.rule === "explicit"
-                    ? `The key is the sum of the keys by these weights, the value of the values${c.value_weights ? " by those in their own column" : ""}; attention adds ${c.bias.toFixed(3)} to this row’s logit.`
-                    : c.sigma > 0
-                    ? `σ = ${c.sigma.toFixed(3)}, the width of the Gaussian, in the units of a key’s norm; attention adds ${c.bias.toFixed(3)} to this row’s logit.`
+                    ? `The key is the sum of the keys by these weights, the value of the values${c.value_weights ? " by those in their own column" : ""}; attention adds ${decimal(c.bias, 3)} to this row’s logit.`
+                    : c.rule === "gaussian"
+                    ? `σ = ${decimal(c.sigma, 3)}, the width of the Gaussian, in the units of a key’s norm; attention adds ${decimal(c.bias, 3)} to this row’s logit.`
                     : "Kept bit for bit as it was.",
         }),
     ];

@@ -1,7 +1,7 @@
 // summary.js: the run in five numbers, and how each comes about.
 
 import { explain, h, watch } from "../dom.js";
-import { bytes, duration, nats, percent } from "../format.js";
+import { bytes, decimal, duration, nats, percent } from "../format.js";
 
 /**
  * @param {HTMLElement} root
@@ -61,10 +61,10 @@ export function createSummary(root, actions) {
             ],
             ["Cache", bytes(occupied), `of ${bytes(full)} in full`],
             ["KL, mean", q ? nats(q.kl_mean) : "–", q ? `95th percentile ${nats(q.kl_p95)}` : ""],
-            ["Same first choice", q ? percent(q.top1) : "–", q ? `perplexity × ${q.ppl_ratio.toFixed(3)}` : ""],
+            ["Same first choice", q ? percent(q.top1) : "–", q ? `perplexity × ${decimal(q.ppl_ratio, 3)}` : ""],
             [
                 "Speed",
-                t && t.tok_per_s > 0 ? `${t.tok_per_s.toFixed(1)} tokens/s` : "–",
+                t && t.tok_per_s > 0 ? `${decimal(t.tok_per_s, 1)} tokens/s` : "–",
                 t
                     ? `prompt ${duration(t.prefill_ms)}, compression ${duration(t.compress_ms)}`
                     : plan

@@ -2,7 +2,7 @@
 // cache would have written, and where they part.
 
 import { explain, h, roving, watch } from "../dom.js";
-import { quoted, visible } from "../format.js";
+import { count, quoted, visible } from "../format.js";
 import { isFound } from "../presets.js";
 import { shownToken } from "./token.js";
 
@@ -13,9 +13,10 @@ import { shownToken } from "./token.js";
 export function createTexts(root, actions) {
     const left = h("p", {
         class: "text",
+        dir: "auto",
         "aria-label": "Written with the compressed cache; each token can be pointed at",
     });
-    const right = h("p", { class: "text" });
+    const right = h("p", { class: "text", dir: "auto" });
     const verdict = h("p", { class: "verdict", "aria-live": "polite" });
     roving(left, ".token");
     /** @param {globalThis.Event} event */
@@ -60,7 +61,7 @@ export function createTexts(root, actions) {
     return (/** @type {import("../store.js").State} */ s) => {
         const r = s.run;
         const tokens = r?.tokens ?? [];
-        if (changed(r?.tokens, r?.request.question, r?.stale, r?.plan, s.busy)) {
+        if (changed(r?.tokens, r?.request.question, r?.stale, r?.plan, r?.report, s.busy)) {
             const question = r?.request.question ?? "";
             const parted = tokens.findIndex((t) => t.full_text !== t.text);
             while (spans.length > tokens.length) spans.pop()?.remove();
@@ -120,8 +121,9 @@ function say(s, parted) {
     if (r.stale) return ["These texts were written under the last plan; let go of the control to write anew."];
     const out =
         parted < 0
-            ? [`Both caches wrote the same ${r.tokens.length} tokens.`]
+            ? [`Both caches wrote the same ${count(r.tokens.length, "token")}.`]
             : [`The texts part at token ${parted + 1}.`];
+    if (r.report?.stop) out.push(` ${ended(r.report.stop, r.tokens)}`);
     if (r.answer.trim() === "" || !r.fact) return out;
     const compressed = isFound(r.tokens.map((t) => t.text).join(""), r.answer),
         full = isFound(r.tokens.map((t) => t.full_text).join(""), r.answer);
@@ -134,4 +136,22 @@ function say(s, parted) {
                 : ` ${what} was found by neither: this model does not answer even with its full cache.`,
         );
     return out;
+}
+
+/**
+ * What ended the left text. An empty one needs it most.
+ * @param {import("../protocol.js").Stop} stop
+ * @param {import("../protocol.js").Token[]} tokens
+ */
+function ended({ reason, token, piece }, tokens) {
+    const text = tokens.every((t) => t.text === "") ? "The left text is empty" : "The left text ends here";
+    switch (reason) {
+        case "token":
+            return `${text}: the model ended it with token ${token}, ${quoted(piece ?? "")}.`;
+        case "length":
+            return `${text}: there are as many tokens as were asked for.`;
+        case "context":
+            return `${text}: the context is full.`;
+    }
+    return `${text}: it was stopped.`;
 }

@@ -1,7 +1,7 @@
 // token.js: one written token: what else could have stood there, under both caches.
 
 import { explain, h, roving, watch } from "../dom.js";
-import { duration, nats, percent, quoted, visible } from "../format.js";
+import { duration, fraction, nats, percent, quoted, visible } from "../format.js";
 
 /**
  * The token that is looked at: held, else pointed at, else the newest.
@@ -64,11 +64,11 @@ export function createToken(root, actions) {
                         "aria-label": `${quoted(c.text)}, ${percent(share, 1)}; go on with it`,
                         onclick: () => actions.branch(index, c.id),
                     },
-                    h("span", { class: "candidate-text", text: visible(c.text) }),
+                    h("span", { class: "candidate-text", dir: "auto", text: visible(c.text) }),
                     h("span", { class: "bar" }),
                     h("span", { class: "number", text: percent(share, 1) }),
                 );
-                button.style.setProperty("--share", String(share));
+                button.style.setProperty("--share", String(fraction(share, 1)));
                 return h("li", {}, button);
             });
         left.replaceChildren(...list(token.top));
