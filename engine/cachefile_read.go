@@ -194,8 +194,6 @@ func (f *CacheFile) layer(l int) (slots [][]layout.Slot, k, v []layout.Rows, err
 	return slots, k, v, nil
 }
 
-func finite(x float32) bool { return math.Abs(float64(x)) <= math.MaxFloat32 }
-
 // LoadCache makes the cache of a file on the engine's device, whatever device it
 // was saved on. sum is the sha256 of the engine's model, in hex; a file of another
 // model is refused. The text goes on as it would have without saving.

@@ -206,7 +206,7 @@ func (p *Prompt) Measure(needs compress.Needs) (*compress.Signals, error) {
 			return nil, err
 		}
 	}
-	return s, nil
+	return s, checkSignals(s)
 }
 
 // collected returns an error unless the prompt has what needs ask for, collected

@@ -96,14 +96,15 @@ type TokenReport struct {
 // Ratio is slots over those of the full cache, all layers and heads, right after
 // the prompt's compression. Compressions counts that and those while decoding.
 type CacheReport struct {
-	BytesFull      int        `json:"bytes_full"`
-	BytesOccupied  int        `json:"bytes_occupied"`
-	BytesAllocated int        `json:"bytes_allocated"`
-	BytesPeak      int        `json:"bytes_peak"`
-	Compressions   int        `json:"compressions,omitempty"` // 0 where nobody counts them
-	Tightened      *Tightened `json:"tightened,omitempty"`    // what a bound took from the method's plans
-	Ratio          float64    `json:"ratio"`
-	PerLayerHead   [][]int    `json:"per_layer_head"` // (n_layers)(n_kv_heads) slots right after the prompt's compression
+	BytesFull      int         `json:"bytes_full"`
+	BytesOccupied  int         `json:"bytes_occupied"`
+	BytesAllocated int         `json:"bytes_allocated"`
+	BytesPeak      int         `json:"bytes_peak"`
+	Compressions   int         `json:"compressions,omitempty"` // 0 where nobody counts them
+	Tightened      *Tightened  `json:"tightened,omitempty"`    // what a bound took from the method's plans
+	Saturated      *Saturation `json:"saturated,omitempty"`    // what the type of the cache cut
+	Ratio          float64     `json:"ratio"`
+	PerLayerHead   [][]int     `json:"per_layer_head"` // (n_layers)(n_kv_heads) slots right after the prompt's compression
 }
 
 // TimingReport holds wall times. TokPerS counts decoded tokens, not the prompt.
@@ -260,7 +261,7 @@ func (s *Shadow) Describe(tokens []TokenReport, fullText string) *QualityReport 
 		q.KLMean, q.DeltaNLL, q.Top1 = q.KLMean/n, q.DeltaNLL/n, q.Top1/n
 		q.KLP95 = kls[layout.Descending(kls)[len(kls)-int(math.Ceil(0.95*n))]]
 	}
-	q.PPLRatio = math.Exp(q.DeltaNLL)
+	q.PPLRatio = min(math.Exp(q.DeltaNLL), math.MaxFloat64) // JSON has no infinity
 	if errors := s.HeadErrors(); errors != nil {
 		q.HeadErrors = slices.Collect(slices.Chunk(errors, len(errors)/s.full.e.Config.NLayers))
 	}

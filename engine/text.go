@@ -90,6 +90,9 @@ func feed(c *Cache, s *step) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := res.checkNumbers(c.textPos+len(s.tokens), cfg.VocabSize); err != nil {
+		return nil, err
+	}
 	c.note(len(s.tokens))
 	return res, nil
 }

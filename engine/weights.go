@@ -125,7 +125,7 @@ func loadMatrix[M, V any](f *checkpoint.File, b builder[M, V], names []string) (
 		for from := 0; from < t.Rows; from += per {
 			n := min(per, t.Rows-from)
 			data := make([]byte, n*t.Type.RowBytes(cols))
-			if err := f.ReadRows(t, from, n, data); err != nil {
+			if err := readRows(f, t, from, n, data); err != nil {
 				return m, err
 			}
 			if err := put(row0+from, pack(resident, t.Type, n, cols, data)); err != nil {
@@ -137,13 +137,21 @@ func loadMatrix[M, V any](f *checkpoint.File, b builder[M, V], names []string) (
 	return m, nil
 }
 
+// readRows reads n rows of a tensor, which must be numbers.
+func readRows(f *checkpoint.File, t *checkpoint.Tensor, row0, n int, data []byte) error {
+	if err := f.ReadRows(t, row0, n, data); err != nil {
+		return err
+	}
+	return t.CheckNumbers(row0, data)
+}
+
 func loadVector[M, V any](f *checkpoint.File, b builder[M, V], name string) (v V, err error) {
 	t, ok := f.Tensor(name)
 	if !ok {
 		return v, fmt.Errorf("%s: tensor %s is missing", f.Name, name)
 	}
 	data := make([]byte, t.Type.RowBytes(t.Cols))
-	if err := f.ReadRows(t, 0, 1, data); err != nil {
+	if err := readRows(f, t, 0, 1, data); err != nil {
 		return v, err
 	}
 	values := make([]float32, t.Cols)

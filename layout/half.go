@@ -8,6 +8,9 @@ func Half(word uint32) float32 { return float16.Frombits(uint16(word)).Float32()
 // halfAt returns half i of halves packed two a word, the low one first.
 func halfAt(words []uint32, i int) float32 { return Half(words[i/2] >> (16 * (i % 2))) }
 
+// largestHalf are the bits of 65504.
+const largestHalf = 0x7bff
+
 // ToHalf rounds to the nearest half, ties to even. Values beyond ±65504, the
 // largest half, become ±65504: what a shader makes of them differs between
 // adapters.

@@ -138,6 +138,29 @@ func inverse(d float32) float32 {
 	return 1 / d
 }
 
+// Saturated counts the elements that were cut to the largest half, or whose scale was.
+func (r Rows) Saturated() int {
+	if r.Type == CacheF32 {
+		return 0
+	}
+	words, each := r.Type.RowWords(r.HeadDim), 1 // elements of a half
+	first := 0                                   // word of the first half in a row
+	if r.Type.Quantised() {
+		first, each = r.Type.row().QuantWords(1, r.HeadDim), Block
+	}
+	n := 0
+	for row := 0; row < len(r.Words); row += words {
+		for _, word := range r.Words[row+first : row+words] {
+			for _, half := range [2]uint32{word, word >> 16} {
+				if half&0x7fff == largestHalf {
+					n += each
+				}
+			}
+		}
+	}
+	return n
+}
+
 // CopyRow stores slot from of src bit for bit as slot to.
 func (r Rows) CopyRow(to int, src Rows, from int) { copy(r.row(to), src.row(from)) }
 

@@ -122,3 +122,23 @@ func checkFloats(t *testing.T, what string, got, want []float32) {
 		}
 	}
 }
+
+// An element that the type cuts counts, in a quantised cache with its block.
+func TestSaturated(t *testing.T) {
+	for _, tc := range []struct {
+		kv   CacheType
+		x    float32
+		want int
+	}{
+		{CacheF32, 1e30, 0}, {CacheF16, 65480, 0}, {CacheF16, 70000, 1}, {CacheF16, -70000, 1}, {CacheF16, float32(math.Inf(1)), 1},
+		{CacheQ8_0, 70000, 0}, {CacheQ8_0, 9e6, Block}, {CacheQ4_0, 70000, 0}, {CacheQ4_0, -9e5, Block},
+	} {
+		rows := NewRows(tc.kv, 96, 3) // three blocks: the last two bytes are unused
+		row := make([]float32, 96)
+		row[70] = tc.x
+		rows.Put(1, row)
+		if got := rows.Saturated(); got != tc.want {
+			t.Errorf("%v: %g saturates %d elements, want %d", tc.kv, tc.x, got, tc.want)
+		}
+	}
+}

@@ -32,6 +32,7 @@ type run struct {
 	written []int // generated tokens of the last text
 
 	prefillTime, compressTime time.Duration
+	saturated                 *engine.Saturation // of the full cache; nil: none
 }
 
 func newRun(s *Session, req Request) (*run, error) {
@@ -113,7 +114,10 @@ func (r *run) read(ctx context.Context, kv layout.CacheType, emit func(Event)) e
 		o.Chunk = 32 // the page hears "stop" between chunks
 	}
 	var err error
-	r.prompt, err = r.s.engine.Prefill(ctx, r.tokens, o)
+	if r.prompt, err = r.s.engine.Prefill(ctx, r.tokens, o); err != nil {
+		return err
+	}
+	r.saturated, err = r.prompt.Cache.Saturation()
 	return err
 }
 
@@ -173,9 +177,11 @@ func (r *run) compress(req Request) error {
 	r.method, r.plan, r.signals, r.text, r.weights = m, plan, signals, text, weights
 	r.compressTime = time.Since(start)
 
+	cache := text.Cache.Describe(plan, signals)
+	cache.Saturated = r.saturated
 	r.report = &engine.Report{
 		Model: r.s.loaded.Model, Device: r.s.loaded.Device, Version: engine.Version(), Method: engine.DescribeMethod(m, plan, signals),
-		PromptTokens: len(r.tokens), Tokens: []engine.TokenReport{}, Cache: text.Cache.Describe(plan, signals),
+		PromptTokens: len(r.tokens), Tokens: []engine.TokenReport{}, Cache: cache,
 		Timing: engine.DescribeTiming(r.prefillTime, r.compressTime, 0, 0),
 	}
 	return nil

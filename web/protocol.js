@@ -349,6 +349,7 @@
  * @property {number} bytes_peak
  * @property {number} [compressions]
  * @property {Tightened} [tightened]
+ * @property {Saturation} [saturated]
  * @property {number} ratio
  * @property {number[][]} per_layer_head (layers)(KV heads) slots
  */
@@ -360,6 +361,14 @@
  * @property {number} wanted        most that the method alone would have kept of a head
  * @property {number} heads         most heads that were compressed further at once
  * @property {number} compressions  in which any were
+ */
+
+/**
+ * What the type of a cache cut.
+ * @typedef {object} Saturation
+ * @property {number} elements  that were cut to the largest half
+ * @property {number} of        elements that were looked at
+ * @property {number} slots     of every head, the first ones
  */
 
 /**

@@ -46,6 +46,10 @@ func printReport(w io.Writer, r *engine.Report) {
 	}
 	row("cache", "%d bytes occupied, %d allocated, %d at the peak; the full cache would occupy %d",
 		r.Cache.BytesOccupied, r.Cache.BytesAllocated, r.Cache.BytesPeak, r.Cache.BytesFull)
+	if s := r.Cache.Saturated; s != nil {
+		row("", "%d of %d elements in the first %d slots of every head are larger than a cache of this type holds and were cut; -kv f32 keeps them",
+			s.Elements, s.Of, s.Slots)
+	}
 	row("time", "prefill %.1f ms (%.0f tokens/s), compression %.1f ms, %d tokens in %.1f ms (%.1f tokens/s)",
 		r.Timing.PrefillMS, float64(r.PromptTokens)/r.Timing.PrefillMS*1e3, r.Timing.CompressMS,
 		len(r.Tokens), r.Timing.DecodeMS, r.Timing.TokPerS)

@@ -144,13 +144,15 @@ func (r *runArgs) run(ctx context.Context, w io.Writer, e *engine.Engine, prompt
 	}
 	defer p.Free()
 	prefillTime := time.Since(start)
-	var shadow *engine.Shadow
-	if r.shadow {
-		full, err := r.fullText(ctx, e, p)
-		if err != nil {
-			return nil, err
-		}
-		shadow = engine.NewShadow(full, r.outputError)
+	saturated, err := p.Cache.Saturation()
+	if err != nil {
+		return nil, err
+	}
+	shadow, err := r.besideFull(ctx, e, p)
+	if err != nil {
+		return nil, err
+	}
+	if shadow != nil {
 		defer shadow.Free()
 	}
 
@@ -182,6 +184,7 @@ func (r *runArgs) run(ctx context.Context, w io.Writer, e *engine.Engine, prompt
 		Cache: p.Describe(plan, signals), Timing: engine.DescribeTiming(prefillTime, compressTime, time.Since(start), len(tokens)),
 		Stop: p.Stop,
 	}
+	report.Cache.Saturated = saturated
 	if shadow == nil {
 		return report, nil
 	}
@@ -191,6 +194,18 @@ func (r *runArgs) run(ctx context.Context, w io.Writer, e *engine.Engine, prompt
 	}
 	report.Quality = shadow.Describe(tokens, full)
 	return report, nil
+}
+
+// besideFull returns the full cache to compare with; nil without -shadow.
+func (r *runArgs) besideFull(ctx context.Context, e *engine.Engine, p *engine.Prompt) (*engine.Shadow, error) {
+	if !r.shadow {
+		return nil, nil
+	}
+	full, err := r.fullText(ctx, e, p)
+	if err != nil {
+		return nil, err
+	}
+	return engine.NewShadow(full, r.outputError), nil
 }
 
 // fullText returns the prompt in a full cache: a copy, or with -max-slots, whose

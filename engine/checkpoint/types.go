@@ -24,20 +24,22 @@ const (
 	numTypes
 )
 
-// typeTable has one row per Type: ggml's name and number, elements per block, bytes per block.
+// typeTable has one row per Type: ggml's name and number, elements and bytes per block, and how
+// many halves a block of quants begins with: its scale, and its minimum.
 var typeTable = [numTypes]struct {
 	name         string
 	ggml         uint32
 	block, bytes int
+	halves       int
 }{
-	F32:  {"F32", 0, 1, 4},
-	F16:  {"F16", 1, 1, 2},
-	BF16: {"BF16", 30, 1, 2},
-	Q8_0: {"Q8_0", 8, 32, 34},
-	Q4_0: {"Q4_0", 2, 32, 18},
-	Q4_1: {"Q4_1", 3, 32, 20},
-	Q5_0: {"Q5_0", 6, 32, 22},
-	Q5_1: {"Q5_1", 7, 32, 24},
+	F32:  {"F32", 0, 1, 4, 0},
+	F16:  {"F16", 1, 1, 2, 0},
+	BF16: {"BF16", 30, 1, 2, 0},
+	Q8_0: {"Q8_0", 8, 32, 34, 1},
+	Q4_0: {"Q4_0", 2, 32, 18, 1},
+	Q4_1: {"Q4_1", 3, 32, 20, 2},
+	Q5_0: {"Q5_0", 6, 32, 22, 1},
+	Q5_1: {"Q5_1", 7, 32, 24, 2},
 }
 
 // String returns ggml's name of the type, such as "Q8_0".

@@ -52,6 +52,7 @@ export function createSummary(root, actions) {
             full = last?.bytes_full ?? plan?.bytes_full ?? NaN;
         const q = r?.stale ? undefined : r?.report?.quality;
         const t = r?.stale ? undefined : r?.report?.timing;
+        const cut = r?.stale ? undefined : r?.report?.cache?.saturated;
         /** @type {[string, string, string][]} */
         const list = [
             [
@@ -59,7 +60,11 @@ export function createSummary(root, actions) {
                 plan ? percent(plan.ratio, 1) : "–",
                 plan ? `of ${plan.slots * plan.heads.length} slots` : "",
             ],
-            ["Cache", bytes(occupied), `of ${bytes(full)} in full`],
+            [
+                "Cache",
+                bytes(occupied),
+                `of ${bytes(full)} in full${cut ? `; ${cut.elements} of ${cut.of} elements in the first slots are larger than its type holds and were cut` : ""}`,
+            ],
             ["KL, mean", q ? nats(q.kl_mean) : "–", q ? `95th percentile ${nats(q.kl_p95)}` : ""],
             ["Same first choice", q ? percent(q.top1) : "–", q ? `perplexity × ${decimal(q.ppl_ratio, 3)}` : ""],
             [
