@@ -31,6 +31,9 @@ func Check(outputs, inputs []Named) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", out, err)
 		}
+		if t.isRedirected() {
+			return fmt.Errorf("%s is where standard output goes; %s is for that", out, Stdout)
+		}
 		for i, other := range targets {
 			if t.collides(other) {
 				return fmt.Errorf("%s and %s are the same", named[i], out)
@@ -118,6 +121,13 @@ func (t target) collides(other target) bool {
 	first, err1 := filepath.Abs(t.path)
 	second, err2 := filepath.Abs(other.path)
 	return err1 == nil && err2 == nil && first == second
+}
+
+// isRedirected reports whether the target is a file that standard output was
+// redirected to: its text would be lost with the file that it is in.
+func (t target) isRedirected() bool {
+	info, err := os.Stdout.Stat()
+	return err == nil && t.exists() && t.kind != stdout && info.Mode().IsRegular() && os.SameFile(info, t.info)
 }
 
 // isInput reports whether the target is a file that is read, or one of a folder

@@ -236,3 +236,22 @@ func TestCheck(t *testing.T) {
 		t.Error("a folder within a file is taken for possible")
 	}
 }
+
+// A file that standard output goes to is no output beside it.
+func TestRedirected(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	before := os.Stdout
+	os.Stdout = f
+	defer func() { os.Stdout = before }()
+	if err := Check([]Named{{"-json", path}}, nil); err == nil || !strings.Contains(err.Error(), "is where standard output goes") {
+		t.Errorf("error %v", err)
+	}
+	if err := Check([]Named{{"-json", path + "2"}, {"-csv", "-"}}, nil); err != nil {
+		t.Error(err)
+	}
+}
