@@ -279,7 +279,7 @@ func readBelow(t *testing.T, e *Engine, at string, tokens []int, o Settings) *Pr
 		return nil
 	}
 	p.o.Read = check
-	if err := o.check(len(tokens), e.Config.SeqLen); err != nil {
+	if err := o.Check(len(tokens), e.Config.SeqLen); err != nil {
 		t.Fatalf("%s: %v", at, err)
 	}
 	if err := p.readPrompt(context.Background()); err != nil {

@@ -36,8 +36,9 @@ type Settings struct {
 	Read   func(tokens int) error     // if not nil, is told after each chunk how many tokens are read
 }
 
-// check returns an error if n tokens cannot be read so in a context.
-func (o *Settings) check(n, context int) error {
+// Check returns an error if n tokens cannot be read so in a context: what Prefill
+// would find, before any work.
+func (o *Settings) Check(n, context int) error {
 	if n == 0 {
 		return fmt.Errorf("prefill of no tokens, want at least one")
 	}
@@ -81,7 +82,7 @@ func (o *Settings) collect() (compress.Needs, error) {
 // Prefill reads tokens into a new cache, a chunk at a time: fewer than
 // asked for where the device could not do them in a moment.
 func (e *Engine) Prefill(ctx context.Context, tokens []int, o Settings) (*Prompt, error) {
-	if err := o.check(len(tokens), e.Config.SeqLen); err != nil {
+	if err := o.Check(len(tokens), e.Config.SeqLen); err != nil {
 		return nil, err
 	}
 	p, err := e.newPrompt(tokens, o)

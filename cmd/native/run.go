@@ -58,6 +58,9 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 			return err
 		}
 	}
+	if err := r.read.Check(len(prompt), f.Config.SeqLen); err != nil {
+		return err
+	}
 	e, err := r.start(ctx, t.err, f, tok)
 	if err != nil {
 		return err
