@@ -37,7 +37,8 @@ export function duration(ms) {
 export function nats(value) {
     if (!Number.isFinite(value)) return "–";
     const digits = Math.abs(value) >= 1 ? 2 : Math.abs(value) >= 0.1 ? 3 : 4;
-    return `${value < 0 ? "\u2212" : ""}${Math.abs(value).toFixed(digits)} nats`;
+    const size = Math.abs(value).toFixed(digits);
+    return `${value < 0 && Number(size) > 0 ? "\u2212" : ""}${size} nats`;
 }
 
 /**
