@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -31,34 +32,19 @@ func (m *metaReader) key(name string) string { return m.arch + "." + name }
 
 // value returns the value at key. Where a file has one value per layer and all are equal, it is one.
 func (m *metaReader) value(key string) any {
-	switch v := m.meta[key].(type) {
-	case []int32:
-		return equalValue(m, key, v)
-	case []uint32:
-		return equalValue(m, key, v)
-	case []int64:
-		return equalValue(m, key, v)
-	case []uint64:
-		return equalValue(m, key, v)
-	case []float32:
-		return equalValue(m, key, v)
-	default:
+	v := m.meta[key]
+	list := reflect.ValueOf(v)
+	if list.Kind() != reflect.Slice || list.Len() == 0 || list.Type().Elem().Kind() == reflect.String || !list.Index(0).Comparable() {
 		return v
 	}
-}
-
-// equalValue returns the value that all of a list are, or fails.
-func equalValue[T comparable](m *metaReader, key string, list []T) any {
-	for _, v := range list {
-		if v != list[0] {
-			m.fail("layers that differ are not supported (metadata %s holds %v and %v)", plain(key), list[0], v)
+	first := list.Index(0).Interface()
+	for i := range list.Len() {
+		if other := list.Index(i).Interface(); other != first {
+			m.fail("layers that differ are not supported (metadata %s holds %v and %v)", plain(key), first, other)
 			return nil
 		}
 	}
-	if len(list) == 0 {
-		return nil
-	}
-	return list[0]
+	return first
 }
 
 // whole returns the whole number at key, or absent where the key is not there.
@@ -223,8 +209,7 @@ func (m *metaReader) refuseUnsupported() {
 			unknown = append(unknown, key)
 		}
 	}
-	slices.Sort(unknown)
-	for _, key := range unknown {
+	for _, key := range sorted(unknown) {
 		m.fail("metadata %s is not known to this program and could change what the model computes", plain(key))
 	}
 }

@@ -74,11 +74,14 @@ func readSmall(fsys fs.FS, name, path string) ([]byte, error) {
 	if n, err := src.r.ReadAt(data, 0); n < len(data) {
 		return nil, src.errorf("%w", err)
 	}
-	data, err = textfile.UTF8(data)
+	text, err := textfile.UTF8(data)
 	if err != nil {
+		if kind := untrusted.Kind(data[:min(len(data), untrusted.HeadBytes)]); kind != "" && kind != untrusted.JSON {
+			return nil, src.errorf("%s, want a JSON object", kind)
+		}
 		return nil, src.errorf("%w", err)
 	}
-	return data, nil
+	return text, nil
 }
 
 // findShards decides which safetensors files make up the model. With file given it is that one
