@@ -31,6 +31,7 @@ func FromFolder(folder fs.FS) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
+	byTemplate := t.addsBOS // so far only a template says so
 	bos, eos := -1, -1
 	for _, name := range []string{"tokenizer_config.json", "generation_config.json", "config.json"} {
 		s, err := t.readSpecial(folder, name)
@@ -50,7 +51,7 @@ func FromFolder(folder fs.FS) (*Tokenizer, error) {
 			t.addsBOS = *s.addsBOS
 		}
 	}
-	if t.templateBOS {
+	if byTemplate {
 		bos = -1 // what the template writes begins a text, whatever other files call it
 	}
 	if err := t.SetBOSEOS(bos, eos); err != nil {

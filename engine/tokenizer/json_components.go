@@ -267,7 +267,7 @@ func (f *tokenizerFile) postProcessor(t *Tokenizer) error {
 				return fmt.Errorf("post_processor's token %s has ids %v, want one of 0 to %d",
 					quote(name), ids, len(t.pieces)-1)
 			}
-			t.bos, t.addsBOS, t.templateBOS = ids[0], true, true
+			t.bos, t.addsBOS = ids[0], true
 		default:
 			return refuse("post_processor", c, "")
 		}

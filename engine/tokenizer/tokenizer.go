@@ -84,7 +84,6 @@ type Tokenizer struct {
 	bos, eos, unk int          // -1 where absent
 	ends          map[int]bool // ids that end a text; eos is one of them
 	addsBOS       bool
-	templateBOS   bool // bos is what the template of tokenizer.json puts before the text
 
 	space             string     // how the pieces write a space: "▁", or " " in tokenizer.bin
 	prefix            prefixMode //
