@@ -97,7 +97,10 @@ function start() {
     }
     acceptDrops(actions.openFiles);
     addEventListener("unhandledrejection", ({ reason }) => sayWrong(reason?.message ?? reason));
-    addEventListener("error", ({ message }) => sayWrong(message));
+    // A notice of the browser's own, as that it observes a size once more in the next frame, has no error.
+    addEventListener("error", ({ error, message }) => {
+        if (error) sayWrong(message);
+    });
     addEventListener("hashchange", () => readLink());
     const linked = readLink();
     set({});

@@ -238,6 +238,9 @@ func (p *page) screenshots() {
 		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%d.png", width)), picture, 0o644); err != nil {
 			p.t.Fatal(err)
 		}
+		if said := p.do(`return text("#status")`); strings.Contains(said, "went wrong") {
+			p.t.Errorf("at %d px the page says %q", width, said)
+		}
 	}
 }
 
