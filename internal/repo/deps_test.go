@@ -34,6 +34,7 @@ func newMachine(t *testing.T) *machine {
 	m.add("ldconfig", "echo libvulkan.so.1")
 	m.add("id", "echo 0")
 	m.add("npm", "")
+	m.add("python3", "")
 	m.add("chromium", "")
 	m.add("apt-get", `echo "apt-get $*" >>"$LOG"`)
 	m.add("sudo", `echo sudo >>"$LOG"; "$@"`)
@@ -71,6 +72,7 @@ func TestDeps(t *testing.T) {
 		aptRoot   = "apt-get update -q && env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "
 		aptSudo   = "sudo apt-get update -q && sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "
 		gcc       = "gcc libc6-dev"
+		pip       = "python3 python3-pip"
 		says      = "keyfold: missing: "
 		hint      = " (Debian's names); make deps installs it\n"
 		installs  = "keyfold: installing: "
@@ -89,7 +91,7 @@ func TestDeps(t *testing.T) {
 		said, ran   string
 		failed      bool
 	}{
-		{name: "all is there", args: "install compiler npm chromium"},
+		{name: "all is there", args: "install compiler npm pip chromium"},
 		{name: "say names a compiler and fails", programs: [][2]string{noCompiler}, args: "say compiler",
 			said: says + gcc + hint, failed: true},
 		{name: "say names a browser", programs: [][2]string{missing("chromium")}, args: "say compiler chromium",
@@ -107,6 +109,9 @@ func TestDeps(t *testing.T) {
 			said: aptByHand + aptSudo + "chromium\n"},
 		{name: "continuous integration agrees to sudo", programs: [][2]string{user, noCompiler}, environment: "CI=true", args: "install compiler",
 			said: installs + aptSudo + gcc + "\n", ran: "sudo\napt-get update -q\nsudo\n" + apt[strings.Index(apt, "\n")+1:] + gcc + "\n"},
+		{name: "Python without pip", programs: [][2]string{{"python3", "exit 1"}}, args: "install pip",
+			said: installs + aptRoot + pip + "\n", ran: apt + pip + "\n"},
+		{name: "no Python", programs: [][2]string{missing("python3"), missing("apt-get")}, args: "install pip", said: byHand + pip + "\n", failed: true},
 		{name: "no sudo", programs: [][2]string{user, missing("sudo"), missing("npm")}, args: "install npm", said: byHand + "npm\n", failed: true},
 		{name: "no apt-get", programs: [][2]string{missing("apt-get"), missing("chromium")}, args: "install chromium", said: byHand + "chromium\n"},
 		{name: "apt-get fails", programs: [][2]string{{"apt-get", "exit 1"}, noCompiler}, args: "install compiler",

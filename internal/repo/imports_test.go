@@ -64,6 +64,7 @@ var allowed = map[string][]string{
 	"keyfold/examples/newmethod":  {"keyfold/engine", "keyfold/engine/tokenizer", "keyfold/models", "keyfold/compress"},
 	"keyfold/internal/chromium":   {"github.com/chromedp/..."},
 	"keyfold/internal/kernelcase": {"keyfold/layout", "keyfold/ref"},
+	"keyfold/tools/realmodel":     {"keyfold/internal/output"},
 	"keyfold/experiments/positions": {
 		"keyfold/engine/...", "keyfold/compress", "keyfold/layout", "keyfold/corpus", "keyfold/eval", "keyfold/models",
 	},
