@@ -41,7 +41,7 @@ site: node_modules
 	@cp -r web/. build/site/ && rm -f build/site/*.d.ts build/site/record.mjs
 	@cp node_modules/uplot/dist/uPlot.esm.js node_modules/uplot/dist/uPlot.min.css build/site/vendor/
 	@cp "$$(go env GOROOT)/lib/wasm/wasm_exec.js" build/site/
-	@cp models/keyfold.gguf build/site/
+	@cp models/keyfold.gguf models/catalogue.json build/site/
 	@node_modules/.bin/wat2wasm cpu/vector.wat -o build/site/vector.wasm
 	@$(GO_WASM) -o build/site/keyfold.wasm ./cmd/wasm
 	@node tools/compress.mjs build/site build/compressed

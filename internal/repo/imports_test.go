@@ -73,7 +73,7 @@ var allowed = map[string][]string{
 // allowedInTests says what the tests of a package may import besides the
 // package itself and what it imports.
 var allowedInTests = map[string][]string{
-	"keyfold/cmd/native": {"keyfold/cpu", "keyfold/internal/chromium", "keyfold/session", "github.com/chromedp/..."},
+	"keyfold/cmd/native": {"keyfold/cpu", "keyfold/internal/chromium", "keyfold/internal/flaky", "keyfold/session", "github.com/chromedp/..."},
 	"keyfold/gpu":        {"keyfold/ref", "keyfold/internal/chromium", "github.com/chromedp/..."},
 	"keyfold/cpu":        {"keyfold/internal/kernelcase"},
 	"keyfold/engine":     {"keyfold/models"},
