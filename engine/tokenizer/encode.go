@@ -10,6 +10,13 @@ import (
 // are encoded one by one. It fails where bos is asked of a vocabulary without BOS, and where the
 // text holds a character for which there is neither a piece, nor byte tokens, nor an unknown token.
 func (t *Tokenizer) Encode(text string, bos bool) ([]int, error) {
+	return t.EncodeParts([]Part{{Text: text}}, bos)
+}
+
+// EncodeParts is Encode for the text that the parts make together. They are no borders to the words
+// of the text; but the name of a control token stands for this token if it lies within one Control
+// part.
+func (t *Tokenizer) EncodeParts(parts []Part, bos bool) ([]int, error) {
 	var ids []int
 	if bos {
 		if t.bos < 0 {
@@ -17,8 +24,9 @@ func (t *Tokenizer) Encode(text string, bos bool) ([]int, error) {
 		}
 		ids = append(ids, t.bos)
 	}
+	text, control := join(parts)
 	e := encoder{t: t, text: text, ids: ids}
-	for _, f := range t.fragments(text) {
+	for _, f := range t.fragments(text, control) {
 		if f.id >= 0 {
 			e.ids = append(e.ids, f.id)
 			continue
@@ -30,43 +38,6 @@ func (t *Tokenizer) Encode(text string, bos bool) ([]int, error) {
 	return e.ids, nil
 }
 
-// fragment is text[start:end]: a user-defined token where id >= 0, else text still to be encoded.
-type fragment struct{ start, end, id int }
-
-// fragments cuts text at user-defined tokens. As in llama.cpp the longest token is looked for
-// first, through the whole text, then the next in what is left.
-func (t *Tokenizer) fragments(text string) []fragment {
-	if text == "" {
-		return nil
-	}
-	list := []fragment{{0, len(text), -1}}
-	for _, id := range t.user {
-		piece := t.pieces[id]
-		if !strings.Contains(text, piece) {
-			continue
-		}
-		var next []fragment
-		for _, f := range list {
-			for f.id < 0 {
-				i := strings.Index(text[f.start:f.end], piece)
-				if i < 0 {
-					break
-				}
-				if i > 0 {
-					next = append(next, fragment{f.start, f.start + i, -1})
-				}
-				next = append(next, fragment{f.start + i, f.start + i + len(piece), id})
-				f.start += i + len(piece)
-			}
-			if f.start < f.end {
-				next = append(next, f)
-			}
-		}
-		list = next
-	}
-	return list
-}
-
 // encoder is the state of one Encode: the result so far and space that is used again for each word.
 type encoder struct {
 	t      *Tokenizer
@@ -76,7 +47,7 @@ type encoder struct {
 	piece  []byte
 }
 
-// fragment appends the ids of text[start:end], which holds no user-defined token.
+// fragment appends the ids of text[start:end], which holds no token that is matched as a whole.
 func (e *encoder) fragment(start, end int) error {
 	t := e.t
 	seg := e.text[start:end]

@@ -15,6 +15,13 @@ var endNames = []string{
 	"<end_of_utterance>", "<EOT>", "_<EOT>", "[EOT]", "<|return|>", "<｜end▁of▁sentence｜>",
 }
 
+// turnNames are the pieces that begin a turn or say whose it is.
+var turnNames = []string{
+	"<|im_start|>", "<|start_header_id|>", "<|end_header_id|>", "<|begin_of_text|>", "<start_of_turn>", "<bos>",
+	"[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "<|user|>", "<|assistant|>", "<|system|>",
+	"<|start_of_role|>", "<|end_of_role|>", "<｜User｜>", "<｜Assistant｜>", "<｜begin▁of▁sentence｜>",
+}
+
 // Ends returns the ids that end a text, in ascending order: EOS, what the files name beside it, and
 // special tokens of known names. BOS is not among them.
 func (t *Tokenizer) Ends() []int { return slices.Sorted(maps.Keys(t.ends)) }
@@ -34,6 +41,7 @@ func (t *Tokenizer) AddEnds(ids ...int) error {
 		t.ends[id] = true
 		t.makeControl(id)
 	}
+	t.listWholes()
 	return nil
 }
 
@@ -53,6 +61,7 @@ func (t *Tokenizer) SetBOSEOS(bos, eos int) error {
 	if bos >= 0 {
 		t.bos = bos
 		t.makeControl(bos)
+		t.listWholes()
 	}
 	if eos >= 0 {
 		t.eos = eos
@@ -62,8 +71,8 @@ func (t *Tokenizer) SetBOSEOS(bos, eos int) error {
 }
 
 // markEnds finds the tokens that end a text, EOS and those with known names, and makes control
-// tokens of them. Some converters call the end of a turn user-defined; matched in text it would end
-// the text that quotes it.
+// tokens of them and of those that begin a turn. Some converters call them user-defined. Matched in
+// plain text they would end the text that quotes them, or let it speak for somebody else.
 func (t *Tokenizer) markEnds() {
 	if t.eos >= 0 {
 		t.ends[t.eos] = true
@@ -73,6 +82,9 @@ func (t *Tokenizer) markEnds() {
 		case controlToken, userToken, unknownToken:
 			if slices.Contains(endNames, piece) {
 				t.ends[id] = true
+			}
+			if slices.Contains(turnNames, piece) && t.types[id] == userToken {
+				t.types[id] = controlToken
 			}
 		}
 	}
@@ -108,6 +120,7 @@ func (t *Tokenizer) Limit(n int) error {
 	}
 	maps.DeleteFunc(t.merges, func(_ idPair, j joined) bool { return int(j.id) >= n })
 	t.pieces, t.types = t.pieces[:n], t.types[:n]
+	t.listWholes()
 	return nil
 }
 
@@ -118,7 +131,6 @@ func (t *Tokenizer) makeControl(id int) {
 		delete(t.ids, piece)
 	}
 	t.types[id] = controlToken
-	t.user = slices.DeleteFunc(t.user, func(u int) bool { return u == id })
 	maps.DeleteFunc(t.merges, func(_ idPair, j joined) bool { return int(j.id) == id })
 	for b, found := range t.byteID {
 		if int(found) == id {

@@ -11,18 +11,17 @@
 //	byte-level            the text is first cut into words by a pattern (split.go); a symbol is a
 //	                      byte; the best join is the earliest line of a list of merges.
 //
-// Reading order: tokenizer.go (the vocabulary), ends.go (what ends a text), encode.go, merge.go (the
-// joining itself), split.go, decode.go, then the file formats: from_gguf.go, from_llama2c.go,
-// from_json.go, and from_folder.go for what lies beside a tokenizer.json.
+// Reading order: tokenizer.go (the vocabulary), ends.go (what ends a text), encode.go, special.go
+// (tokens that are matched as a whole), merge.go (the joining itself), split.go, decode.go, then the
+// file formats: from_gguf.go, from_llama2c.go, from_json.go, and from_folder.go for what lies beside
+// a tokenizer.json.
 //
-// The rules followed are those of llama.cpp with parse_special off: control tokens such as "<s>"
-// are never read out of plain text.
+// The rules are those of llama.cpp. Control tokens such as "<s>" are never read out of plain text,
+// only out of a [Part] that says so.
 package tokenizer
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 
 	"keyfold/engine/untrusted"
 )
@@ -41,7 +40,7 @@ type tokenType int8
 const (
 	normalToken  tokenType = 1
 	unknownToken tokenType = 2 // stands for text that is not in the vocabulary; prints nothing
-	controlToken tokenType = 3 // BOS, EOS and the like: never matched in text; prints nothing
+	controlToken tokenType = 3 // BOS, EOS and the like: never matched in plain text; prints nothing
 	userToken    tokenType = 4 // matched as a whole before anything else
 	unusedToken  tokenType = 5 // treated as normal, as llama.cpp does
 	byteToken    tokenType = 6 // "<0xHH>": one byte of text
@@ -79,7 +78,7 @@ type Tokenizer struct {
 
 	ids    map[string]int32 // pieces that text can become: normal, user-defined and unused ones
 	byteID [256]int32       // the id that stands for a single byte, -1 where there is none
-	user   []int            // ids of user-defined pieces, longest first
+	wholes []int            // ids of pieces that are matched as a whole, longest first; see listWholes
 
 	bos, eos, unk int          // -1 where absent
 	ends          map[int]bool // ids that end a text; eos is one of them
@@ -129,7 +128,7 @@ func (t *Tokenizer) index() error {
 		switch typ := t.types[id]; typ {
 		case unknownToken, controlToken:
 		case normalToken, userToken, unusedToken:
-			t.indexText(id, piece, typ)
+			t.indexText(id, piece)
 		case byteToken:
 			err = t.indexByte(id, piece)
 		default:
@@ -139,9 +138,7 @@ func (t *Tokenizer) index() error {
 			return err
 		}
 	}
-	slices.SortStableFunc(t.user, func(a, b int) int {
-		return cmp.Compare(len(t.pieces[b]), len(t.pieces[a]))
-	})
+	t.listWholes()
 	if t.kind == byteLevel {
 		for b := range 256 {
 			if id, ok := t.ids[string(byteToRune(byte(b)))]; ok {
@@ -153,7 +150,7 @@ func (t *Tokenizer) index() error {
 }
 
 // indexText files a piece that text can become. An empty piece is a gap in the vocabulary.
-func (t *Tokenizer) indexText(id int, piece string, typ tokenType) {
+func (t *Tokenizer) indexText(id int, piece string) {
 	if piece == "" {
 		return
 	}
@@ -161,9 +158,6 @@ func (t *Tokenizer) indexText(id int, piece string, typ tokenType) {
 		return // text becomes the first of several
 	}
 	t.ids[piece] = int32(id)
-	if typ == userToken {
-		t.user = append(t.user, id)
-	}
 }
 
 // indexByte files a byte token.

@@ -39,6 +39,7 @@ var allowed = map[string][]string{
 	"keyfold/engine":            {"keyfold/gpu", "keyfold/layout", "keyfold/cpu", "keyfold/compress", "keyfold/engine/..."},
 	"keyfold/engine/checkpoint": {float16, "keyfold/engine/untrusted", "keyfold/internal/textfile"},
 	"keyfold/engine/tokenizer":  {"keyfold/engine/untrusted", "keyfold/internal/textfile", "golang.org/x/text/unicode/norm"},
+	"keyfold/engine/chat":       {"keyfold/engine/tokenizer", "keyfold/internal/textfile"},
 	"keyfold/models":            {"keyfold/engine/checkpoint", "keyfold/engine/tokenizer"},
 	"keyfold/session":           {"keyfold/engine/...", "keyfold/compress", "keyfold/layout"},
 	"keyfold/cmd/native": {
@@ -206,6 +207,8 @@ func TestImportRulesCatchErrors(t *testing.T) {
 		{"keyfold/engine/checkpoint", "keyfold/engine/tokenizer", false, false},
 		{"keyfold/engine/tokenizer", "keyfold/engine/checkpoint", false, false},
 		{"keyfold/engine/tokenizer", "keyfold/ref", false, false},
+		{"keyfold/engine/tokenizer", "keyfold/engine/chat", false, false},
+		{"keyfold/engine/chat", "keyfold/engine/checkpoint", false, false},
 		{"keyfold/cmd/native", "keyfold/gpu", false, false},
 		{"keyfold/cmd/native", "github.com/stretchr/testify/assert", true, false},
 		{"keyfold/newcomer", "strings", false, true},

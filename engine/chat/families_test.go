@@ -1,0 +1,48 @@
+package chat
+
+import (
+	"strings"
+	"testing"
+
+	"keyfold/engine/tokenizer"
+)
+
+// inCode says of which family each template of testdata is.
+var inCode = map[string]string{
+	"smollm2": "ChatML", "chatml": "ChatML", "qwen2.5": "ChatML", "qwen3": "ChatML", "llama3": "Llama 3", "llama3.2": "Llama 3",
+	"gemma": "Gemma", "gemma3": "Gemma", "tinyllama": "Zephyr",
+	"mistral-v0.1": "Mistral", "mistral-v0.2": "Mistral", "mistral-nemo": "Mistral",
+}
+
+// TestFamilies: the code writes what Python makes of the template, and refuses what the template
+// refuses.
+func TestFamilies(t *testing.T) {
+	ref := readRendered(t)
+	tok := vocabulary(t, false)
+	for name, family := range inCode {
+		tmpl := template(t, name, tok)
+		if tmpl.Family() != family {
+			t.Errorf("%s is %s, want %s", name, tmpl.Family(), family)
+		}
+		for conversation, messages := range ref.Conversations {
+			want := ref.Rendered[name][conversation]
+			parts, err := tmpl.write(messages)
+			switch {
+			case want == nil && err == nil:
+				t.Errorf("%s, %s: no error, the template raises one", name, conversation)
+			case want != nil && err != nil:
+				t.Errorf("%s, %s: %v", name, conversation, err)
+			case want != nil && text(parts) != *want:
+				t.Errorf("%s, %s:\n got %q\nwant %q", name, conversation, text(parts), *want)
+			}
+		}
+	}
+}
+
+func text(parts []tokenizer.Part) string {
+	var b strings.Builder
+	for _, p := range parts {
+		b.WriteString(p.Text)
+	}
+	return b.String()
+}
