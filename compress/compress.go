@@ -70,8 +70,9 @@ type Signals struct {
 	Keys func() ([][]float32, error)
 
 	// Window measures the attention that the last w queries of the prompt paid, as
-	// Head.Mass: (n_layers * n_kv_heads)(slots). 1 <= w <= [Needs].LastQueries.
-	Window func(w int) ([][]float32, error)
+	// Head.Mass: (n_layers * n_kv_heads)(slots). 1 <= w <= LastQueries.
+	Window      func(w int) ([][]float32, error)
+	LastQueries int // there are; 0: as many as [Needs].LastQueries asks for
 }
 
 // Total returns the occupied slots over all heads.

@@ -8,7 +8,8 @@ import (
 // snapKV keeps the window of the most recent slots and what the queries in it
 // attend to. For each KV head with L slots that keeps n_keep of them (score.go):
 //
-//	w       = max(1, min(64, floor(n_keep / 2)))    n_keep of the head that keeps the fewest
+//	w       = max(1, min(64, floor(n_keep / 2)))    n_keep of the head that keeps the fewest;
+//	                                                at most as many as were read last
 //	a_j     = attention that slot j receives from the last w queries, their mean, j < L - w
 //	score_j = 1/5 (a_{j-2} + a_{j-1} + a_j + a_{j+1} + a_{j+2})    a is 0 outside 0 .. L-w-1
 //	kept    = the last w slots, then those with the largest scores
@@ -46,6 +47,9 @@ func (m snapKV) scores(s *Signals, nKeep []int) ([][]float64, error) {
 	w := snapWindow
 	for h := range s.Heads {
 		w = min(w, max(1, nKeep[h]/2))
+	}
+	if s.LastQueries > 0 {
+		w = min(w, s.LastQueries)
 	}
 	received, err := s.window(m.Name(), w)
 	if err != nil {

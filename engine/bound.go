@@ -47,13 +47,10 @@ func leastRead(needs compress.Needs) int { return max(leastPiece, 2*needs.Last()
 // after it did: it would have to read the text once more from a full cache, to
 // know what follows, or to ask queries of tokens that it has folded already.
 func CanRepeat(m compress.Method, n int) error {
-	needs := m.Needs()
-	switch last := needs.Last(); {
-	case needs.Reread:
-		return fmt.Errorf("%s reads the text again from the full cache, so it can compress it only once", m.Name())
-	case needs.Future:
-		return fmt.Errorf("%s wants to know the tokens that follow, which decoding does not", m.Name())
-	case n < last:
+	if err := CanTakeTurns(m); err != nil {
+		return err
+	}
+	if last := m.Needs().Last(); n < last {
 		return fmt.Errorf("%s asks the queries of the last %d tokens, so at least %d lie between two compressions, not %d",
 			m.Name(), last, last, n)
 	}
@@ -76,6 +73,9 @@ func (o *Settings) checkBound(n int) error {
 	case o.Every >= o.MaxSlots:
 		return fmt.Errorf("-max-slots is %d, want more than the %d tokens that -every lets pass between two compressions",
 			o.MaxSlots, o.Every)
+	case o.Turns && o.Every+o.nextTurn() >= o.MaxSlots:
+		return fmt.Errorf("-max-slots is %d, want more than the %d tokens that -every lets pass and %d of the next turn",
+			o.MaxSlots, o.Every, o.nextTurn())
 	}
 	return nil
 }
@@ -176,6 +176,7 @@ func (p *Prompt) decodingBound() int {
 	if context := p.e.Config.SeqLen; p.o.InCache && (bound == 0 || bound > context) {
 		bound = context // what positions in the cache may reach
 	}
+	bound -= p.o.nextTurn()
 	if p.o.Every == 0 || p.o.Every >= bound {
 		return 0
 	}

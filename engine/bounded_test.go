@@ -282,7 +282,7 @@ func readBelow(t *testing.T, e *Engine, at string, tokens []int, o Settings) *Pr
 	if err := o.Check(len(tokens), e.Config.SeqLen); err != nil {
 		t.Fatalf("%s: %v", at, err)
 	}
-	if err := p.readPrompt(context.Background()); err != nil {
+	if err := p.readPrompt(context.Background(), 0); err != nil {
 		t.Fatalf("%s: %v", at, err)
 	}
 	if _, _, err := p.Compress(); err != nil {

@@ -23,7 +23,8 @@ type Settings struct {
 	Pins    [][2]int       // slots that no method may touch, as [Prompt.Pin]
 
 	Method compress.Method // what [Prompt.Compress] compresses by
-	Every  int             // tokens decoded from one compression to the next; 0: there is only one
+	Every  int             // tokens decoded from one compression to the next; 0: they are not compressed
+	Turns  bool            // more is read after compression, by [Prompt.Extend]
 	Future []int           // what follows the prompt, if the method wants to know, as [Prompt.Future]
 
 	// MaxSlots bounds the slots of every head, so that a text of any length is
@@ -64,6 +65,9 @@ func (o *Settings) Check(n, context int) error {
 			return err
 		}
 	}
+	if err := o.checkTurns(); err != nil {
+		return err
+	}
 	return o.checkBound(n)
 }
 
@@ -89,7 +93,7 @@ func (e *Engine) Prefill(ctx context.Context, tokens []int, o Settings) (*Prompt
 	if err != nil {
 		return nil, err
 	}
-	if err := p.readPrompt(ctx); err != nil {
+	if err := p.readPrompt(ctx, 0); err != nil {
 		p.Free()
 		return nil, err
 	}
@@ -132,10 +136,10 @@ func (e *Engine) newPrompt(tokens []int, o Settings) (*Prompt, error) {
 	return p, nil
 }
 
-// readPrompt reads the prompt's tokens, and behind them what the method wants to
-// know about them.
-func (p *Prompt) readPrompt(ctx context.Context) error {
-	for from := 0; from < p.length; {
+// readPrompt reads the prompt's tokens from `from` on, and behind them what the
+// method wants to know about them.
+func (p *Prompt) readPrompt(ctx context.Context, from int) error {
+	for from < p.length {
 		n := p.piece(from)
 		if from > 0 {
 			if err := p.restart(n); err != nil {

@@ -16,6 +16,9 @@ import (
 //	plan, signals, err := p.Compress()                            // decide, and apply the plan
 //	err = p.Generate(ctx, engine.Generation{N: 64, ...})
 //
+// With Settings.Turns it goes on: [Prompt.Extend] reads what is next behind the
+// compressed cache, which Compress then compresses again.
+//
 // To compare methods on one reading, ask [Prompt.Decide] for each one's plan and
 // apply it to a Fork of the text.
 //
@@ -28,6 +31,10 @@ import (
 //	states and queries
 //	keys: cosine, distance    no queries: the slots as they are
 //
+// Over turns, the last W queries are those of the last turn, however few it has
+// read, and without Every nobody counts the queries of answers: their tokens are
+// slots like all others, and what is read behind them attends to them.
+//
 // A budget is a share of the slots that are there: with Every = N a method that
 // keeps R of them settles at R N / (1 - R) slots per head. Where that many do not
 // fit, below MaxSlots or with InCache in the context, it keeps fewer.
@@ -35,7 +42,7 @@ type Prompt struct {
 	Text // its cache is the full one until it is compressed
 
 	o      Settings
-	length int    // tokens of the prompt
+	length int    // tokens of the text up to the end of what was read last
 	pinned []bool // (length) positions whose slots no method may touch; nil: none
 
 	signals []signal
@@ -48,14 +55,13 @@ type Prompt struct {
 }
 
 // Pin marks the slots of the prompt's tokens from..to-1 as not to be touched by
-// any method, however often the cache is compressed.
+// any method, however often the cache is compressed. What was dropped before
+// stays so, and a token that was folded is as its slot's pivot is.
 func (p *Prompt) Pin(from, to int) error {
 	if from < 0 || to <= from || to > p.length {
 		return fmt.Errorf("pin %d:%d, want 0 <= from < to <= %d, the prompt's tokens", from, to, p.length)
 	}
-	if p.pinned == nil {
-		p.pinned = make([]bool, p.length)
-	}
+	p.pinned = append(p.pinned, make([]bool, p.length-len(p.pinned))...)
 	for i := from; i < to; i++ {
 		p.pinned[i] = true
 	}
@@ -93,8 +99,8 @@ func (p *Prompt) Decide(m compress.Method) (*compress.Plan, *compress.Signals, e
 }
 
 // Compress decides by the method of the settings and applies the plan. It
-// returns what was decided, and from what. Without Every the signals are given
-// back: this is the only compression.
+// returns what was decided, and from what. Without Every and Turns the signals are
+// given back: this is the only compression.
 func (p *Prompt) Compress() (*compress.Plan, *compress.Signals, error) {
 	plan, signals, err := p.compress(false)
 	if err != nil {
@@ -102,11 +108,13 @@ func (p *Prompt) Compress() (*compress.Plan, *compress.Signals, error) {
 	}
 	p.decoded = 0
 	p.compressions++
-	if p.o.Every == 0 {
+	switch {
+	case p.o.Every > 0:
+		err = p.restart(p.o.Every)
+	case !p.o.Turns:
 		p.FreeSignals()
-		return plan, signals, nil
 	}
-	return plan, signals, p.restart(p.o.Every)
+	return plan, signals, err
 }
 
 // Compressions returns how often Compress compressed the cache, those while
@@ -126,16 +134,24 @@ func (p *Prompt) compress(reading bool) (*compress.Plan, *compress.Signals, erro
 	if err := p.Cache.Apply(plan); err != nil {
 		return nil, nil, err
 	}
+	p.compressed(plan, signals)
+	return plan, signals, nil
+}
+
+// compressed tells the signals that a plan was applied.
+func (p *Prompt) compressed(plan *compress.Plan, signals *compress.Signals) {
 	for _, signal := range p.signals {
 		signal.compressed(p, plan, signals)
 	}
-	return plan, signals, nil
+	if p.trace != nil {
+		p.trace.stale = true
+	}
 }
 
 // restart makes the trace ready for the next n tokens, at the end of which the
 // signals will be read.
 func (p *Prompt) restart(n int) error {
-	return p.trace.restart(p.Cache.longest()+n, p.Cache.textPos+n)
+	return p.trace.restart(p.Cache.longest()+n, p.Cache.textPos, p.Cache.textPos+n)
 }
 
 // Generate continues the text as [Text.Generate] does, and compresses the cache

@@ -44,9 +44,19 @@ func NewShadow(full *Text, perHead bool) *Shadow {
 	return s
 }
 
+// Release hands the full cache out, which holds the compressed run's text: it is no
+// longer the shadow's to free.
+func (s *Shadow) Release() *Text {
+	full := s.full
+	s.full = nil
+	return full
+}
+
 // Free gives back both caches.
 func (s *Shadow) Free() {
-	s.full.Free()
+	if s.full != nil {
+		s.full.Free()
+	}
 	if s.free != nil {
 		s.free.Free()
 	}
@@ -114,7 +124,7 @@ func (s *Shadow) feed(id int, compressed *Cache) error {
 	if err != nil {
 		return err
 	}
-	s.full.Logits = res.logits
+	s.full.Logits, s.full.Tokens = res.logits, append(s.full.Tokens, id)
 	s.addHeadErrors(res)
 	if s.free == nil || s.ended {
 		return nil

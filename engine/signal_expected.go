@@ -50,7 +50,7 @@ type expecter interface {
 
 func (e *expected) measure(p *Prompt, needs compress.Needs, s *compress.Signals) error {
 	o, cfg, c := needs.Expected, p.e.Config, p.Cache
-	if o == nil || c.textPos <= o.NSkip { // then there are no statistics
+	if o == nil || p.trace.counted(o.NSkip) == 0 { // then there are no statistics
 		return nil
 	}
 	means, err := p.e.r.readPerLayer(e.means, cfg.QDim())
@@ -64,7 +64,7 @@ func (e *expected) measure(p *Prompt, needs compress.Needs, s *compress.Signals)
 	rotation := meanRotation(cfg, c.ropePos, o.Horizon)
 	var mean, cov [][]float32
 	for l := range means {
-		m, s := queriesAhead(cfg, means[l], covs[l], p.trace.end-o.NSkip, rotation)
+		m, s := queriesAhead(cfg, means[l], covs[l], p.trace.counted(o.NSkip), rotation)
 		mean, cov = append(mean, m), append(cov, s)
 	}
 	logits, norms, err := p.e.r.(expecter).expect(c, mean, cov)

@@ -24,7 +24,7 @@ func (s *lastQueries) start(t *trace) (err error) {
 }
 
 // kept returns how many tokens have their queries kept.
-func (s *lastQueries) kept(t *trace) int { return min(t.needs.LastQueries, t.end) }
+func (s *lastQueries) kept(t *trace) int { return min(t.needs.LastQueries, t.end-t.begin) }
 
 // copied returns which of a chunk's tokens are among them, from..to-1, and the
 // row of the first.
@@ -56,8 +56,9 @@ func (s *lastQueries) measure(p *Prompt, needs compress.Needs, to *compress.Sign
 	if needs.LastQueries == 0 {
 		return nil
 	}
+	kept := s.kept(p.trace)
+	to.LastQueries = kept
 	to.Window = func(w int) ([][]float32, error) {
-		kept := s.kept(p.trace)
 		if w < 1 || w > kept {
 			return nil, fmt.Errorf("attention of the last %d queries, want 1 to %d", w, kept)
 		}

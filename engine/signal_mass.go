@@ -54,12 +54,32 @@ func (m *mass) from(at place) int {
 
 // compressed keeps what slots have received so far, for the rows that they
 // became: what is dropped takes its sum along. The attention of last queries is
-// counted anew each time.
+// counted anew each time. A method that did not ask for the sums loses them.
 func (m *mass) compressed(p *Prompt, plan *compress.Plan, s *compress.Signals) {
 	m.before = nil
-	if p.has.MassLast == 0 && s.Heads[0].Mass != nil {
+	switch {
+	case p.has.MassLast > 0:
+	case s.Heads[0].Mass != nil:
 		m.before = received(plan, s)
+	default:
+		p.has.Mass = false
 	}
+}
+
+// hold keeps what slots have received so far.
+func (m *mass) hold(p *Prompt) error {
+	if p.has.MassLast > 0 || !p.has.Mass {
+		return nil
+	}
+	s := p.slots()
+	if err := m.measure(p, p.has, s); err != nil {
+		return err
+	}
+	m.before = nil
+	for _, head := range s.Heads {
+		m.before = append(m.before, slices.Clone(head.Mass)) // the CPU's sums go on
+	}
+	return nil
 }
 
 // received returns the attention that each row of a plan has received as part of

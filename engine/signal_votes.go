@@ -79,10 +79,10 @@ type voter interface {
 func (v *votes) measure(p *Prompt, needs compress.Needs, s *compress.Signals) error {
 	v.ballots = nil
 	o, r := needs.Votes, p.e.r
-	if o == nil || p.Cache.textPos <= o.NSkip || p.Cache.textPos < o.MinLen {
+	if o == nil || p.trace.counted(o.NSkip) == 0 || p.Cache.textPos < o.MinLen {
 		return nil
 	}
-	count := p.trace.end - o.NSkip
+	count := p.trace.counted(o.NSkip)
 	b, err := r.(voter).vote(p.Cache, v, *o, count)
 	if err != nil {
 		return err

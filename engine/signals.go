@@ -31,9 +31,11 @@ type signal interface {
 
 	// afterReading is called when the prompt has been read into its full cache.
 	afterReading(ctx context.Context, p *Prompt) error
-	// compressed is called when a plan has been applied to the prompt's cache, and
-	// restart before more tokens are fed behind the new slots, up to t.end.
+	// compressed is called when a plan has been applied to the prompt's cache, or
+	// hold when more is read although none was; then restart, before tokens are fed
+	// behind the slots, up to t.end.
 	compressed(p *Prompt, plan *compress.Plan, s *compress.Signals)
+	hold(p *Prompt) error
 	restart(t *trace) error
 
 	// measure adds the signal to s if needs ask for it.
@@ -59,6 +61,7 @@ func (quiet) attentionGPU(place, *gpu.Pass, *gpu.Cache, gpu.Queries, *gpu.Buffer
 func (quiet) wantsInput() bool                                                    { return false }
 func (quiet) afterReading(context.Context, *Prompt) error                         { return nil }
 func (quiet) compressed(*Prompt, *compress.Plan, *compress.Signals)               {}
+func (quiet) hold(*Prompt) error                                                  { return nil }
 func (quiet) restart(*trace) error                                                { return nil }
 
 // find returns a prompt's signal of a type.

@@ -12,8 +12,11 @@ import (
 type trace struct {
 	r       runner
 	needs   compress.Needs
-	slots   int // that a head has at most
-	end     int // tokens of the text when the signals are to be read
+	slots   int  // that a head has at most
+	begin   int  // tokens of the text when it was last made ready
+	end     int  // tokens of the text when the signals are to be read
+	missed  int  // tokens of the text that were fed without it
+	stale   bool // what it has is about slots that are no more
 	signals []signal
 	memory  []*perLayer
 }
@@ -56,9 +59,9 @@ func (t *trace) free() {
 	t.memory, t.signals = nil, nil
 }
 
-// restart makes the signals ready for the tokens up to end, behind other slots.
-func (t *trace) restart(slots, end int) error {
-	t.slots, t.end = slots, end
+// restart makes the signals ready for the text's tokens begin..end-1, behind other slots.
+func (t *trace) restart(slots, begin, end int) error {
+	t.slots, t.begin, t.end, t.stale = slots, begin, end, false
 	for _, s := range t.signals {
 		if err := s.restart(t); err != nil {
 			return err
@@ -131,8 +134,12 @@ func (at place) from(last int) int { return max(0, at.t.end-last-at.first) }
 // skipping returns, for statistics that leave out the first tokens of the text,
 // how many tokens they have been made of so far and how many of these are left out.
 func (at place) skipping(tokens int) (before, skip int) {
-	return max(0, at.first-tokens), max(0, tokens-at.first)
+	seen := at.first - at.t.missed
+	return max(0, seen-tokens), max(0, tokens-seen)
 }
+
+// counted returns how many tokens such statistics are made of in the end; 0: none.
+func (t *trace) counted(skipped int) int { return max(0, t.end-t.missed-skipped) }
 
 // perLayer is memory on the device, as many elements for every layer: one of the
 // two is in use.
