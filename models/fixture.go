@@ -34,6 +34,16 @@ func OpenFixture() (*checkpoint.File, error) {
 //
 // VocabSize must be at least 259: three special tokens and every byte.
 func Fixture(c checkpoint.Config, t checkpoint.Type, seed uint64) ([]byte, error) {
+	return fixture(c, t, seed, vocabulary(c.VocabSize))
+}
+
+// ChatFixture returns a Fixture that can be talked to: its last two tokens are
+// <|im_start|> and <|im_end|>, which ends an answer, and it has a ChatML template.
+func ChatFixture(c checkpoint.Config, t checkpoint.Type, seed uint64) ([]byte, error) {
+	return fixture(c, t, seed, chatVocabulary(c.VocabSize))
+}
+
+func fixture(c checkpoint.Config, t checkpoint.Type, seed uint64, vocabulary []checkpoint.KV) ([]byte, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -74,7 +84,7 @@ func Fixture(c checkpoint.Config, t checkpoint.Type, seed uint64) ([]byte, error
 	norm("output_norm.weight")
 
 	var out bytes.Buffer
-	if err := checkpoint.WriteGGUF(&out, append(shape(c, "keyfold fixture (random weights)"), vocabulary(c.VocabSize)...), tensors); err != nil {
+	if err := checkpoint.WriteGGUF(&out, append(shape(c, "keyfold fixture (random weights)"), vocabulary...), tensors); err != nil {
 		return nil, err
 	}
 	return out.Bytes(), nil
@@ -148,6 +158,23 @@ func vocabulary(n int) []checkpoint.KV {
 		{Key: "tokenizer.ggml.add_bos_token", Value: true},
 		{Key: "tokenizer.ggml.add_space_prefix", Value: true},
 	}
+}
+
+// chatVocabulary returns a vocabulary with the control tokens of ChatML in place of the
+// last two tokens, and a template that writes them.
+func chatVocabulary(n int) []checkpoint.KV {
+	metadata := vocabulary(n)
+	for _, kv := range metadata {
+		switch values := kv.Value.(type) {
+		case []string:
+			values[n-2], values[n-1] = "<|im_start|>", "<|im_end|>"
+		case []int32:
+			values[n-2], values[n-1] = tokenControl, tokenControl
+		}
+	}
+	const template = "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}" +
+		"{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+	return append(metadata, checkpoint.KV{Key: "tokenizer.chat_template", Value: template})
 }
 
 // piece returns the i-th of the pieces behind the bytes: the space mark, the

@@ -7,7 +7,8 @@ import (
 	"keyfold/compress"
 )
 
-// describePlan describes the plan in force: what became of every slot.
+// describePlan describes the plan in force: what became of every token, in a chat
+// also by the plans before it.
 func (r *run) describePlan() *Plan {
 	p := &Plan{
 		Method: r.plan.Method, Options: r.plan.Options, Differs: r.report.Method.Differs,
@@ -18,19 +19,22 @@ func (r *run) describePlan() *Plan {
 	}
 	for i, rows := range r.plan.Heads {
 		signals := &r.signals.Heads[i]
-		head := PlanHead{Row: make([]int, signals.Slots()), Mass: signals.Mass, Cosine: signals.Cosine, BStep: signals.BStep}
-		for slot := range head.Row {
-			head.Row[slot] = -1
+		head := PlanHead{BStep: signals.BStep}
+		rowOf, votes := make([]int, signals.Slots()), make([]int, len(signals.Votes))
+		for slot := range rowOf {
+			rowOf[slot] = -1
 		}
 		for j, row := range rows {
-			head.Pivot, head.N = append(head.Pivot, row.Pivot), append(head.N, row.N)
+			head.Pivot, head.N = append(head.Pivot, signals.Pos[row.Pivot]), append(head.N, row.N)
 			for _, slot := range row.Slots {
-				head.Row[slot] = j
+				rowOf[slot] = j
 			}
 		}
-		for _, v := range signals.Votes {
-			head.Votes = append(head.Votes, int(v))
+		for slot, v := range signals.Votes {
+			votes[slot] = int(v)
 		}
+		head.Row, head.Votes = perToken(r.before, i, rowOf, p.Slots, -1), perToken(r.before, i, votes, p.Slots, 0)
+		head.Mass, head.Cosine = perToken(r.before, i, signals.Mass, p.Slots, 0), perToken(r.before, i, signals.Cosine, p.Slots, 0)
 		p.Heads = append(p.Heads, head)
 	}
 	return p
@@ -55,15 +59,17 @@ func (r *run) cell(req Request, emit func(Event)) error {
 		return wrong("row", "row %d, this head has 0 to %d", req.Row, len(r.plan.Heads[h])-1)
 	}
 	row := r.plan.Heads[h][req.Row]
-	cell := &Cell{
-		Layer: req.Layer, Head: req.Head, Row: req.Row, Pivot: row.Pivot, N: row.N, Bias: float64(row.Bias),
-		Rule: row.Rule.String(), Sigma: float64(row.Sigma), Slots: row.Slots, Weights: r.weights[h][req.Row],
-	}
+	slots, weights, values := row.Slots, r.weights[h][req.Row], []float32(nil)
 	if row.Rule == compress.Explicit {
-		var values []float32
-		if cell.Slots, cell.Weights, values = row.Explicit(); !slices.Equal(values, cell.Weights) {
-			cell.ValueWeights = values
-		}
+		slots, weights, values = row.Explicit()
+	}
+	in := r.before.mix(h, slots, weights)
+	cell := &Cell{
+		Layer: req.Layer, Head: req.Head, Row: req.Row, Pivot: r.signals.Heads[h].Pos[row.Pivot], N: row.N, Bias: float64(row.Bias),
+		Rule: row.Rule.String(), Sigma: float64(row.Sigma), Slots: in.tokens, Weights: in.shares,
+	}
+	if values != nil && !slices.Equal(values, weights) {
+		cell.ValueWeights = r.before.mix(h, slots, values).shares
 	}
 	emit(Event{Cell: cell})
 	emit(Event{Done: r.report})
@@ -82,7 +88,7 @@ func (r *run) ballots(req Request, emit func(Event)) error {
 		return wrong("method", "%s has no ballots; choose %s", r.method.Name(), voting())
 	}
 	out := &Ballots{Layer: req.Layer, Head: req.Head, Rounds: [][]int{}}
-	before := make([]uint32, len(r.tokens))
+	before := make([]uint32, r.signals.Heads[h].Slots())
 	options := *needs.Votes
 	all := options.Samples
 	for samples := 1; samples <= all; samples++ {
@@ -97,7 +103,7 @@ func (r *run) ballots(req Request, emit func(Event)) error {
 		round := []int{}
 		for slot, votes := range signals.Heads[h].Votes {
 			if votes > before[slot] {
-				round = append(round, slot)
+				round = append(round, r.before[h][slot].tokens...)
 			}
 		}
 		copy(before, signals.Heads[h].Votes)
@@ -110,7 +116,8 @@ func (r *run) ballots(req Request, emit func(Event)) error {
 	return nil
 }
 
-// similarity computes the cosine of all pairs of a head's keys.
+// similarity computes the cosine of all pairs of a head's keys, each as often as there
+// are tokens in its slot. That of a token that was dropped is 0.
 func (r *run) similarity(req Request, emit func(Event)) error {
 	h, err := r.headOf(req)
 	if err != nil {
@@ -120,7 +127,18 @@ func (r *run) similarity(req Request, emit func(Event)) error {
 	if err != nil {
 		return err
 	}
-	emit(Event{Map: &SimilarityMap{Layer: req.Layer, Head: req.Head, Slots: r.signals.Heads[h].Slots(), Cosine: cosine}})
+	n := len(r.tokens)
+	out := make([]float32, n*n)
+	for i, row := range r.before[h] {
+		for j, column := range r.before[h] {
+			for _, a := range row.tokens {
+				for _, b := range column.tokens {
+					out[a*n+b] = cosine[i*len(r.before[h])+j]
+				}
+			}
+		}
+	}
+	emit(Event{Map: &SimilarityMap{Layer: req.Layer, Head: req.Head, Slots: n, Cosine: out}})
 	emit(Event{Done: r.report})
 	return nil
 }

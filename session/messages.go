@@ -8,7 +8,10 @@
 // same types for the page, and protocol_test.go compares the two.
 package session
 
-import "keyfold/engine"
+import (
+	"keyfold/engine"
+	"keyfold/engine/chat"
+)
 
 // Request is what the page asks for. Which fields count depends on Do; the
 // answer is a stream of events with the request's ID, the last of which is
@@ -35,6 +38,12 @@ type Request struct {
 	Sampler    *Sampler          `json:"sampler,omitempty"`
 	Pins       []Span            `json:"pins,omitempty"` // what no method may touch
 	StepByStep bool              `json:"step_by_step,omitempty"`
+
+	// "chat": begin a conversation, in the form that the model's chat template gives it:
+	// Messages are the user's first one, perhaps with one of the system's before it. "turn":
+	// go on with the user's next message, under the same method and settings. Of "run" all
+	// fields but Prompt, Question and Pins count.
+	Messages []chat.Message `json:"messages,omitempty"`
 
 	// "branch": continue from another token. Token is the index of a generated
 	// token, Choice the id to put in its place.
@@ -77,6 +86,7 @@ type Event struct {
 	Loaded   *Loaded        `json:"loaded,omitempty"`
 	Prompt   *Prompt        `json:"prompt,omitempty"`
 	Plan     *Plan          `json:"plan,omitempty"`
+	Turn     *Turn          `json:"turn,omitempty"`
 	Token    *Token         `json:"token,omitempty"`
 	Cell     *Cell          `json:"cell,omitempty"`
 	Map      *SimilarityMap `json:"map,omitempty"`
@@ -101,9 +111,16 @@ type Loaded struct {
 	Note      string              `json:"note"` // why this device; a sentence or empty
 	Context   int                 `json:"context"`
 	Tokenizer string              `json:"tokenizer"`
+	Chat      Chat                `json:"chat"`
 	Checks    []Check             `json:"checks"` // the self-test, one per kernel
 	Methods   []Method            `json:"methods"`
 	Opening   Opening             `json:"opening"`
+}
+
+// Chat says whether the model can be talked to.
+type Chat struct {
+	Family  string `json:"family"`  // of its chat template; "": Refused says why not
+	Refused string `json:"refused"` // a sentence or empty
 }
 
 // Opening is what a page chooses until the reader does.
@@ -145,12 +162,14 @@ type Option struct {
 	ByBudget bool `json:"by_budget"` // a budget chooses it, so it cannot be given together with one
 }
 
-// Prompt is the text in tokens.
+// Prompt is the text in tokens; in a chat all of it, up to where the next answer begins.
 type Prompt struct {
 	Tokens []PromptToken `json:"tokens"`
 }
 
-// PromptToken is a token of the prompt; its slot and position is its index.
+// PromptToken is a token of the prompt; its position is its index, and so is its slot in
+// the full cache. The control tokens of a chat have their names as Text, and its tokens no
+// From and To.
 type PromptToken struct {
 	ID   int    `json:"id"`
 	Text string `json:"text"`
@@ -159,7 +178,8 @@ type PromptToken struct {
 }
 
 // Plan is what a method decided: for every (layer, KV head) the rows of the new
-// cache, in order of layer, then head.
+// cache, in order of layer, then head. Where it speaks of slots it means those of the full
+// cache, the tokens; in a chat that is what became of them over all turns.
 type Plan struct {
 	Method  string         `json:"method"`
 	Options map[string]any `json:"options"` // in force
@@ -186,6 +206,20 @@ type PlanHead struct {
 	Mass   []float32 `json:"mass"`   // (slots) attention received; empty unless measured
 	Cosine []float32 `json:"cosine"` // (slots) cos with the slot before; empty unless measured
 	BStep  []int     `json:"b_step"` // (group) single-step budgets of the query heads that voted
+}
+
+// Turn is what a turn of a chat has read, and what its compression left.
+type Turn struct {
+	Index  int `json:"index"`
+	Tokens int `json:"tokens"` // of the conversation up to the answer
+	Read   int `json:"read"`   // of these in this turn: the others were in the cache
+
+	SlotsBefore int `json:"slots_before"` // of all layers and heads
+	SlotsAfter  int `json:"slots_after"`
+	SlotsFull   int `json:"slots_full"` // of the full cache
+
+	BytesOccupied int `json:"bytes_occupied"`
+	BytesFull     int `json:"bytes_full"`
 }
 
 // Token is a generated token in the compressed column, with what the full

@@ -19,20 +19,30 @@ type run struct {
 	anchor   int           // the first token with text, or -1: decoded after it, no token loses its space
 	question []int         // read after the prompt has been compressed
 	reading  compress.Needs
-	prompt   *engine.Prompt // the full cache, never touched
+	prompt   *engine.Prompt // the cache to be compressed, never touched; in the first turn the full one
+	full     *engine.Text   // the full cache in later turns of a chat; nil: the prompt's
+	chat     *conversation  // nil: no chat
 
 	pins    [][2]int // slots from and to
 	budget  float64  // of the last plan; 0: none was given
 	method  compress.Method
-	plan    *compress.Plan
-	signals *compress.Signals
-	weights [][][]float32 // (heads)(rows)(slots)
-	text    *engine.Text  // the compressed prompt, forked for each text
+	before  contents     // what the prompt's cache stands for
+	planned              // what was decided last
+	text    *engine.Text // the compressed prompt, forked for each text
 	report  *engine.Report
 	written []int // generated tokens of the last text
 
 	prefillTime, compressTime time.Duration
 	saturated                 *engine.Saturation // of the full cache; nil: none
+}
+
+// planned is a plan, what it was decided from, and what it makes.
+type planned struct {
+	plan     *compress.Plan
+	signals  *compress.Signals
+	weights  [][][]float32 // (heads)(rows)(slots)
+	contents contents      // what the compressed cache stands for
+	length   int           // tokens of the text
 }
 
 func newRun(s *Session, req Request) (*run, error) {
@@ -99,14 +109,37 @@ func (r *run) free() {
 	if r.prompt != nil {
 		r.prompt.Free()
 	}
-	r.text, r.prompt = nil, nil
+	r.freeFull()
+	if r.chat != nil {
+		r.chat.answer.free()
+	}
+	r.text, r.prompt, r.chat = nil, nil, nil
+}
+
+// freeFull gives the full cache of a later turn back.
+func (r *run) freeFull() {
+	if r.full != nil {
+		r.full.Free()
+		r.full = nil
+	}
+}
+
+// fullText returns the text with the full cache.
+func (r *run) fullText() *engine.Text {
+	if r.full != nil {
+		return r.full
+	}
+	return &r.prompt.Text
 }
 
 // read prefills the prompt and collects what all methods with their default
 // signals need, so that any of them can be chosen afterwards.
 func (r *run) read(ctx context.Context, kv layout.CacheType, emit func(Event)) error {
 	r.reading = oneReading()
-	o := engine.Settings{KV: kv, Needs: r.reading, Read: func(n int) error {
+	o := engine.Settings{KV: kv, Needs: r.reading, Turns: r.chat != nil, Read: func(n int) error {
+		if r.chat != nil {
+			r.chat.read = n
+		}
 		emit(Event{Progress: &Progress{Step: "prompt", Done: n, Total: len(r.tokens), Unit: "tokens"}})
 		return ctx.Err()
 	}}
@@ -117,6 +150,7 @@ func (r *run) read(ctx context.Context, kv layout.CacheType, emit func(Event)) e
 	if r.prompt, err = r.s.engine.Prefill(ctx, r.tokens, o); err != nil {
 		return err
 	}
+	r.before = r.before.with(r.s.engine.Config.NLayers*r.s.engine.Config.NKVHeads, 0, len(r.tokens))
 	r.saturated, err = r.prompt.Cache.Saturation()
 	return err
 }
@@ -174,7 +208,8 @@ func (r *run) compress(req Request) error {
 		r.text.Free()
 	}
 	r.budget = req.Budget
-	r.method, r.plan, r.signals, r.text, r.weights = m, plan, signals, text, weights
+	r.method, r.text = m, text
+	r.planned = planned{plan, signals, weights, r.before.after(plan, weights), len(r.tokens)}
 	r.compressTime = time.Since(start)
 
 	cache := text.Cache.Describe(plan, signals)

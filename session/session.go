@@ -10,6 +10,7 @@ import (
 
 	"keyfold/compress"
 	"keyfold/engine"
+	"keyfold/engine/chat"
 	"keyfold/engine/checkpoint"
 	"keyfold/engine/tokenizer"
 	"keyfold/engine/untrusted"
@@ -29,10 +30,11 @@ type Session struct {
 	// hear "stop". May be nil.
 	Yield func()
 
-	engine *engine.Engine
-	opened Request // the "load" request that opened engine
-	loaded *Loaded
-	run    *run
+	engine   *engine.Engine
+	opened   Request // the "load" request that opened engine
+	loaded   *Loaded
+	template *chat.Template // nil: none that is known
+	run      *run
 
 	now  sync.Mutex // of stop and step, which are those of the request being handled
 	stop context.CancelFunc
@@ -113,7 +115,7 @@ func (s *Session) handle(ctx context.Context, req Request, emit func(Event)) err
 	if s.engine == nil {
 		return errors.New("no model is loaded yet")
 	}
-	if req.Do == "run" || req.Do == "needle" {
+	if req.Do == "run" || req.Do == "needle" || req.Do == "chat" {
 		if s.engine.Lost() != nil {
 			if err := s.load(ctx, s.opened, emit); err != nil {
 				return err
@@ -128,6 +130,8 @@ func (s *Session) handle(ctx context.Context, req Request, emit func(Event)) err
 		return errors.New("nothing has been run yet")
 	}
 	switch req.Do {
+	case "turn":
+		return s.turn(ctx, req, emit)
 	case "plan":
 		if err := s.run.compress(req); err != nil {
 			return err
@@ -187,9 +191,11 @@ func (s *Session) load(ctx context.Context, req Request, emit func(Event)) error
 	if s.InUse != nil {
 		sum = s.InUse()
 	}
+	template, described := templateOf(f.Meta, tok)
+	s.template = template
 	s.loaded = &Loaded{
 		Model: e.DescribeModel(f.Model, sum), Device: e.Device.Describe(), Note: e.Note,
-		Context: e.Config.SeqLen, Tokenizer: tok.Kind(),
+		Context: e.Config.SeqLen, Tokenizer: tok.Kind(), Chat: described,
 		Checks: []Check{}, Methods: methods(),
 		Opening: Opening{Method: compress.Opening().Name, Budget: compress.Opening().Budget},
 	}
@@ -218,9 +224,17 @@ func (s *Session) start(ctx context.Context, req Request, emit func(Event)) erro
 		s.run.free()
 	}
 	s.run = next
-	emit(Event{Prompt: &Prompt{Tokens: next.spans}})
-	emit(Event{Plan: next.describePlan()})
-	return next.generate(ctx, req, nil, emit)
+	return next.show(ctx, req, emit)
+}
+
+// show tells what was read and decided, and writes.
+func (r *run) show(ctx context.Context, req Request, emit func(Event)) error {
+	emit(Event{Prompt: &Prompt{Tokens: r.spans}})
+	emit(Event{Plan: r.describePlan()})
+	if r.chat != nil {
+		emit(Event{Turn: r.describeTurn()})
+	}
+	return r.generate(ctx, req, nil, emit)
 }
 
 // read checks all of a request that can be checked before, and reads its prompt.
@@ -238,7 +252,11 @@ func (s *Session) read(ctx context.Context, req Request, emit func(Event)) (*run
 	if _, err := newSampler(req); err != nil {
 		return nil, err
 	}
-	r, err := newRun(s, req)
+	begin := newRun
+	if req.Do == "chat" {
+		begin = newChat
+	}
+	r, err := begin(s, req)
 	if err != nil {
 		return nil, err
 	}

@@ -24,17 +24,12 @@ func (r *run) generate(ctx context.Context, req Request, written []int, emit fun
 	if err != nil {
 		return err
 	}
-	text, err := fork(ctx, r.text, after)
+	pair, err := r.pair(ctx, after)
 	if err != nil {
 		return err
 	}
-	defer text.Free()
-	full, err := fork(ctx, &r.prompt.Text, after)
-	if err != nil {
-		return err
-	}
-	shadow := engine.NewShadow(full, false)
-	defer shadow.Free()
+	defer pair.free()
+	text, shadow := pair.text, pair.shadow
 	watch, err := e.Watch(len(text.Tokens) + n)
 	if err != nil {
 		return err
@@ -42,7 +37,7 @@ func (r *run) generate(ctx context.Context, req Request, written []int, emit fun
 	defer watch.Free()
 
 	r.report.Run = engine.DescribeRun(engine.Settings{KV: r.prompt.Cache.Type, Pins: r.pins}, r.budget, n, sampler)
-	r.report.Run.Prompt, r.report.Run.Question = r.first.Prompt, r.first.Question
+	r.report.Run.Prompt, r.report.Run.Question = r.promptText(), r.first.Question
 	r.report.Tokens, r.written = []engine.TokenReport{}, slices.Clone(written)
 	columns, start := newColumns(e.Tokenizer, text.Tokens), time.Now()
 	err = text.Generate(ctx, engine.Generation{N: n, Sampler: sampler, Shadow: shadow, Watch: watch, Emit: func(t engine.Token) error {
@@ -65,8 +60,38 @@ func (r *run) generate(ctx context.Context, req Request, written []int, emit fun
 		return err
 	}
 	r.report.Quality = shadow.Describe(r.report.Tokens, fullText)
+	if r.chat != nil {
+		r.keepAnswer(pair)
+	}
 	emit(Event{Done: r.report})
 	return nil
+}
+
+// pair is a text behind the compressed cache, and the full cache beside it.
+type pair struct {
+	text   *engine.Text // nil: somebody else's now
+	shadow *engine.Shadow
+}
+
+// pair returns copies of both caches that go on with tokens.
+func (r *run) pair(ctx context.Context, tokens []int) (*pair, error) {
+	text, err := fork(ctx, r.text, tokens)
+	if err != nil {
+		return nil, err
+	}
+	full, err := fork(ctx, r.fullText(), tokens)
+	if err != nil {
+		text.Free()
+		return nil, err
+	}
+	return &pair{text, engine.NewShadow(full, false)}, nil
+}
+
+func (p *pair) free() {
+	if p.text != nil {
+		p.text.Free()
+	}
+	p.shadow.Free()
 }
 
 // fork returns a copy of a text that goes on with tokens.
@@ -183,10 +208,10 @@ func (r *run) attended(attention [][]float32) []float32 {
 		return []float32{}
 	}
 	out := make([]float32, len(r.tokens))
-	for h, rows := range r.plan.Heads {
+	for h, rows := range r.contents {
 		for j, row := range rows {
-			for i, slot := range row.Slots {
-				out[slot] += attention[h][j] * r.weights[h][j][i] / float32(len(r.plan.Heads))
+			for i, token := range row.tokens {
+				out[token] += attention[h][j] * row.shares[i] / float32(len(r.contents))
 			}
 		}
 	}

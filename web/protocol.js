@@ -9,7 +9,7 @@
  * stream of events with the request's id, the last of which is done or failed.
  * @typedef {object} Request
  * @property {number} [id]
- * @property {string} do        load, run, plan, replan, branch, needle, cell, map or ballots
+ * @property {string} do        load, run, chat, turn, plan, replan, branch, needle, cell, map or ballots
  * @property {string} [name]    load: of the file
  * @property {string} [device]  load: auto, gpu or cpu
  * @property {string} [prompt]
@@ -23,6 +23,7 @@
  * @property {Sampler} [sampler]
  * @property {Span[]} [pins]    what no method may touch
  * @property {boolean} [step_by_step]
+ * @property {Message[]} [messages] chat: the user's first, perhaps behind the system's; turn: the user's next
  * @property {number} [token]   branch: index of a generated token
  * @property {number} [choice]  branch: the id to put in its place
  * @property {string[]} [texts] needle: the prompts, one per row of the table
@@ -49,6 +50,13 @@
  */
 
 /**
+ * What somebody says in a chat.
+ * @typedef {object} Message
+ * @property {string} role      system, user or assistant
+ * @property {string} content
+ */
+
+/**
  * One message to the page: exactly one of the optional fields is set.
  * @typedef {object} Event
  * @property {number} id
@@ -56,6 +64,7 @@
  * @property {Loaded} [loaded]
  * @property {Prompt} [prompt]
  * @property {Plan} [plan]
+ * @property {Turn} [turn]
  * @property {Token} [token]
  * @property {Cell} [cell]
  * @property {SimilarityMap} [map]
@@ -82,9 +91,17 @@
  * @property {string} note      why this device; a sentence or empty
  * @property {number} context
  * @property {string} tokenizer
+ * @property {Chat} chat
  * @property {Check[]} checks   the self-test, kernel by kernel
  * @property {Method[]} methods
  * @property {Opening} opening
+ */
+
+/**
+ * Whether the model can be talked to.
+ * @typedef {object} Chat
+ * @property {string} family    of its chat template; empty: refused says why not
+ * @property {string} refused   a sentence or empty
  */
 
 /**
@@ -133,7 +150,8 @@
  */
 
 /**
- * A token of the prompt; its slot and position is its index.
+ * A token of the prompt; its position is its index, and so is its slot in the full cache.
+ * The control tokens of a chat have their names as text, and its tokens no from and to.
  * @typedef {object} PromptToken
  * @property {number} id
  * @property {string} text
@@ -169,6 +187,19 @@
  * @property {number[]} mass    (slots) attention received; empty unless measured
  * @property {number[]} cosine  (slots) cos with the slot before; empty unless measured
  * @property {number[]} b_step  (group) single-step budgets of the query heads that voted
+ */
+
+/**
+ * What a turn of a chat has read, and what its compression left.
+ * @typedef {object} Turn
+ * @property {number} index
+ * @property {number} tokens    of the conversation up to the answer
+ * @property {number} read      of these in this turn
+ * @property {number} slots_before  of all layers and heads
+ * @property {number} slots_after
+ * @property {number} slots_full    of the full cache
+ * @property {number} bytes_occupied
+ * @property {number} bytes_full
  */
 
 /**
