@@ -10,7 +10,7 @@ BUILD       := go build -buildvcs=false -o build/keyfold ./cmd/native
 # How wasm is built: as any program, without the tables that only debuggers read.
 GO_WASM     := GOOS=js GOARCH=wasm go build -buildvcs=false -trimpath -ldflags="-s -w"
 
-.PHONY: run build deps npm site demo recording model real results positions bench-peers test check fuzz clean
+.PHONY: run build deps npm site demo recording model real results positions bench-peers test test-real check fuzz clean
 
 # Build keyfold and continue a prompt: make run MODEL=model.gguf PROMPT="Once upon a time" ARGS="-n 50".
 # Without MODEL it runs the model that is built in, without PROMPT the text begins from nothing.
@@ -100,12 +100,19 @@ positions:
 	@go run -buildvcs=false ./experiments/positions
 
 # Run all tests, none skipped for want of a GPU (Mesa's software one will do) or of Chromium. Lists at its
-# end what was skipped and why; with CI=true only tests that need shared/data may be.
+# end what was skipped and why; with CI=true only tests that need shared/data, or the real model, may be.
 test: site
 	@tools/deps install compiler vulkan npm chromium
 	@mkdir -p build && go build -buildvcs=false -o build/testreport ./tools/testreport
 	@set -o pipefail; export REQUIRE_GPU=1 REQUIRE_BROWSER=1 XDG_RUNTIME_DIR=$${XDG_RUNTIME_DIR:-/tmp}; \
 	go test -json -shuffle=on ./... | build/testreport
+
+# Run the tests on the real model, after getting it: about 5 minutes on two cores.
+test-real: site real
+	@tools/deps install compiler vulkan npm chromium
+	@mkdir -p build && go build -buildvcs=false -o build/testreport ./tools/testreport
+	@set -o pipefail; export REQUIRE_GPU=1 REQUIRE_BROWSER=1 REQUIRE_REAL=1 XDG_RUNTIME_DIR=$${XDG_RUNTIME_DIR:-/tmp}; \
+	go test -json -run '^TestReal' -timeout 20m ./internal/realmodel ./cmd/native | build/testreport
 
 # Check form and common mistakes, for both targets, the types of the page's JavaScript, and that lock files install.
 check: node_modules

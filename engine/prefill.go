@@ -14,7 +14,7 @@ import (
 const DefaultChunk = 256
 
 // Settings say how a prompt is read and compressed. The zero value reads it into
-// a full cache of float32.
+// a full cache of halves.
 type Settings struct {
 	KV      layout.CacheType
 	InCache bool           // keys are rotated by positions in the cache, see [Cache]

@@ -74,12 +74,13 @@ var allowed = map[string][]string{
 // allowedInTests says what the tests of a package may import besides the
 // package itself and what it imports.
 var allowedInTests = map[string][]string{
-	"keyfold/cmd/native": {"keyfold/cpu", "keyfold/internal/chromium", "keyfold/internal/flaky", "keyfold/session", "github.com/chromedp/..."},
-	"keyfold/gpu":        {"keyfold/ref", "keyfold/internal/chromium", "github.com/chromedp/..."},
-	"keyfold/cpu":        {"keyfold/internal/kernelcase"},
-	"keyfold/engine":     {"keyfold/models"},
-	"keyfold/eval":       {"keyfold/models"},
-	"keyfold/session":    {"keyfold/models"},
+	"keyfold/cmd/native":         {"keyfold/cpu", "keyfold/internal/chromium", "keyfold/internal/flaky", "keyfold/session", "github.com/chromedp/..."},
+	"keyfold/gpu":                {"keyfold/ref", "keyfold/internal/chromium", "github.com/chromedp/..."},
+	"keyfold/cpu":                {"keyfold/internal/kernelcase"},
+	"keyfold/engine":             {"keyfold/models"},
+	"keyfold/eval":               {"keyfold/models"},
+	"keyfold/internal/realmodel": {"keyfold/engine/...", "keyfold/compress", "keyfold/layout"},
+	"keyfold/session":            {"keyfold/models"},
 }
 
 // target is a pair of GOOS and GOARCH.

@@ -34,6 +34,7 @@ func TestReport(t *testing.T) {
 {"Action":"output","Package":"c","Output":"FAIL\tc [build failed]\n"}
 {"Action":"fail","Package":"c","Elapsed":0,"FailedBuild":"c"}
 `
+	real := strings.ReplaceAll(skipping, "../shared/data", "the model of make test-real")
 	file := "skipped a.TestFile: a_test.go:8: needs ../shared/data, absent\n"
 	gpu := "skipped a.TestGPU/small: a_test.go:8: needs an adapter, absent\n"
 	for _, tc := range []struct {
@@ -46,8 +47,10 @@ func TestReport(t *testing.T) {
 		{"passing", passing, true, 0, "ok  \ta\t0.1s\n\n1 tests and subtests passed, 0 skipped\n"},
 		{"skips at home", skipping + noGPU, false, 0, "\n0 tests and subtests passed, 2 skipped\n" + file + gpu},
 		{"data is absent in CI", skipping, true, 0, "\n0 tests and subtests passed, 1 skipped\n" + file},
+		{"the real model is absent in CI", real, true, 0, "\n0 tests and subtests passed, 1 skipped\n" +
+			"skipped a.TestFile: a_test.go:8: needs the model of make test-real, absent\n"},
 		{"another skip in CI", noGPU + skipping, true, 1, "\n0 tests and subtests passed, 2 skipped\n" + file + gpu +
-			"        which CI does not allow: only what needs shared/data may be skipped there\n"},
+			"        which CI does not allow: only what needs shared/data, or what make test-real runs, may be skipped there\n"},
 		{"failing", failing, false, 0, "    b_test.go:5: 2, want 3\npanic: index out of range\nFAIL\tb\t0.1s\n" +
 			"\n0 tests and subtests passed, 0 skipped\n"},
 		{"not building", notBuilding, false, 0, "c.go:1: syntax error\nFAIL\tc [build failed]\n" +
