@@ -13,6 +13,7 @@ import (
 // Token is one generated token with what is known about its making.
 type Token struct {
 	ID      int
+	Text    string        // what it adds to the text: see Generation.Stop; "" without a tokenizer
 	Logprob float64       // natural log of the model's own probability of it (temperature 1)
 	Time    time.Duration // from the previous token to this one; of several in one submit each has its share
 	KVBytes int           // bytes of occupied slots when it was chosen
@@ -73,10 +74,16 @@ type Generation struct {
 	Shadow  *Shadow   // the full cache to compare with; nil: none
 	Watch   *Watching // of the attention of decoded tokens; nil: none
 	Emit    func(Token) error
+
+	// Stop are texts that end the text before them. The texts of all tokens, joined, are what the
+	// model wrote less the one that ended it: a token that may begin one hands its text over to the
+	// tokens after it.
+	Stop []string
 }
 
 // Generate continues the text. It calls o.Emit for each token and ends early
-// after one that ends a text, which is emitted too; t.Stop says what ended it. The
+// after one that ends a text or completes one of o.Stop, which is emitted too;
+// t.Stop says what ended it. The
 // last token is not fed to the cache. Afterwards the text's logits are of no use:
 // where the device chooses, they are not read back.
 //
@@ -92,6 +99,10 @@ func (t *Text) generate(ctx context.Context, o Generation, again *Prompt) error 
 	if err := g.check(); err != nil {
 		return err
 	}
+	var err error
+	if g.read, err = newReader(t.e.Tokenizer, t.Tokens, o.Stop); err != nil {
+		return err
+	}
 	g.start = time.Now()
 	g.choose()
 	for left := o.N; left > 0; left-- { // tokens to emit
@@ -99,13 +110,14 @@ func (t *Text) generate(ctx context.Context, o Generation, again *Prompt) error 
 			t.Stop = &Stop{Reason: StopCancelled}
 			return err
 		}
-		if err := g.emit(); err != nil {
+		stop, err := g.emit(left - 1)
+		if err != nil {
 			if errors.Is(err, context.Canceled) {
 				t.Stop = &Stop{Reason: StopCancelled}
 			}
 			return err
 		}
-		if t.Stop = g.stop(left - 1); t.Stop != nil {
+		if t.Stop = stop; stop != nil {
 			return nil
 		}
 		if err := g.feed(left - 1); err != nil {
@@ -122,6 +134,7 @@ type generator struct {
 	o        Generation
 	again    *Prompt
 	onDevice bool // the device chooses
+	read     *reader
 
 	id        int // the token chosen last, not fed yet
 	logprob   float64
@@ -162,19 +175,25 @@ func (g *generator) choose() {
 	g.logprob = LogProb(g.Logits, g.id)
 }
 
-// emit hands the chosen token out.
-func (g *generator) emit() error {
-	token := Token{ID: g.id, Logprob: g.logprob, KVBytes: g.Cache.Occupied(), Attention: g.attention}
+// emit hands the chosen token out, and returns what ends the text after it, where
+// left more are wanted.
+func (g *generator) emit(left int) (*Stop, error) {
+	text, ended := g.read.next(g.id)
+	stop := g.stop(left, ended)
+	if stop != nil && stop.Reason != StopText {
+		text += g.read.rest()
+	}
+	token := Token{ID: g.id, Text: text, Logprob: g.logprob, KVBytes: g.Cache.Occupied(), Attention: g.attention}
 	if shadow := g.o.Shadow; shadow != nil {
 		var err error
 		token.Logits, token.FullLogits = g.Logits, shadow.full.Logits
 		if token.Quality, err = shadow.compare(g.Logits, g.id, g.o.Sampler); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	token.Time = g.share + time.Since(g.start)
 	g.start = time.Now()
-	return g.o.Emit(token)
+	return stop, g.o.Emit(token)
 }
 
 // feed feeds the chosen token, behind which up to n are wanted.

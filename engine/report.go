@@ -32,6 +32,7 @@ type RunReport struct {
 	Prompt       string `json:"prompt"`                  // shortened where PromptSHA256 is there
 	PromptSHA256 string `json:"prompt_sha256,omitempty"` // of a long prompt
 	Question     string `json:"question,omitempty"`      // read after the prompt was compressed
+	Chat         string `json:"chat,omitempty"`          // family of the chat template that wrote the prompt
 
 	KV        string   `json:"kv"`                  // type of the cache's elements
 	Positions string   `json:"positions"`           // where they count: text or cache
@@ -40,13 +41,14 @@ type RunReport struct {
 	MaxSlots  int      `json:"max_slots,omitempty"` // per head while the prompt is read
 	Pins      [][2]int `json:"pins,omitempty"`      // slots from and to, which no method may touch
 
-	N             int     `json:"n"` // tokens at most
-	Seed          uint32  `json:"seed"`
-	Temperature   float32 `json:"temperature"`
-	TopK          int     `json:"top_k"`
-	TopP          float32 `json:"top_p"`
-	MinP          float32 `json:"min_p"`
-	RepeatPenalty float32 `json:"repeat_penalty"`
+	N             int      `json:"n"`              // tokens at most
+	Stop          []string `json:"stop,omitempty"` // texts that end the text
+	Seed          uint32   `json:"seed"`
+	Temperature   float32  `json:"temperature"`
+	TopK          int      `json:"top_k"`
+	TopP          float32  `json:"top_p"`
+	MinP          float32  `json:"min_p"`
+	RepeatPenalty float32  `json:"repeat_penalty"`
 }
 
 // ModelReport says which model ran.

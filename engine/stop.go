@@ -7,6 +7,7 @@ type Stop struct {
 	Reason StopReason `json:"reason"`
 	Token  *int       `json:"token,omitempty"` // the id that ended it, if one did
 	Piece  string     `json:"piece,omitempty"` // what its vocabulary calls that token
+	Text   string     `json:"text,omitempty"`  // the one of Generation.Stop that ended it, if one did
 }
 
 // StopReason is why a text ended.
@@ -14,6 +15,7 @@ type StopReason string
 
 const (
 	StopToken     StopReason = "token"     // the model chose a token that ends a text
+	StopText      StopReason = "text"      // the model wrote a text that was to end it
 	StopLength    StopReason = "length"    // there are as many tokens as were asked for
 	StopContext   StopReason = "context"   // the context is full
 	StopCancelled StopReason = "cancelled" // somebody stopped it
@@ -24,6 +26,8 @@ func (s *Stop) String() string {
 	switch s.Reason {
 	case StopToken:
 		return fmt.Sprintf("the model ended the text with token %d, %s", *s.Token, s.Piece)
+	case StopText:
+		return fmt.Sprintf("the model wrote %q, which ends the text", s.Text)
 	case StopLength:
 		return "all tokens that were asked for are there"
 	case StopContext:
@@ -32,10 +36,12 @@ func (s *Stop) String() string {
 	return "it was stopped"
 }
 
-// stop returns what ends the text after the token chosen last, where left more are wanted; nil:
-// nothing does.
-func (g *generator) stop(left int) *Stop {
+// stop returns what ends the text after the token chosen last, where left more are wanted and the
+// token completed a text that ends it unless that is ""; nil: nothing does.
+func (g *generator) stop(left int, text string) *Stop {
 	switch {
+	case text != "":
+		return &Stop{Reason: StopText, Text: text}
 	case g.e.ends(g.id):
 		id := g.id
 		return &Stop{Reason: StopToken, Token: &id, Piece: g.e.Tokenizer.Piece(id)}

@@ -102,6 +102,7 @@ func TestStopAsJSON(t *testing.T) {
 	for want, stop := range map[string]Stop{
 		`{"reason":"token","token":0,"piece":"x"}`: {Reason: StopToken, Token: &zero, Piece: "x"},
 		`{"reason":"length"}`:                      {Reason: StopLength},
+		`{"reason":"text","text":"\n"}`:            {Reason: StopText, Text: "\n"},
 	} {
 		if got, err := json.Marshal(stop); err != nil || string(got) != want {
 			t.Errorf("%s, %v, want %s", got, err, want)

@@ -303,6 +303,7 @@
  * @property {string} prompt
  * @property {string} [prompt_sha256]
  * @property {string} [question]
+ * @property {string} [chat]  family of the chat template that wrote the prompt
  * @property {string} kv
  * @property {string} positions
  * @property {number} [budget]
@@ -310,6 +311,7 @@
  * @property {number} [max_slots]
  * @property {number[][]} [pins]  slots from and to
  * @property {number} n
+ * @property {string[]} [stop]  texts that end the text
  * @property {number} seed
  * @property {number} temperature
  * @property {number} top_k
@@ -329,9 +331,10 @@
 /**
  * What ended a text.
  * @typedef {object} Stop
- * @property {string} reason    token, length, context or cancelled
+ * @property {string} reason    token, text, length, context or cancelled
  * @property {number} [token]   the id that ended it, if one did
  * @property {string} [piece]   what the vocabulary calls that token
+ * @property {string} [text]    the text that ended it, if one did
  */
 
 /**

@@ -106,7 +106,7 @@ func (l *loadArgs) goOn(ctx context.Context, t terminal, e *engine.Engine, text 
 		fmt.Fprint(t.out, stream.Next(id))
 	}
 	start = time.Now()
-	tokens, err := l.sampling.write(ctx, t.out, text, stream, nil)
+	tokens, err := l.sampling.write(ctx, t.out, text, nil)
 	if err != nil {
 		return err
 	}

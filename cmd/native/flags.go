@@ -117,3 +117,16 @@ func (p *pinFlag) Set(s string) error {
 	*p = append(*p, [2]int{first, last})
 	return nil
 }
+
+// textsFlag collects texts.
+type textsFlag []string
+
+func (l *textsFlag) String() string { return "" }
+
+func (l *textsFlag) Set(s string) error {
+	if s == "" {
+		return fmt.Errorf("want a text")
+	}
+	*l = append(*l, s)
+	return nil
+}

@@ -4,12 +4,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
 
 	"keyfold/engine"
+	"keyfold/engine/chat"
 	"keyfold/engine/checkpoint"
 	"keyfold/layout"
 	"keyfold/models"
@@ -112,6 +114,14 @@ func describeTokenizer(t *table, m *modelFlags, f *checkpoint.File) {
 		ends = append(ends, fmt.Sprintf("%d %s", id, tok.Piece(id)))
 	}
 	t.row("ends a text", "%s", strings.Join(ends, ", "))
+	switch template, err := m.findTemplate(f.Meta, tok); {
+	case errors.Is(err, chat.ErrNone):
+		t.row("chat template", "none")
+	case err != nil:
+		t.row("chat template", "not usable: %v", err)
+	default:
+		t.row("chat template", "%s", template.Family())
+	}
 }
 
 // describeCacheTypes prints what a token takes in a cache of each type.

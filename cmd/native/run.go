@@ -9,18 +9,22 @@ import (
 	"time"
 
 	"keyfold/engine"
+	"keyfold/engine/chat"
+	"keyfold/engine/checkpoint"
+	"keyfold/engine/tokenizer"
 	"keyfold/internal/output"
 )
 
 const runUsage = `usage: keyfold run [flags] [PROMPT]
 
 Continues a prompt. The prompt and its continuation go to standard output,
-statistics to standard error. Without PROMPT and -prompt-file the prompt is what
+statistics to standard error; with -chat only the answer goes there. Without PROMPT and -prompt-file the prompt is what
 is piped to standard input; without that as well the text begins from nothing. Generation ends after -n tokens, or at a token that ends a text;
 "keyfold inspect" lists these.
 
 examples:
     keyfold run "Once upon a time"
+    keyfold run -model SmolLM2-135M-Instruct.Q4_1.gguf -chat "What is the capital of France?"
     keyfold run -model stories260K.gguf -temperature 0 -n 200
     keyfold run -model stories260K.gguf -method kvmerger -budget 0.35 -prompt-file long.txt -shadow
     keyfold run -method gvote -help
@@ -35,8 +39,11 @@ type runArgs struct {
 	shadow, outputError bool
 	json                string
 
-	prompt string
-	read   engine.Settings
+	chat     chatFlags
+	messages []chat.Message // nil: the prompt is a text
+	prompt   string         // with messages what the chat template makes of them
+	family   string         // of that template
+	read     engine.Settings
 }
 
 func runCommand(ctx context.Context, t terminal, args []string) error {
@@ -49,7 +56,7 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 		return err
 	}
 	defer f.Close()
-	prompt, err := encodePrompt(tok, r.prompt)
+	prompt, err := r.encode(f, tok)
 	if err != nil {
 		return err
 	}
@@ -81,6 +88,7 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 	report.Model, report.Device, report.Version = e.DescribeModel(f.Model, sum), e.Device.Describe(), engine.Version()
 	report.Run = engine.DescribeRun(r.read, r.budget, r.sampling.n, r.sampling.sampler)
 	report.Run.Prompt, report.Run.PromptSHA256 = shortPrompt(r.prompt)
+	report.Run.Chat, report.Run.Stop = r.family, r.sampling.stop
 	return t.writeJSON(r.json, report)
 }
 
@@ -92,8 +100,9 @@ func parseRun(ctx context.Context, t terminal, args []string) (*runArgs, error) 
 	r.sampling.register(fs)
 	var prompt promptFlags
 	prompt.register(fs)
+	r.chat.register(fs)
 	fs.IntVar(&r.maxSlots, "max-slots", 0, "compress while the prompt is read, too, so that no head has more than `N` slots, with -every ever after; 0: only after it")
-	fs.Var(&r.pins, "pin", "slots `FROM:TO` of the prompt that no method may touch, TO not included; may be repeated")
+	fs.Var(&r.pins, "pin", "slots `FROM:TO` of the prompt that no method may touch, TO not included; with -chat they count what the template writes, too: see keyfold tokens -chat; may be repeated")
 	fs.BoolVar(&r.shadow, "shadow", false, "also run the full cache and report quality against it")
 	fs.BoolVar(&r.outputError, "output-error", false, "with -shadow: report the attention-output error per layer and head")
 	fs.StringVar(&r.json, "json", "", "`FILE` for the report as JSON; - is standard output, and the text goes to standard error")
@@ -103,12 +112,24 @@ func parseRun(ctx context.Context, t terminal, args []string) (*runArgs, error) 
 	if err := r.check(fs); err != nil {
 		return nil, err
 	}
-	if err := output.Check([]output.Named{named("-json", r.json)}, r.inputs(named("-prompt-file", prompt.file))); err != nil {
+	if err := output.Check([]output.Named{named("-json", r.json)}, r.inputs(named("-prompt-file", prompt.file), named("-messages", r.chat.file))); err != nil {
 		return nil, err
 	}
 	var err error
-	r.prompt, err = prompt.read(ctx, t, fs)
+	if r.messages, err = r.chat.read(ctx, t, fs, &prompt); err == nil && r.messages == nil {
+		r.prompt, err = prompt.read(ctx, t, fs)
+	}
 	return r, err
+}
+
+// encode returns the tokens of the prompt, or of the conversation.
+func (r *runArgs) encode(f *checkpoint.File, tok *tokenizer.Tokenizer) ([]int, error) {
+	if r.messages == nil {
+		return encodePrompt(tok, r.prompt)
+	}
+	p, err := r.chatPrompt(f.Meta, tok, r.messages)
+	r.prompt, r.family = p.text, p.family
+	return p.ids, err
 }
 
 // check checks the flags and fills in the settings.
@@ -120,6 +141,9 @@ func (r *runArgs) check(fs *flagSet) (err error) {
 		return usageError("-output-error needs -positions text: it asks the full cache's queries, which are rotated by positions in the text, of the compressed cache")
 	case given(fs, "max-slots") && r.maxSlots < 1:
 		return usageError("-max-slots is %d, want at least 1", r.maxSlots)
+	}
+	if r.chat.asked() && !given(fs, "temperature") {
+		r.sampling.temperature = 0
 	}
 	if err := r.sampling.check(fs, r.seed); err != nil {
 		return err
@@ -173,12 +197,11 @@ func (r *runArgs) run(ctx context.Context, w io.Writer, e *engine.Engine, prompt
 	}
 
 	// 3. Generate.
-	stream := e.Tokenizer.Stream()
-	for _, id := range prompt {
-		fmt.Fprint(w, stream.Next(id))
+	if r.messages == nil {
+		printPrompt(w, e.Tokenizer, prompt)
 	}
 	start = time.Now()
-	tokens, err := r.sampling.write(ctx, w, p, stream, shadow)
+	tokens, err := r.sampling.write(ctx, w, p, shadow)
 	if err != nil {
 		return nil, err
 	}
@@ -197,6 +220,14 @@ func (r *runArgs) run(ctx context.Context, w io.Writer, e *engine.Engine, prompt
 	}
 	report.Quality = shadow.Describe(tokens, full)
 	return report, nil
+}
+
+// printPrompt prints a text that is to be continued.
+func printPrompt(w io.Writer, tok *tokenizer.Tokenizer, prompt []int) {
+	stream := tok.Stream()
+	for _, id := range prompt {
+		fmt.Fprint(w, stream.Next(id))
+	}
 }
 
 // besideFull returns the full cache to compare with; nil without -shadow.

@@ -9,7 +9,6 @@ import (
 
 	"keyfold/engine"
 	"keyfold/engine/checkpoint"
-	"keyfold/engine/tokenizer"
 )
 
 // samplingFlags say how many tokens a command writes and how it chooses them.
@@ -19,15 +18,17 @@ type samplingFlags struct {
 	temperature, topP   float64
 	minP, repeatPenalty float64
 	sampler             engine.Sampler
+	stop                textsFlag
 }
 
 func (s *samplingFlags) register(fs *flagSet) {
 	fs.IntVar(&s.n, "n", 256, "`TOKENS` to generate at most; by default 256, or what the context leaves")
-	fs.Float64Var(&s.temperature, "temperature", 0.8, "temperature `T`: 0 always takes the likeliest token, 1 keeps the model's odds")
+	fs.Float64Var(&s.temperature, "temperature", 0.8, "temperature `T`: 0 always takes the likeliest token, and is the default with -chat; 1 keeps the model's odds")
 	fs.IntVar(&s.sampler.TopK, "top-k", 0, "draw from the `K` likeliest tokens only; 0: off")
 	fs.Float64Var(&s.topP, "top-p", 0.9, "draw from the smallest set of tokens with total probability `P`; 1: off")
 	fs.Float64Var(&s.minP, "min-p", 0, "draw only tokens with at least `P` times the likeliest one's probability; 0: off")
 	fs.Float64Var(&s.repeatPenalty, "repeat-penalty", 1, "`R` > 1 makes tokens that the text has already less likely; 1: off")
+	fs.Var(&s.stop, "stop", "`TEXT` that ends the text, and is not printed; may be repeated")
 }
 
 // check checks the flags and fills in the sampler.
@@ -64,16 +65,14 @@ type continuer interface {
 	Generate(context.Context, engine.Generation) error
 }
 
-// write continues a text and prints what it adds, then a newline. stream has read
-// the text so far.
-func (s *samplingFlags) write(ctx context.Context, w io.Writer, text continuer, stream *tokenizer.Stream, shadow *engine.Shadow) ([]engine.TokenReport, error) {
+// write continues a text and prints what it adds, then a newline.
+func (s *samplingFlags) write(ctx context.Context, w io.Writer, text continuer, shadow *engine.Shadow) ([]engine.TokenReport, error) {
 	tokens := []engine.TokenReport{}
-	err := text.Generate(ctx, engine.Generation{N: s.n, Sampler: s.sampler, Shadow: shadow, Emit: func(token engine.Token) error {
-		piece := stream.Next(token.ID)
-		tokens = append(tokens, token.Describe(piece))
-		_, err := fmt.Fprint(w, piece)
+	err := text.Generate(ctx, engine.Generation{N: s.n, Sampler: s.sampler, Stop: s.stop, Shadow: shadow, Emit: func(token engine.Token) error {
+		tokens = append(tokens, token.Describe(token.Text))
+		_, err := fmt.Fprint(w, token.Text)
 		return err
 	}})
-	fmt.Fprintln(w, stream.Rest())
+	fmt.Fprintln(w)
 	return tokens, err
 }

@@ -44,7 +44,7 @@ type Template struct {
 type writer func([]Message) ([]tokenizer.Part, error)
 
 // ErrNone is what New returns for a file without a template.
-var ErrNone = errors.New("the model has no chat template: it continues texts, and was not made to answer")
+var ErrNone = errors.New("the model has no chat template: it continues texts")
 
 // New returns the template of a model, whose text the file holds; see Source and FolderSource. tok
 // is the model's tokenizer.
@@ -58,7 +58,7 @@ func New(template string, tok *tokenizer.Tokenizer) (*Template, error) {
 			return &Template{tok: tok, family: f.name, write: f.read(template, tok)}, nil
 		}
 	}
-	return nil, fmt.Errorf("the model's chat template is of no family that keyfold knows (%s); the prompt can be written as free text", familyNames())
+	return nil, fmt.Errorf("the chat template is of no family that keyfold knows (%s); the prompt can be written as free text", familyNames())
 }
 
 // Family names the family of the template, for people to read.
@@ -73,6 +73,16 @@ func (t *Template) Encode(messages []Message) ([]int, error) {
 		return nil, err
 	}
 	return t.encode(parts)
+}
+
+// Text returns the prompt that Encode encodes, with control tokens by their names, for people to read.
+func (t *Template) Text(messages []Message) (string, error) {
+	parts, err := t.parts(messages)
+	var b strings.Builder
+	for _, p := range parts {
+		b.WriteString(p.Text)
+	}
+	return b.String(), err
 }
 
 // EncodeParts is Encode in two pieces: the ids before and behind byte cut of the last user message.

@@ -1,11 +1,6 @@
 package chat
 
-import (
-	"strings"
-	"testing"
-
-	"keyfold/engine/tokenizer"
-)
+import "testing"
 
 // inCode says of which family each template of testdata is.
 var inCode = map[string]string{
@@ -26,23 +21,15 @@ func TestFamilies(t *testing.T) {
 		}
 		for conversation, messages := range ref.Conversations {
 			want := ref.Rendered[name][conversation]
-			parts, err := tmpl.write(messages)
+			got, err := tmpl.Text(messages)
 			switch {
 			case want == nil && err == nil:
 				t.Errorf("%s, %s: no error, the template raises one", name, conversation)
 			case want != nil && err != nil:
 				t.Errorf("%s, %s: %v", name, conversation, err)
-			case want != nil && text(parts) != *want:
-				t.Errorf("%s, %s:\n got %q\nwant %q", name, conversation, text(parts), *want)
+			case want != nil && got != *want:
+				t.Errorf("%s, %s:\n got %q\nwant %q", name, conversation, got, *want)
 			}
 		}
 	}
-}
-
-func text(parts []tokenizer.Part) string {
-	var b strings.Builder
-	for _, p := range parts {
-		b.WriteString(p.Text)
-	}
-	return b.String()
 }

@@ -47,22 +47,18 @@ func main() {
 	defer p.Free()
 
 	// Generate feeds each token that it draws to the cache. With a temperature of 0 that
-	// is the likeliest one. A stream turns ids into text: a character may take several.
+	// is the likeliest one.
 	fmt.Print(prompt)
-	stream := tok.Stream()
-	for _, id := range tokens {
-		stream.Next(id)
-	}
 	err = p.Generate(ctx, engine.Generation{
 		N:       40,
 		Sampler: engine.Sampler{Temperature: 0, RepeatPenalty: 1, TopP: 1},
 		Emit: func(t engine.Token) error {
-			fmt.Print(stream.Next(t.ID))
+			fmt.Print(t.Text)
 			return nil
 		},
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(stream.Rest())
+	fmt.Println()
 }
