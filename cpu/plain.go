@@ -15,6 +15,14 @@ func RMSNorm(x, w, y []float32, rows, dim, row0 int, eps float32) {
 	ref.RMSNorm(x, w, y, rows, dim, row0, eps)
 }
 
+// AddBias adds a vector to rows: see [ref.AddBias].
+func AddBias(x, bias []float32, rows int) { ref.AddBias(x, bias, rows) }
+
+// HeadNorm normalises heads of queries and keys: see [ref.HeadNorm].
+func HeadNorm(q layout.Queries, w []float32, nKVHeads int, eps float32) {
+	ref.HeadNorm(q, w, nKVHeads, eps)
+}
+
 // RoPE rotates queries and keys: see [ref.RoPE].
 func RoPE(table []float32, positions []uint32, qkv []float32, stride, nHeads, headDim int) {
 	ref.RoPE(table, positions, qkv, stride, nHeads, headDim)

@@ -53,6 +53,6 @@ const tablePiece = 512
 func (r *cpuRunner) growTable(positions int) {
 	have := len(r.table) / r.cfg.HeadDim
 	if have < positions {
-		r.table = slices.Concat(r.table, layout.RoPETable(have, positions+tablePiece, r.cfg.HeadDim, r.cfg.RopeBase))
+		r.table = slices.Concat(r.table, layout.RoPETable(have, positions+tablePiece, frequencies(r.cfg)))
 	}
 }

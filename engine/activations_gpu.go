@@ -165,7 +165,7 @@ func (r *gpuRunner) growTable(positions int) error {
 	if r.table != nil {
 		p.Copy(table, 0, r.table, 0, r.table.Size())
 	}
-	piece := layout.RoPETable(r.tablePositions, positions, r.cfg.HeadDim, r.cfg.RopeBase)
+	piece := layout.RoPETable(r.tablePositions, positions, frequencies(r.cfg))
 	if err := table.UploadFloats(4*r.tablePositions*r.cfg.HeadDim, piece); err != nil {
 		return err
 	}

@@ -12,6 +12,9 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
+
+	"keyfold/engine/checkpoint"
 )
 
 // A cache's file holds what is needed to go on with a text: its slots as they
@@ -21,6 +24,7 @@ import (
 //	"keyfold cache\n"   version u32
 //	model    sha256 (32 bytes)   name string
 //	shape    n_layers u32   n_kv_heads u32   head_dim u32   vocab u32   rope_base f32   norm_eps f32
+//	         RoPE factors f32 (head_dim/2), ones if the model has none
 //	plan     method string   its options string (a JSON object)
 //	text     next position u32   n u32   n token ids u32   logits after the last one f32 (vocab)
 //	slots    type of keys and values string   keys are rotated by positions in the text 0 or in the cache 1 u32
@@ -32,7 +36,7 @@ import (
 // The words of a row are those of [layout.CacheType], the same on every device.
 const (
 	cacheMagic   = "keyfold cache\n"
-	cacheVersion = 2
+	cacheVersion = 3
 )
 
 // Saved is what a cache's file says besides its slots.
@@ -109,6 +113,7 @@ func (out cacheWriter) describe(c *Cache, s Saved, model, options []byte) {
 	out.text(s.Model)
 	out.words(uint32(cfg.NLayers), uint32(cfg.NKVHeads), uint32(cfg.HeadDim), uint32(cfg.VocabSize))
 	out.floats(float32(cfg.RopeBase), float32(cfg.NormEps))
+	out.floats(ropeFactors(cfg)...)
 	out.text(s.Method)
 	out.text(string(options))
 	out.words(uint32(c.textPos), uint32(len(s.Tokens)))
@@ -125,6 +130,14 @@ func (out cacheWriter) describe(c *Cache, s Saved, model, options []byte) {
 			out.words(uint32(c.Len(l, h)))
 		}
 	}
+}
+
+// ropeFactors returns what the frequencies of pairs are divided by, ones included.
+func ropeFactors(cfg checkpoint.Config) []float32 {
+	if cfg.RopeFactors != nil {
+		return cfg.RopeFactors
+	}
+	return slices.Repeat([]float32{1}, cfg.HeadDim/2)
 }
 
 // rows writes the slots of all heads with their keys and values.

@@ -26,6 +26,7 @@ type CacheFile struct {
 	InCache                    bool // as [Cache].InCache
 	NLayers, NKVHeads, HeadDim int
 	RopeBase, NormEps          float32
+	RopeFactors                []float32
 	Slots                      [][]int // (n_layers)(n_kv_heads)
 
 	name string
@@ -105,15 +106,7 @@ func (f *CacheFile) describe(d *cacheReader) {
 	f.SHA256 = hex.EncodeToString(d.bytes("the model's sha256", sha256.Size))
 	f.Model = d.text("the model's name")
 
-	// The limits are those of checkpoint.Config.
-	f.NLayers = d.count("n_layers", 1<<10)
-	f.NKVHeads = d.count("n_kv_heads", 1<<10)
-	f.HeadDim = d.count("head_dim", 1<<10)
-	vocab := d.count("vocab", 1<<22)
-	if d.err == nil && f.HeadDim%4 != 0 {
-		d.fail("head_dim is %d, want a multiple of 4", f.HeadDim)
-	}
-	shape := d.floats("rope_base and norm_eps", 2)
+	vocab := f.describeShape(d)
 	f.Method = d.text("the method")
 	options := d.text("the method's options")
 	f.Next = d.count("next position", 1<<24)
@@ -125,7 +118,6 @@ func (f *CacheFile) describe(d *cacheReader) {
 	if d.err != nil {
 		return
 	}
-	f.RopeBase, f.NormEps = shape[0], shape[1]
 	if err := json.Unmarshal([]byte(options), &f.Options); err != nil || f.Options == nil {
 		d.fail("the method's options are %.80q, want a JSON object", options)
 	}
@@ -160,6 +152,24 @@ func (f *CacheFile) describe(d *cacheReader) {
 	if want := int64(f.Total()) * int64(f.RowBytes()); d.left != want {
 		d.fail("%d bytes of rows, want %d slots of %d bytes", d.left, f.Total(), f.RowBytes())
 	}
+}
+
+// describeShape reads the shape of the model and returns its vocab. The limits are those of
+// checkpoint.Config.
+func (f *CacheFile) describeShape(d *cacheReader) (vocab int) {
+	f.NLayers = d.count("n_layers", 1<<10)
+	f.NKVHeads = d.count("n_kv_heads", 1<<10)
+	f.HeadDim = d.count("head_dim", 1<<10)
+	vocab = d.count("vocab", 1<<22)
+	if d.err == nil && f.HeadDim%4 != 0 {
+		d.fail("head_dim is %d, want a multiple of 4", f.HeadDim)
+	}
+	shape := d.floats("rope_base and norm_eps", 2)
+	f.RopeFactors = d.floats("RoPE factors", f.HeadDim/2)
+	if d.err == nil {
+		f.RopeBase, f.NormEps = shape[0], shape[1]
+	}
+	return vocab
 }
 
 // layer reads the rows of a layer: (n_kv_heads) slots, keys and values.
@@ -207,6 +217,11 @@ func (e *Engine) LoadCache(f *CacheFile, sum string) (*Text, error) {
 		return nil, f.errorf("saved with n_layers %d, n_kv_heads %d, head_dim %d, vocab %d, rope_base %g, norm_eps %g, "+
 			"this model has %d, %d, %d, %d, %g, %g", f.NLayers, f.NKVHeads, f.HeadDim, len(f.Logits), f.RopeBase, f.NormEps,
 			c.NLayers, c.NKVHeads, c.HeadDim, c.VocabSize, c.RopeBase, c.NormEps)
+	}
+	for i, factor := range ropeFactors(e.Config) {
+		if f.RopeFactors[i] != factor {
+			return nil, f.errorf("saved with a RoPE factor of %g for pair %d, this model has %g", f.RopeFactors[i], i, factor)
+		}
 	}
 	at := f.Next
 	if f.InCache {

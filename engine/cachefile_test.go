@@ -177,6 +177,9 @@ func TestSavedCacheOfAnotherModel(t *testing.T) {
 	for what, change := range map[string]func(*checkpoint.Config){
 		"rope_base 10000, norm_eps 1e-05, this model has 3, 2, 16, 320, 500000": func(c *checkpoint.Config) { c.RopeBase = 500000 },
 		"norm_eps 1e-05, this model has 3, 2, 16, 320, 10000, 0.5":              func(c *checkpoint.Config) { c.NormEps = 0.5 },
+		"a RoPE factor of 1 for pair 7, this model has 4": func(c *checkpoint.Config) {
+			c.RopeFactors = []float32{1, 1, 1, 1, 1, 1, 1, 4}
+		},
 		"head_dim 16, vocab 320":                             func(c *checkpoint.Config) { c.HeadDim = 32 },
 		"n_layers 3, n_kv_heads 2":                           func(c *checkpoint.Config) { c.NLayers = 2 },
 		"this model has 3, 4":                                func(c *checkpoint.Config) { c.NKVHeads = 4 },
@@ -282,17 +285,17 @@ func TestHostileCacheFiles(t *testing.T) {
 		want  string
 	}{
 		{0, 0, "not a saved cache: it begins with"},
-		{len(cacheMagic), 0, "version 0, this program knows version 2"},
-		{len(cacheMagic), 1, "a saved cache of version 1, this program knows version 2"},
+		{len(cacheMagic), 0, "version 0, this program knows version 3"},
+		{len(cacheMagic), 1, "a saved cache of version 1, this program knows version 3"},
 		{shape - 4 - len("fixture"), many, "the model's name: 4294967295 bytes, the file has"},
 		{shape, 0, "n_layers is 0, want 1 to 1024"},
 		{shape, many, "n_layers is 4294967295, want 1 to 1024"},
 		{shape, 1024, "slots is 0, want 1 to 12"},
 		{shape + 4, 1025, "n_kv_heads is 1025, want 1 to 1024"},
 		{shape + 8, 18, "head_dim is 18, want a multiple of 4"},
-		{shape + 8, 12, "bytes of rows, want"},
+		{shape + 8, 12, "the method: 1065353216 bytes, the file has"}, // the factors are fewer
 		{shape + 12, 1 << 22, "logits: 16777216 bytes, the file has"},
-		{shape + 24, many, "the method: 4294967295 bytes, the file has"},
+		{shape + 24 + 4*f.HeadDim/2, many, "the method: 4294967295 bytes, the file has"},
 		{text, 0, "next position is 0, want 1 to 16777216"},
 		{text, 3, "want 1 to 3"},
 		{text + 4, 1 << 24, "tokens: 67108864 bytes, the file has"},

@@ -1,6 +1,9 @@
 package engine
 
-import "keyfold/cpu"
+import (
+	"keyfold/cpu"
+	"keyfold/layout"
+)
 
 // forward feeds the tokens of s through the model. forward_gpu.go has the same
 // functions with the same numbered steps; read the two side by side.
@@ -40,6 +43,7 @@ func (r *cpuRunner) layers(a *cpuActivations, c *Cache, s *step, res *result) {
 
 		// 3. Project it to queries, keys and values.
 		cpu.MatMul(w.qkv, a.xb, a.qkv, n)
+		r.finishQKV(&w, a.qkv, n)
 		s.trace.queriesCPU(l, c.textPos, q)
 
 		// 4. Rotate queries and keys by position, not by slot: after compression the two differ.
@@ -69,6 +73,17 @@ func (r *cpuRunner) layers(a *cpuActivations, c *Cache, s *step, res *result) {
 
 		// 11. Project down and add to the residual.
 		cpu.AddMatMul(w.down, a.hidden, a.x, n)
+	}
+}
+
+// finishQKV adds biases to n rows of queries, keys and values, and normalises the
+// heads of queries and keys, in models that do so.
+func (r *cpuRunner) finishQKV(w *layerWeights[*layout.Weights, []float32], qkv []float32, n int) {
+	if r.cfg.QKVBias {
+		cpu.AddBias(qkv, w.qkvBias, n)
+	}
+	if r.cfg.QKNorm {
+		cpu.HeadNorm(r.queries(qkv, n), w.qkNorm, r.cfg.NKVHeads, float32(r.cfg.NormEps))
 	}
 }
 

@@ -68,6 +68,7 @@ func (r *gpuRunner) layers(p *gpu.Pass, c *Cache, s *step, before, n int) {
 			s.trace.inputGPU(p, l, next, n, a.xb)
 			p.MatMul(w.qkv, a.xb, a.qkv, n)
 		}
+		r.finishQKV(p, &w, a.qkv, n)
 		s.trace.queriesGPU(p, l, next, q)
 
 		// 4, 5. Rotate queries and keys by position, not by slot: after compression the two differ.
@@ -95,6 +96,18 @@ func (r *gpuRunner) layers(p *gpu.Pass, c *Cache, s *step, before, n int) {
 
 		// 11. Project down and add to the residual.
 		p.AddMatMul(w.down, a.hidden, a.x, n)
+	}
+}
+
+// finishQKV records the biases of n rows of queries, keys and values, and the norms
+// of the heads of queries and keys, in models that have them.
+func (r *gpuRunner) finishQKV(p *gpu.Pass, w *layerWeights[*gpu.Weights, *gpu.Buffer], qkv *gpu.Buffer, n int) {
+	cfg := r.cfg
+	if cfg.QKVBias {
+		p.AddBias(qkv, w.qkvBias, n, cfg.QKVDim())
+	}
+	if cfg.QKNorm {
+		p.HeadNorm(r.queries(qkv, n), w.qkNorm, cfg.NKVHeads, cfg.HeadDim, float32(cfg.NormEps))
 	}
 }
 

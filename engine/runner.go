@@ -129,3 +129,8 @@ type chosen struct {
 func attentionScale(cfg checkpoint.Config) float32 {
 	return float32(1 / math.Sqrt(float64(cfg.HeadDim)))
 }
+
+// frequencies returns by how much each pair of a head turns per position.
+func frequencies(cfg checkpoint.Config) []float64 {
+	return layout.RoPEFrequencies(cfg.RopeBase, cfg.HeadDim, cfg.RopeFactors)
+}

@@ -88,7 +88,7 @@ func (e *expected) measure(p *Prompt, needs compress.Needs, s *compress.Signals)
 // (head_dim) pairs of cos and sin.
 func meanRotation(cfg checkpoint.Config, first, n int) []float64 {
 	mean := make([]float64, cfg.HeadDim)
-	for i, x := range layout.RoPETable(first, first+n, cfg.HeadDim, cfg.RopeBase) {
+	for i, x := range layout.RoPETable(first, first+n, frequencies(cfg)) {
 		mean[i%cfg.HeadDim] += float64(x) / float64(n)
 	}
 	return mean

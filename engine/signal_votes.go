@@ -131,6 +131,7 @@ func (r *cpuRunner) vote(c *Cache, v *votes, o compress.VoteOptions, count int) 
 		lens, stride := c.headLens(l)
 		cpu.GVoteSample(v.stats.cpu[l], h, cfg.Dim, o.Samples, count, o.Seed, uint32(l))
 		cpu.MatMul(r.w.layers[l].qkv, h, qkv, o.Samples)
+		r.finishQKV(&r.w.layers[l], qkv, o.Samples)
 		cpu.RoPE(r.table, positions, qkv, cfg.QKVDim(), cfg.NHeads, cfg.HeadDim)
 		votes, bStep := make([]uint32, cfg.NKVHeads*stride), make([]uint32, cfg.NHeads)
 		last := layout.Queries{Buf: v.last.cpu[l], N: 1, Stride: cfg.QDim(), Heads: cfg.NHeads, Scale: attentionScale(cfg)}
@@ -175,6 +176,7 @@ func (r *gpuRunner) vote(c *Cache, v *votes, o compress.VoteOptions, count int) 
 		p := r.d.Begin()
 		p.GVoteSample(v.stats.gpu[l], h, cfg.Dim, o.Samples, count, o.Seed, uint32(l))
 		p.MatMul(r.w.layers[l].qkv, h, qkv, o.Samples)
+		r.finishQKV(p, &r.w.layers[l], qkv, o.Samples)
 		p.RoPE(r.table, positions, qkv, o.Samples, cfg.QKVDim(), cfg.NHeads, cfg.HeadDim)
 		last := gpu.Queries{Buf: v.last.gpu[l], N: 1, Stride: cfg.QDim(), Heads: cfg.NHeads, Scale: attentionScale(cfg)}
 		p.GVoteVote(c.onGPU(l, 0), last, r.queries(qkv, o.Samples), scores, votes, bStep,

@@ -21,6 +21,8 @@ type weights[M, V any] struct {
 type layerWeights[M, V any] struct {
 	attnNorm V // (dim)
 	qkv      M // (q_dim + 2*kv_dim, dim): queries, keys, values
+	qkvBias  V // (q_dim + 2*kv_dim) with Config.QKVBias
+	qkNorm   V // (2, head_dim) of queries, of keys: with Config.QKNorm
 	attnOut  M // (dim, q_dim)
 	ffnNorm  V // (dim)
 	gateUp   M // (2*hidden, dim): gate, up
@@ -44,24 +46,32 @@ func loadWeights[M, V any](f *checkpoint.File, b builder[M, V]) (w weights[M, V]
 		}
 		return m
 	}
-	vector := func(name string) V {
+	vector := func(names ...string) V {
 		var v V
 		if err == nil {
-			v, err = loadVector(f, b, name)
+			v, err = loadVector(f, b, names)
 		}
 		return v
 	}
 	w.embed = load("token_embd.weight")
 	for l := range f.Config.NLayers {
-		name := func(part string) string { return fmt.Sprintf("blk.%d.%s.weight", l, part) }
-		w.layers = append(w.layers, layerWeights[M, V]{
+		tensor := func(part string) string { return fmt.Sprintf("blk.%d.%s", l, part) }
+		name := func(part string) string { return tensor(part + ".weight") }
+		layer := layerWeights[M, V]{
 			attnNorm: vector(name("attn_norm")),
 			qkv:      load(name("attn_q"), name("attn_k"), name("attn_v")),
 			attnOut:  load(name("attn_output")),
 			ffnNorm:  vector(name("ffn_norm")),
 			gateUp:   load(name("ffn_gate"), name("ffn_up")),
 			down:     load(name("ffn_down")),
-		})
+		}
+		if f.Config.QKVBias {
+			layer.qkvBias = vector(tensor("attn_q.bias"), tensor("attn_k.bias"), tensor("attn_v.bias"))
+		}
+		if f.Config.QKNorm {
+			layer.qkNorm = vector(name("attn_q_norm"), name("attn_k_norm"))
+		}
+		w.layers = append(w.layers, layer)
 	}
 	w.norm = vector("output_norm.weight")
 	w.logits = w.embed
@@ -145,18 +155,23 @@ func readRows(f *checkpoint.File, t *checkpoint.Tensor, row0, n int, data []byte
 	return t.CheckNumbers(row0, data)
 }
 
-func loadVector[M, V any](f *checkpoint.File, b builder[M, V], name string) (v V, err error) {
-	t, ok := f.Tensor(name)
-	if !ok {
-		return v, fmt.Errorf("%s: tensor %s is missing", f.Name, name)
+// loadVector loads vectors, one behind the other.
+func loadVector[M, V any](f *checkpoint.File, b builder[M, V], names []string) (v V, err error) {
+	var all []float32
+	for _, name := range names {
+		t, ok := f.Tensor(name)
+		if !ok {
+			return v, fmt.Errorf("%s: tensor %s is missing", f.Name, name)
+		}
+		data := make([]byte, t.Type.RowBytes(t.Cols))
+		if err := readRows(f, t, 0, 1, data); err != nil {
+			return v, err
+		}
+		values := make([]float32, t.Cols)
+		t.Type.Dequantize(values, data)
+		all = append(all, values...)
 	}
-	data := make([]byte, t.Type.RowBytes(t.Cols))
-	if err := readRows(f, t, 0, 1, data); err != nil {
-		return v, err
-	}
-	values := make([]float32, t.Cols)
-	t.Type.Dequantize(values, data)
-	return b.vector(name, values)
+	return b.vector(names[0], all)
 }
 
 // pack converts n rows from a checkpoint's encoding to a resident one: blocks

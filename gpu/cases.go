@@ -67,6 +67,10 @@ func (r *caseRun) record(p *Pass, call kernelcase.Call) {
 		p.NormSwiGLU(r.weights(c.W), r.floats(c.X), r.floats(c.Norm), nil, r.floats(c.Y), c.Eps)
 	case *kernelcase.RMSNorm:
 		p.RMSNorm(r.floats(c.X), r.floats(c.W), r.floats(c.Y), c.Rows, c.Dim, c.Row0, c.Eps)
+	case *kernelcase.AddBias:
+		p.AddBias(r.floats(c.X), r.floats(c.Bias), c.Rows, len(c.Bias))
+	case *kernelcase.HeadNorm:
+		p.HeadNorm(r.queries(c.Q), r.floats(c.W), c.NKVHeads, len(c.W)/2, c.Eps)
 	case *kernelcase.RoPE:
 		p.RoPE(r.floats(c.Table), r.words(c.Positions), r.floats(c.QKV), len(c.Positions), c.Stride, c.NHeads, c.HeadDim)
 	case *kernelcase.SwiGLU:

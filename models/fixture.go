@@ -29,7 +29,7 @@ func OpenFixture() (*checkpoint.File, error) {
 }
 
 // Fixture returns a GGUF file of the given shape with random weights: matrices
-// of type t, norms of F32, tied embeddings, and a SentencePiece-style
+// of type t, norms and biases of F32, tied embeddings, and a SentencePiece-style
 // vocabulary of bytes and a few short words. Equal arguments give equal bytes.
 //
 // VocabSize must be at least 259: three special tokens and every byte.
@@ -57,37 +57,57 @@ func fixture(c checkpoint.Config, t checkpoint.Type, seed uint64, vocabulary []c
 			Name: name, Type: t, Rows: rows, Cols: cols, Data: encode(t, normals(r, rows*cols, scale)),
 		})
 	}
-	norm := func(name string) {
-		gains := normals(r, c.Dim, 0.1)
+	vector := func(name string, v []float32) {
+		tensors = append(tensors, checkpoint.TensorData{
+			Name: name, Type: checkpoint.F32, Cols: len(v), Data: encode(checkpoint.F32, v),
+		})
+	}
+	norm := func(name string, n int) {
+		gains := normals(r, n, 0.1)
 		for i := range gains {
 			gains[i]++
 		}
-		tensors = append(tensors, checkpoint.TensorData{
-			Name: name, Type: checkpoint.F32, Cols: c.Dim, Data: encode(checkpoint.F32, gains),
-		})
+		vector(name, gains)
 	}
 	width := func(n int) float64 { return 1 / math.Sqrt(float64(n)) }
 	matrix("token_embd.weight", c.VocabSize, c.Dim, width(c.Dim)*3)
+	if c.RopeFactors != nil {
+		vector("rope_freqs.weight", c.RopeFactors)
+	}
 	for l := range c.NLayers {
 		name := func(part string) string { return fmt.Sprintf("blk.%d.%s.weight", l, part) }
-		norm(name("attn_norm"))
+		norm(name("attn_norm"), c.Dim)
 		// Queries and keys are large enough for attention to have favourites.
 		matrix(name("attn_q"), c.QDim(), c.Dim, 2*width(c.Dim))
 		matrix(name("attn_k"), c.KVDim(), c.Dim, 2*width(c.Dim))
 		matrix(name("attn_v"), c.KVDim(), c.Dim, width(c.Dim))
 		matrix(name("attn_output"), c.Dim, c.QDim(), width(c.QDim()))
-		norm(name("ffn_norm"))
+		norm(name("ffn_norm"), c.Dim)
 		matrix(name("ffn_gate"), c.HiddenDim, c.Dim, width(c.Dim))
 		matrix(name("ffn_up"), c.HiddenDim, c.Dim, width(c.Dim))
 		matrix(name("ffn_down"), c.Dim, c.HiddenDim, width(c.HiddenDim))
+		beside(c, l, norm, func(name string, n int) { vector(name, normals(r, n, 0.5)) })
 	}
-	norm("output_norm.weight")
+	norm("output_norm.weight", c.Dim)
 
 	var out bytes.Buffer
 	if err := checkpoint.WriteGGUF(&out, append(shape(c, "keyfold fixture (random weights)"), vocabulary...), tensors); err != nil {
 		return nil, err
 	}
 	return out.Bytes(), nil
+}
+
+// beside makes the vectors that a layer has beside a Llama's.
+func beside(c checkpoint.Config, l int, norm, bias func(name string, n int)) {
+	if c.QKVBias {
+		bias(fmt.Sprintf("blk.%d.attn_q.bias", l), c.QDim())
+		bias(fmt.Sprintf("blk.%d.attn_k.bias", l), c.KVDim())
+		bias(fmt.Sprintf("blk.%d.attn_v.bias", l), c.KVDim())
+	}
+	if c.QKNorm {
+		norm(fmt.Sprintf("blk.%d.attn_q_norm.weight", l), c.HeadDim)
+		norm(fmt.Sprintf("blk.%d.attn_k_norm.weight", l), c.HeadDim)
+	}
 }
 
 func normals(r *rand.Rand, n int, scale float64) []float32 {
@@ -104,23 +124,35 @@ func encode(t checkpoint.Type, v []float32) []byte {
 	return data
 }
 
+// architecture returns the one that a model like c is called in a GGUF file.
+func architecture(c checkpoint.Config) string {
+	switch {
+	case c.QKNorm:
+		return "qwen3"
+	case c.QKVBias:
+		return "qwen2"
+	}
+	return "llama"
+}
+
 // shape returns the metadata that describes c.
 func shape(c checkpoint.Config, name string) []checkpoint.KV {
+	arch := architecture(c)
 	return []checkpoint.KV{
-		{Key: "general.architecture", Value: "llama"},
+		{Key: "general.architecture", Value: arch},
 		{Key: "general.name", Value: name},
-		{Key: "llama.embedding_length", Value: uint32(c.Dim)},
-		{Key: "llama.feed_forward_length", Value: uint32(c.HiddenDim)},
-		{Key: "llama.block_count", Value: uint32(c.NLayers)},
-		{Key: "llama.attention.head_count", Value: uint32(c.NHeads)},
-		{Key: "llama.attention.head_count_kv", Value: uint32(c.NKVHeads)},
-		{Key: "llama.attention.key_length", Value: uint32(c.HeadDim)},
-		{Key: "llama.attention.value_length", Value: uint32(c.HeadDim)},
-		{Key: "llama.rope.dimension_count", Value: uint32(c.HeadDim)},
-		{Key: "llama.context_length", Value: uint32(c.SeqLen)},
-		{Key: "llama.rope.freq_base", Value: float32(c.RopeBase)},
-		{Key: "llama.attention.layer_norm_rms_epsilon", Value: float32(c.NormEps)},
-		{Key: "llama.vocab_size", Value: uint32(c.VocabSize)},
+		{Key: arch + ".embedding_length", Value: uint32(c.Dim)},
+		{Key: arch + ".feed_forward_length", Value: uint32(c.HiddenDim)},
+		{Key: arch + ".block_count", Value: uint32(c.NLayers)},
+		{Key: arch + ".attention.head_count", Value: uint32(c.NHeads)},
+		{Key: arch + ".attention.head_count_kv", Value: uint32(c.NKVHeads)},
+		{Key: arch + ".attention.key_length", Value: uint32(c.HeadDim)},
+		{Key: arch + ".attention.value_length", Value: uint32(c.HeadDim)},
+		{Key: arch + ".rope.dimension_count", Value: uint32(c.HeadDim)},
+		{Key: arch + ".context_length", Value: uint32(c.SeqLen)},
+		{Key: arch + ".rope.freq_base", Value: float32(c.RopeBase)},
+		{Key: arch + ".attention.layer_norm_rms_epsilon", Value: float32(c.NormEps)},
+		{Key: arch + ".vocab_size", Value: uint32(c.VocabSize)},
 	}
 }
 

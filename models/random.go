@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"keyfold/engine/checkpoint"
 )
@@ -37,9 +38,15 @@ func NewShape(name string, dim, hidden, layers, heads, kvHeads, vocab int) Shape
 func Shapes() []Shape {
 	tinyLlama := NewShape("TinyLlama-1.1B", 2048, 5632, 22, 32, 4, 32000)
 	tinyLlama.Untied = true
+	qwen2 := NewShape("Qwen2.5-0.5B", 896, 4864, 24, 14, 2, 151936)
+	qwen2.Config.QKVBias = true
+	qwen3 := NewShape("Qwen3-0.6B", 1024, 3072, 28, 16, 8, 151936)
+	qwen3.Config.HeadDim, qwen3.Config.QKNorm = 128, true
 	return []Shape{
 		NewShape("stories15M", 288, 768, 6, 6, 6, 32000),
 		NewShape("SmolLM2-135M", 576, 1536, 30, 9, 3, 49152),
+		qwen2,
+		qwen3,
 		tinyLlama,
 		NewShape("Llama-3.2-1B", 2048, 8192, 16, 32, 8, 128256),
 	}
@@ -92,29 +99,29 @@ func WriteRandom(w io.Writer, s Shape, t checkpoint.Type, seed uint64) error {
 		from := &loop{data: samples[cols], at: int(h.Sum32()%sampleBlocks) * block}
 		tensors = append(tensors, checkpoint.TensorData{Name: name, Type: t, Rows: rows, Cols: cols, From: from})
 	}
-	ones := make([]float32, c.Dim)
-	for i := range ones {
-		ones[i] = 1
+	vector := func(name string, v []float32) {
+		tensors = append(tensors, checkpoint.TensorData{Name: name, Type: checkpoint.F32, Cols: len(v), Data: encode(checkpoint.F32, v)})
 	}
-	norm := func(name string) {
-		tensors = append(tensors, checkpoint.TensorData{
-			Name: name, Type: checkpoint.F32, Cols: c.Dim, Data: encode(checkpoint.F32, ones),
-		})
-	}
+	norm := func(name string, n int) { vector(name, slices.Repeat([]float32{1}, n)) }
+	bias := func(name string, n int) { vector(name, normals(rand.New(rand.NewPCG(seed, uint64(n))), n, 0.5)) }
 	matrix("token_embd.weight", c.VocabSize, c.Dim)
+	if c.RopeFactors != nil {
+		vector("rope_freqs.weight", c.RopeFactors)
+	}
 	for l := range c.NLayers {
 		name := func(part string) string { return fmt.Sprintf("blk.%d.%s.weight", l, part) }
-		norm(name("attn_norm"))
+		norm(name("attn_norm"), c.Dim)
 		matrix(name("attn_q"), c.QDim(), c.Dim)
 		matrix(name("attn_k"), c.KVDim(), c.Dim)
 		matrix(name("attn_v"), c.KVDim(), c.Dim)
 		matrix(name("attn_output"), c.Dim, c.QDim())
-		norm(name("ffn_norm"))
+		norm(name("ffn_norm"), c.Dim)
 		matrix(name("ffn_gate"), c.HiddenDim, c.Dim)
 		matrix(name("ffn_up"), c.HiddenDim, c.Dim)
 		matrix(name("ffn_down"), c.Dim, c.HiddenDim)
+		beside(c, l, norm, bias)
 	}
-	norm("output_norm.weight")
+	norm("output_norm.weight", c.Dim)
 	if s.Untied {
 		matrix("output.weight", c.VocabSize, c.Dim)
 	}

@@ -5,6 +5,8 @@ package models
 import (
 	"bytes"
 	"math"
+	"reflect"
+	"slices"
 	"testing"
 
 	"keyfold/engine/checkpoint"
@@ -15,6 +17,7 @@ import (
 func TestWriteRandom(t *testing.T) {
 	shape := NewShape("", 96, 160, 2, 3, 1, 12000)
 	shape.Untied = true
+	shape.Config.RopeFactors, shape.Config.QKVBias, shape.Config.QKNorm = slices.Repeat([]float32{1, 2}, 8), true, true
 	write := func(typ checkpoint.Type, seed uint64) []byte {
 		var out bytes.Buffer
 		if err := WriteRandom(&out, shape, typ, seed); err != nil {
@@ -34,7 +37,7 @@ func TestWriteRandom(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f.Config != shape.Config {
+		if !reflect.DeepEqual(f.Config, shape.Config) {
 			t.Errorf("%v: shape %+v, want %+v", typ, f.Config, shape.Config)
 		}
 		if _, ok := f.Tensor("output.weight"); !ok {
@@ -81,13 +84,20 @@ func TestWriteRandom(t *testing.T) {
 // parameters are known.
 func TestShapesHaveTheirParameters(t *testing.T) {
 	want := map[string]int{
-		"stories15M": 15_191_712, "SmolLM2-135M": 134_515_008, "TinyLlama-1.1B": 1_100_048_384, "Llama-3.2-1B": 1_235_814_400,
+		"stories15M": 15_191_712, "SmolLM2-135M": 134_515_008, "Qwen2.5-0.5B": 494_032_768, "Qwen3-0.6B": 596_049_920,
+		"TinyLlama-1.1B": 1_100_048_384, "Llama-3.2-1B": 1_235_814_400,
 	}
 	for _, s := range Shapes() {
 		c := s.Config
 		n := c.VocabSize*c.Dim + c.Dim + c.NLayers*(2*c.Dim+2*c.Dim*c.QDim()+2*c.Dim*c.KVDim()+3*c.Dim*c.HiddenDim)
 		if s.Untied {
 			n += c.VocabSize * c.Dim
+		}
+		if c.QKVBias {
+			n += c.NLayers * c.QKVDim()
+		}
+		if c.QKNorm {
+			n += c.NLayers * 2 * c.HeadDim
 		}
 		if n != want[s.Name] {
 			t.Errorf("%s has %d parameters, want %d", s.Name, n, want[s.Name])

@@ -81,7 +81,7 @@ func TestGaussianMerge(t *testing.T) {
 func TestGaussianMergeAlignedPerToken(t *testing.T) {
 	cos, sin := float32(math.Cos(2)), float32(math.Sin(2))
 	k, v := keys([]float32{1, 0}, []float32{cos, sin}), keys([]float32{1, 1}, []float32{6, 8})
-	slots, table := []layout.Slot{{Pos: 5, N: 1}, {Pos: 7, N: 2}}, layout.RoPETable(0, 3, 2, 10000)
+	slots, table := []layout.Slot{{Pos: 5, N: 1}, {Pos: 7, N: 2}}, layout.RoPETable(0, 3, layout.RoPEFrequencies(10000, 2, nil))
 	distance := make([]float32, 2)
 	for pivot, want := range [][]float32{{1, 0}, {cos, sin}} {
 		PivotDistance(layout.Cache{K: k, Slots: slots, Heads: []layout.Head{{Offset: 0, Len: 2}}}, []uint32{uint32(pivot), uint32(pivot)}, distance, table, 2, true)
@@ -104,7 +104,7 @@ func TestKeyRotate(t *testing.T) {
 		return []float32{float32(math.Cos(pos)), float32(math.Sin(pos)),
 			float32(-2 * math.Sin(pos/100)), float32(2 * math.Cos(pos/100))}
 	}
-	k, table := keys(at(7), at(7), at(7)), layout.RoPETable(0, 4, 4, 10000)
+	k, table := keys(at(7), at(7), at(7)), layout.RoPETable(0, 4, layout.RoPEFrequencies(10000, 4, nil))
 	kOut, row := keys(make([]float32, 4), []float32{5, 6, 7, 8}, make([]float32, 4)), make([]float32, 4)
 	KeyRotate(layout.Cache{K: k}, layout.Cache{K: kOut}, []int32{-3, 0, 2}, table)
 	for slot, want := range [][]float32{at(4), {5, 6, 7, 8}, at(9)} {

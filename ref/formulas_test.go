@@ -51,7 +51,7 @@ func TestTwinsAgreeWithTheFormulas(t *testing.T) {
 		}
 	}
 	q := append([]float32{}, before...)
-	RoPE(layout.RoPETable(0, n, hd, f.RopeBase), positions, q, nHeads*hd, nHeads, hd)
+	RoPE(layout.RoPETable(0, n, layout.RoPEFrequencies(f.RopeBase, hd, nil)), positions, q, nHeads*hd, nHeads, hd)
 	scale := float32(1 / math.Sqrt(float64(hd)))
 
 	lse := make([]float32, n*nHeads)
@@ -67,7 +67,7 @@ func TestTwinsAgreeWithTheFormulas(t *testing.T) {
 	GVoteStats(before, stats, n, nHeads*hd, 0, sinks)
 	QueryCov(layout.Queries{Buf: before, N: n, Stride: nHeads * hd, Heads: nHeads}, stats, cov, hd, 0, sinks)
 	turn := make([]float64, hd)
-	for i, x := range layout.RoPETable(n, n+f.Horizon, hd, f.RopeBase) {
+	for i, x := range layout.RoPETable(n, n+f.Horizon, layout.RoPEFrequencies(f.RopeBase, hd, nil)) {
 		turn[i%hd] += float64(x) / float64(f.Horizon)
 	}
 	z, norms := make([]float32, nHeads*n), make([]float32, kvHeads*n)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -82,6 +83,7 @@ func describeModel(t *table, f *checkpoint.File) {
 	c := f.Config
 	t.row("model", "%s", f.Model)
 	t.row("format", "%s", f.Format)
+	t.row("architecture", "%s", f.Architecture)
 	t.row("parameters", "%d", parameters)
 	t.row("weights", "%d bytes", bytes)
 	t.row("dim", "%d", c.Dim)
@@ -94,8 +96,25 @@ func describeModel(t *table, f *checkpoint.File) {
 	t.row("context", "%d", c.SeqLen)
 	t.row("norm_eps", "%.6g", c.NormEps)
 	t.row("rope_base", "%g", c.RopeBase)
+	if c.RopeFactors != nil {
+		t.row("rope scaling", "%s", describeFactors(c.RopeFactors))
+	}
+	if c.QKVBias {
+		t.row("biases", "of queries, keys and values")
+	}
+	if c.QKNorm {
+		t.row("norms", "of each head of queries and keys")
+	}
 	_, untied := f.Tensor("output.weight")
 	t.row("tied embeddings", "%v", !untied)
+}
+
+// describeFactors says what the frequencies of RoPE are divided by.
+func describeFactors(factors []float32) string {
+	if low, high := slices.Min(factors), slices.Max(factors); low < high {
+		return fmt.Sprintf("frequencies divided by %g to %g", low, high)
+	}
+	return fmt.Sprintf("linear: frequencies divided by %g", factors[0])
 }
 
 // describeTokenizer prints which tokenizer the model gets.

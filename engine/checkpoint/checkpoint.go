@@ -1,4 +1,4 @@
-// Package checkpoint reads the weights of a Llama model from a file: GGUF, Hugging Face safetensors
+// Package checkpoint reads the weights of a Llama model, or of a close relative, from a file: GGUF, Hugging Face safetensors
 // or llama2.c. Whatever the format, the result is one description with the same tensor names.
 //
 // Nouns, in reading order:
@@ -18,17 +18,21 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // File is an open model. Its methods may be used by several goroutines, Close excepted.
 type File struct {
-	Name   string         // path as given
-	Format string         // "GGUF v3", "GGUF v2", "safetensors" or "llama2.c"
-	Model  string         // general.name of a GGUF, else the name of the file or folder
-	Config Config         // valid: Config.Validate returns nil
-	Meta   map[string]any // GGUF metadata, else nil; see ReadGGUFMeta for the Go types
+	Name   string // path as given
+	Format string // "GGUF v3", "GGUF v2", "safetensors" or "llama2.c"
+	Model  string // general.name of a GGUF, else the name of the file or folder
+	Config Config // valid: Config.Validate returns nil
+
+	Architecture string // "llama", "mistral", "qwen2" or "qwen3"
+
+	Meta map[string]any // GGUF metadata, else nil; see ReadGGUFMeta for the Go types
 
 	sources []source // the files that hold weights, in order of name
 	tensors []*Tensor
@@ -51,8 +55,17 @@ type File struct {
 //	output_norm.weight           (1, Dim)
 //	output.weight                (VocabSize, Dim)      absent: token_embd.weight serves for both
 //
+// and with Config.QKVBias and Config.QKNorm, in the order of their matrices' rows,
+//
+//	blk.N.attn_q.bias            (1, QDim)
+//	blk.N.attn_k.bias            (1, KVDim)
+//	blk.N.attn_v.bias            (1, KVDim)
+//	blk.N.attn_q_norm.weight     (1, HeadDim)
+//	blk.N.attn_k_norm.weight     (1, HeadDim)
+//
 // Row r of a matrix gives element r of the product W x. Interleaved RoPE order means that rows 2i
-// and 2i+1 of a head are the pair that rotates together.
+// and 2i+1 of a head are the pair that rotates together. A GGUF file may also have
+// rope_freqs.weight, which is Config.RopeFactors.
 type Tensor struct {
 	Name string
 	Type Type
@@ -62,7 +75,7 @@ type Tensor struct {
 	fileName string // its name in the file
 	src      source
 	offset   int64 // of row 0 in src, in bytes
-	pairs    int   // 0: rows as in the file. p: heads of 2p rows, stored as in Hugging Face files
+	pairs    int   // 0: rows as in the file. p: heads of 2p rows (a vector: elements), stored as in Hugging Face files
 
 	unreadable bool // of a type that is not known: the model is refused, and this is only a shape
 }
@@ -100,18 +113,31 @@ func (f *File) ReadRows(t *Tensor, row0, n int, dst []byte) error {
 	if t.pairs == 0 {
 		return t.readAt(dst, int64(row0)*int64(size))
 	}
-	for i := range n {
-		from := interleavedRow(row0+i, t.pairs)
-		if err := t.readAt(dst[i*size:(i+1)*size], int64(from)*int64(size)); err != nil {
+	if t.Rows == 1 {
+		return t.readInterleaved(dst, 0, n*t.Cols, t.Type.BlockBytes())
+	}
+	return t.readInterleaved(dst, row0, n, size)
+}
+
+// readInterleaved reads units first .. first+n-1 in interleaved order, each of size bytes: rows of a
+// matrix, or elements of a vector. It reads the heads that they are in as a whole.
+func (t *Tensor) readInterleaved(dst []byte, first, n, size int) error {
+	perHead := 2 * t.pairs
+	head := make([]byte, perHead*size)
+	for i := 0; i < n; {
+		r := first + i
+		if err := t.readAt(head, int64(r/perHead)*int64(len(head))); err != nil {
 			return err
+		}
+		for in := r % perHead; in < perHead && i < n; in, i = in+1, i+1 {
+			copy(dst[i*size:(i+1)*size], head[interleavedRow(in, t.pairs)*size:])
 		}
 	}
 	return nil
 }
 
 // interleavedRow returns the row of a Hugging Face Q or K matrix that is row r in interleaved
-// order.
-// Hugging Face rotates element i of a head with i+pairs, we rotate 2i with 2i+1:
+// order. Hugging Face rotates element i of a head with i+pairs, we rotate 2i with 2i+1:
 //
 //	r = head*2p + 2i + j   comes from   head*2p + j*p + i       p pairs, j in 0, 1
 //
@@ -119,6 +145,27 @@ func (f *File) ReadRows(t *Tensor, row0, n int, dst []byte) error {
 func interleavedRow(r, pairs int) int {
 	head, in := r/(2*pairs), r%(2*pairs)
 	return head*2*pairs + in%2*pairs + in/2
+}
+
+// interleave says that all that is rotated is in the order of Hugging Face files. A vector's
+// elements can only change places where each stands for itself.
+func (f *File) interleave(refused *refusal) {
+	for _, t := range f.tensors {
+		if !rotates(t.Name) {
+			continue
+		}
+		t.pairs = f.Config.HeadDim / 2
+		if t.Rows == 1 && !t.unreadable && t.Type.BlockSize() > 1 {
+			refused.addTensor(t.src, "type", t.fileName, fmt.Sprintf(" has type %v, want F32, F16 or BF16 for a vector", t.Type))
+		}
+	}
+}
+
+// rotates reports whether a tensor is about queries or keys.
+func rotates(name string) bool {
+	return slices.ContainsFunc([]string{".attn_q.", ".attn_k.", ".attn_q_norm.", ".attn_k_norm."}, func(part string) bool {
+		return strings.Contains(name, part)
+	})
 }
 
 // readAt fills dst from byte at of the tensor.

@@ -2,7 +2,7 @@ package checkpoint
 
 import "fmt"
 
-// Config holds the sizes of a Llama model, by the names that the field uses.
+// Config holds the sizes of a model and what it has beside a Llama's parts, by the names that the field uses.
 type Config struct {
 	Dim       int // length of the residual vector
 	HiddenDim int // width of the feed-forward network
@@ -13,10 +13,15 @@ type Config struct {
 	VocabSize int // rows of the embedding table
 	SeqLen    int // positions that the file declares; not always those it was trained for
 
-	// Both are float32 values, also where config.json writes more digits, so that one model gives
+	// These are float32 values, also where config.json writes more digits, so that one model gives
 	// one Config from every format.
 	NormEps  float64 // added to the mean square in RMSNorm
 	RopeBase float64 // base of the rotation frequencies: RopeBase^(-2i/HeadDim) for pair i
+
+	RopeFactors []float32 // (HeadDim/2) what these frequencies are divided by; nil: by one
+
+	QKVBias bool // queries, keys and values have biases
+	QKNorm  bool // queries and keys are normalised, head by head, before RoPE
 }
 
 // QDim returns the width of a query: NHeads * HeadDim. It may differ from Dim.
@@ -73,6 +78,14 @@ func (c Config) check() error {
 	}
 	if !(c.RopeBase > 1 && c.RopeBase <= 1e12) {
 		return fmt.Errorf("rope_base=%g, want 1 < rope_base <= 1e12", c.RopeBase)
+	}
+	if n := len(c.RopeFactors); n != 0 && n != c.HeadDim/2 {
+		return fmt.Errorf("%d RoPE factors, want head_dim/2 = %d", n, c.HeadDim/2)
+	}
+	for i, f := range c.RopeFactors {
+		if !usableFactor(float64(f)) {
+			return fmt.Errorf("RoPE factor %d is %g, want 0 < factor <= 1e12", i, f)
+		}
 	}
 	return nil
 }

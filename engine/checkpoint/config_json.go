@@ -4,11 +4,8 @@ package checkpoint
 
 import (
 	"encoding/json"
-	"maps"
 	"math"
-	"slices"
 	"strconv"
-	"strings"
 )
 
 // A jsonReader takes values out of config.json. What it cannot use becomes a reason to refuse the
@@ -20,6 +17,12 @@ type jsonReader struct {
 }
 
 func (j *jsonReader) fail(format string, args ...any) { j.refused.add(j.src, format, args...) }
+
+// there reports whether key is there, with null or another value.
+func (j *jsonReader) there(key string) bool {
+	_, ok := j.values[key]
+	return ok
+}
 
 // has reports whether key is there with a value other than null.
 func (j *jsonReader) has(key string) bool {
@@ -87,7 +90,6 @@ var neutral = []struct {
 	what  string
 }{
 	{"alibi", false, "position bias"},
-	{"attention_bias", false, "attention bias"},
 	{"attention_multiplier", nil, "scaling of activations"},
 	{"attn_logit_softcapping", nil, "soft-capping"},
 	{"clip_qkv", nil, "clipping"},
@@ -109,7 +111,6 @@ var neutral = []struct {
 	{"quantization_config", nil, "quantised safetensors"},
 	{"residual_multiplier", 1.0, "scaling of activations"},
 	{"rope_interleaved", false, "interleaved RoPE in a Hugging Face file"},
-	{"sliding_window", nil, "sliding-window attention"},
 	{"use_qk_norm", false, "normalisation of queries and keys"},
 }
 
@@ -122,28 +123,35 @@ const (
 	tieNo           // it has weights of its own
 )
 
-// parseConfig reads the config.json of a LlamaForCausalLM. src names the file in errors. What the
-// model cannot run for goes to refused; an error is about the text of the file. Defaults are those of LlamaConfig in the transformers library, but the
-// norm's epsilon and the sequence limit must be there: a wrong guess would show only as worse text.
-func parseConfig(src source, data []byte, refused *refusal) (c Config, tied tying, err error) {
+// parseConfig reads the config.json of a model. src names the file in errors. What the model cannot
+// run for goes to refused; an error is about the text of the file. Defaults are those of the
+// transformers library, but the norm's epsilon and the sequence limit must be there: a wrong guess
+// would show only as worse text.
+func parseConfig(src source, data []byte, refused *refusal) (c Config, arch architecture, tied tying, err error) {
 	j := &jsonReader{src: src, values: map[string]json.RawMessage{}, refused: refused}
 	err = object(data, func(key string, value json.RawMessage) error {
 		j.values[key] = value
 		return nil
 	})
 	if err != nil {
-		return c, tieUnsaid, src.errorf("%w", err)
+		return c, arch, tieUnsaid, src.errorf("%w", err)
 	}
-	j.architecture()
+	arch = j.architecture()
 	for _, n := range neutral {
 		var v any
 		if j.has(n.key) && (json.Unmarshal(j.values[n.key], &v) != nil || v != n.value) {
 			j.fail("%s is not supported (%s is %s)", n.what, n.key, j.text(n.key))
 		}
 	}
-	j.layerTypes()
-	read := len(refused.reasons)
-	c = Config{
+	tied = j.tying()
+	return j.config(arch), arch, tied, nil
+}
+
+// config puts the Config together.
+func (j *jsonReader) config(arch architecture) Config {
+	rope := j.rope()
+	read := len(j.refused.reasons)
+	c := Config{
 		Dim:       j.need("hidden_size"),
 		HiddenDim: j.need("intermediate_size"),
 		NLayers:   j.need("num_hidden_layers"),
@@ -151,137 +159,112 @@ func parseConfig(src source, data []byte, refused *refusal) (c Config, tied tyin
 		VocabSize: j.need("vocab_size"),
 		SeqLen:    j.need("max_position_embeddings"),
 		NormEps:   j.float("rms_norm_eps", 0),
-		RopeBase:  j.ropeBase(),
+		RopeBase:  rope.base,
+		QKVBias:   j.flag("attention_bias") || arch.qkvBias,
+		QKNorm:    arch.qkNorm,
 	}
 	c.NKVHeads = j.whole("num_key_value_heads", c.NHeads)
+	if !j.there("num_key_value_heads") && arch.kvHeads > 0 {
+		c.NKVHeads = arch.kvHeads
+	}
 	if !j.has("rms_norm_eps") {
 		j.fail("rms_norm_eps is missing")
 	}
-	tied = j.tying()
 	headDim := j.whole("head_dim", 0)
-	if len(refused.reasons) > read { // else more would only follow from it
-		return c, tied, nil
+	if !j.there("head_dim") {
+		headDim = arch.headDim
 	}
-	err = c.setHeadDim(headDim)
+	if len(j.refused.reasons) > read { // else more would only follow from it
+		return c
+	}
+	j.refuseWindows(arch, c)
+	err := c.setHeadDim(headDim)
 	if err == nil {
+		c.RopeFactors = rope.scaling.factors(c.RopeBase, c.HeadDim)
 		err = c.check()
 	}
 	if err != nil {
 		j.fail("%v", err)
 	}
-	return c, tied, nil
+	return c
+}
+
+// flag returns the truth value at key, false where there is none.
+func (j *jsonReader) flag(key string) bool {
+	switch {
+	case !j.has(key) || string(j.values[key]) == "false":
+		return false
+	case string(j.values[key]) != "true":
+		j.fail("%s is %s, want true or false", key, j.text(key))
+	}
+	return true
 }
 
 // tying reads tie_word_embeddings.
 func (j *jsonReader) tying() tying {
 	const key = "tie_word_embeddings"
-	if !j.has(key) {
+	switch {
+	case !j.has(key):
 		return tieUnsaid
-	}
-	switch string(j.values[key]) {
-	case "true":
+	case j.flag(key):
 		return tieYes
-	case "false":
-		return tieNo
 	}
-	j.fail("%s is %s, want true or false", key, j.text(key))
-	return tieUnsaid
+	return tieNo
 }
 
-// architecture refuses everything but LlamaForCausalLM.
-func (j *jsonReader) architecture() {
+// architecture returns the architecture, and refuses one that the forward pass does not compute.
+func (j *jsonReader) architecture() architecture {
+	classes, models := architectureNames(asClass), architectureNames(asModel)
 	var names []string
-	if j.has("architectures") && json.Unmarshal(j.values["architectures"], &names) != nil {
-		j.fail("architectures is %s, want [\"LlamaForCausalLM\"]", j.text("architectures"))
-	} else if j.has("architectures") && !slices.Equal(names, []string{"LlamaForCausalLM"}) {
-		j.fail("architectures is %s, want LlamaForCausalLM", plain(strings.Join(names, ",")))
-	}
 	var model string
-	err := json.Unmarshal(j.values["model_type"], &model)
-	if j.has("model_type") && (err != nil || model != "llama") {
-		j.fail("model_type is %s, want llama", j.text("model_type"))
+	if j.has("architectures") && (json.Unmarshal(j.values["architectures"], &names) != nil || len(names) != 1) {
+		j.fail("architectures is %s, want a list of %s", j.text("architectures"), classes)
+		return architectures[0]
 	}
-	if !j.has("architectures") && !j.has("model_type") {
-		j.fail("neither architectures nor model_type is there, want LlamaForCausalLM")
+	if j.has("model_type") && json.Unmarshal(j.values["model_type"], &model) != nil {
+		j.fail("model_type is %s, want %s", j.text("model_type"), models)
+		return architectures[0]
 	}
+	switch {
+	case len(names) == 1:
+		arch, ok := findArchitecture(names[0], asClass)
+		if !ok {
+			j.fail("architectures is %s, want %s", plain(names[0]), classes)
+		} else if model != "" && model != arch.model {
+			j.fail("model_type is %s, want %s as architectures is %s", plain(model), arch.model, arch.class)
+		}
+		return arch
+	case model != "":
+		arch, ok := findArchitecture(model, asModel)
+		if !ok {
+			j.fail("model_type is %s, want %s", plain(model), models)
+		}
+		return arch
+	}
+	j.fail("neither architectures nor model_type is there, want %s", classes)
+	return architectures[0]
 }
 
-// layerTypes refuses layers other than those of full attention.
-func (j *jsonReader) layerTypes() {
+// refuseWindows refuses layers that attend to less than the whole text.
+func (j *jsonReader) refuseWindows(arch architecture, c Config) {
+	window := j.whole("sliding_window", 0)
+	if !j.there("sliding_window") {
+		window = arch.window
+	}
+	harmless := window >= c.SeqLen
 	var types []string
 	if j.has("layer_types") && json.Unmarshal(j.values["layer_types"], &types) != nil {
 		j.fail("layer_types is %s, want a list of names", j.text("layer_types"))
 	}
 	for i, t := range types {
-		if t != "full_attention" {
+		if t != "full_attention" && (t != "sliding_attention" || !harmless) {
 			j.fail("layer %d has attention of type %s, want full_attention", i, plain(t))
 		}
 	}
-}
-
-// ropeBase returns rope_theta, which newer files keep in rope_parameters, and refuses RoPE scaling.
-func (j *jsonReader) ropeBase() float64 {
-	r := rope{j: j, base: j.float("rope_theta", 10000), given: j.has("rope_theta")}
-	for _, key := range []string{"rope_scaling", "rope_parameters"} {
-		if j.has(key) {
-			r.read(key, j.values[key])
-		}
-	}
-	return r.base
-}
-
-// rope is what config.json says of rotation.
-type rope struct {
-	j     *jsonReader
-	base  float64
-	given bool // base is from the file
-}
-
-// read reads an object of settings. A factor of 1 changes nothing, whatever the type of scaling that
-// it belongs to.
-func (r *rope) read(key string, value json.RawMessage) {
-	inner := &jsonReader{src: r.j.src, values: map[string]json.RawMessage{}, refused: r.j.refused}
-	err := object(value, func(k string, v json.RawMessage) error {
-		inner.values[k] = v
-		return nil
-	})
-	if err != nil {
-		r.j.fail("%s: %v", key, err)
+	if arch.windowSwitch && (len(types) > 0 || !j.flag("use_sliding_window") || j.whole("max_window_layers", 28) >= c.NLayers) {
 		return
 	}
-	neutral := inner.has("factor") && inner.float("factor", 0) == 1
-	var scaling []string
-	for _, k := range slices.Sorted(maps.Keys(inner.values)) {
-		v := string(inner.values[k])
-		switch {
-		case !inner.has(k):
-		case k == "rope_theta":
-			r.theta(key, inner)
-		case k == "full_attention": // transformers 5 has settings for each type of layer
-			r.read(key, inner.values[k])
-		case (k == "rope_type" || k == "type") && v == `"default"`:
-		case k == "partial_rotary_factor" && inner.float(k, 0) == 1:
-		case neutral && v != `"dynamic"` && v != `"longrope"`: // these have effects beside the factor
-		default:
-			scaling = append(scaling, plain(k)+" is "+plain(v))
-		}
+	if windowed := j.has("sliding_window") || window > 0; windowed && !harmless {
+		j.fail("sliding-window attention is not supported (sliding_window is %d, the context %d)", window, c.SeqLen)
 	}
-	if len(scaling) > 0 {
-		r.j.fail("%s: RoPE scaling is not supported (%s)", key, strings.Join(scaling, ", "))
-	}
-}
-
-// theta takes the base out of an object of settings.
-func (r *rope) theta(key string, inner *jsonReader) {
-	var theta float64
-	if json.Unmarshal(inner.values["rope_theta"], &theta) != nil {
-		r.j.fail("%s: rope_theta is %s, want a number", key, inner.text("rope_theta"))
-		return
-	}
-	theta = float64(float32(theta))
-	if r.given && theta != r.base {
-		r.j.fail("%s: rope_theta is %g here and %g elsewhere", key, theta, r.base)
-		return
-	}
-	r.base, r.given = theta, true
 }

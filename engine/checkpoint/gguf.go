@@ -8,7 +8,7 @@ import (
 	"keyfold/engine/untrusted"
 )
 
-// OpenGGUF opens a GGUF file, version 2 or 3, of architecture "llama". name stands for the file in
+// OpenGGUF opens a GGUF file, version 2 or 3, of one of the architectures. name stands for the file in
 // errors and in File.Name; size is its length in bytes. r is read when needed and must stay open as
 // long as the File is in use.
 //
@@ -33,6 +33,7 @@ func OpenGGUF(r io.ReaderAt, size int64, name string) (*File, error) {
 	}
 	refused := &refusal{name: name}
 	m := newMetaReader(src, meta, refused)
+	f.Architecture = m.arch.model
 	if m.isPart() {
 		return nil, refused.err()
 	}
@@ -54,6 +55,9 @@ func OpenGGUF(r io.ReaderAt, size int64, name string) (*File, error) {
 	f.Config = m.config(found)
 	if len(refused.reasons) == read { // else more would only follow from it
 		f.adopt(src, found, func(name string) string { return name }, refused)
+	}
+	if m.arch.ggufHalves && f.byName != nil {
+		f.interleave(refused)
 	}
 	if err := refused.err(); err != nil {
 		return nil, err

@@ -27,23 +27,27 @@ func TestGGUFRefusesWhatWeCannotCompute(t *testing.T) {
 		value any
 		want  string
 	}{
-		{"general.architecture", "qwen2", "metadata general.architecture is qwen2, want llama"},
-		{"general.architecture", nil, `metadata general.architecture is "", want llama`},
-		{"general.architecture", "a b\n", `metadata general.architecture is "a b\n", want llama`},
+		{"general.architecture", "gemma3", "metadata general.architecture is gemma3, want llama, qwen2 or qwen3"},
+		{"general.architecture", "mistral", "metadata general.architecture is mistral, want llama, qwen2 or qwen3"},
+		{"general.architecture", "qwen2", "metadata qwen2.block_count is missing"},
+		{"general.architecture", nil, `metadata general.architecture is "", want llama, qwen2 or qwen3`},
+		{"general.architecture", "a b\n", `metadata general.architecture is "a b\n", want llama, qwen2 or qwen3`},
 		{"general.architecture", uint8(1), "metadata general.architecture is a uint8, want a string"},
 		{"split.count", uint16(3), "one of 3 parts (metadata split.count), want a model in one file; llama-gguf-split --merge joins the parts"},
 		{"general.quantization_version", uint32(1), "metadata general.quantization_version is 1, want 2"},
 		{"llama.expert_count", uint32(8), "mixture of experts is not supported (metadata llama.expert_count is 8)"},
-		{"llama.attention.sliding_window", uint32(4096),
-			"sliding-window attention is not supported (metadata llama.attention.sliding_window is 4096)"},
+		{"llama.attention.sliding_window", uint32(1),
+			"sliding-window attention is not supported (metadata llama.attention.sliding_window is 1, the context 2)"},
 		{"llama.attention.causal", false,
 			"attention that is not causal is not supported (metadata llama.attention.causal is false)"},
 		{"llama.rope.scaling.type", "yarn",
-			"RoPE scaling is not supported (metadata llama.rope.scaling.type is yarn)"},
-		{"llama.rope.scaling.factor", float32(4),
-			`RoPE scaling is not supported (metadata llama.rope.scaling.factor is 4, type "")`},
-		{"llama.rope.scale_linear", float32(2),
-			`RoPE scaling is not supported (metadata llama.rope.scale_linear is 2, type "")`},
+			"RoPE scaling of type yarn is not supported (metadata llama.rope.scaling.type)"},
+		{"llama.rope.scaling.type", "longrope",
+			"RoPE scaling of type longrope is not supported (metadata llama.rope.scaling.type)"},
+		{"llama.rope.scaling.factor", float32(-4), "metadata llama.rope.scaling.factor is -4, want a number above 0"},
+		{"llama.rope.scaling.factor", float32(math.NaN()), "metadata llama.rope.scaling.factor is NaN, want a number above 0"},
+		{"llama.rope.scaling.attn_factor", float32(0.5),
+			`RoPE scaling of type "" is not supported (metadata llama.rope.scaling.attn_factor is 0.5)`},
 		{"llama.rope.dimension_count", uint32(2),
 			"rotation of a part of each head is not supported (metadata llama.rope.dimension_count is 2, head_dim=4)"},
 		{"llama.attention.value_length", uint32(8),
@@ -98,10 +102,10 @@ func TestGGUFRefusesTensors(t *testing.T) {
 		name string // of a tensor that is added
 		want string
 	}{
-		{"rope_freqs.weight", "RoPE scaling by frequency factors is not supported"},
-		{"blk.0.attn_q.bias", "attention bias is not supported"},
+		{"rope_factors_long.weight", "RoPE scaling by frequencies for short and long texts is not supported"},
+		{"blk.0.attn_output.bias", "attention bias is only supported for queries, keys and values"},
 		{"blk.0.ffn_up.bias", "feed-forward bias is not supported"},
-		{"blk.0.attn_k_norm.weight", "normalisation of queries and keys is not supported"},
+		{"blk.0.attn_k_norm.weight", "normalisation of queries and keys is not supported in this architecture"},
 		{"blk.0.ffn_gate_inp.weight", "mixture of experts is not supported"},
 		{"blk.0.attn_q.weight.lora_a", "adapters are not supported, want a merged model"},
 		{"blk.1.attn_q.weight", "layer 1 of a model with n_layers=1"},
@@ -111,8 +115,13 @@ func TestGGUFRefusesTensors(t *testing.T) {
 		wantError(t, err, "x.gguf: tensor "+tc.name+": "+tc.want)
 	}
 
+	_, err := openGGUFBytes(writeGGUF(t, m.meta(), append(m.tensorData(F32), vector("rope_freqs.weight", 4))))
+	wantError(t, err, "x.gguf: tensor rope_freqs.weight has shape (4), want (2) = (head_dim/2)")
+	_, err = openGGUFBytes(writeGGUF(t, m.meta(), append(m.tensorData(F32), vector("blk.0.attn_v.bias", 4))))
+	wantError(t, err, "x.gguf: tensor blk.0.attn_q.bias is missing, want it with shape (n_heads*head_dim); and 1 more like it")
+
 	all := m.tensorData(F32)
-	_, err := openGGUFBytes(writeGGUF(t, m.meta(), all[1:]))
+	_, err = openGGUFBytes(writeGGUF(t, m.meta(), all[1:]))
 	wantError(t, err, "x.gguf: tensor token_embd.weight is missing among 11 (a vocabulary without weights?)")
 	_, err = openGGUFBytes(writeGGUF(t, m.meta(), append(slices.Clone(all[:5]), all[6:]...)))
 	wantError(t, err, "x.gguf: tensor blk.0.attn_output.weight is missing, "+

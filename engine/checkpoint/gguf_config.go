@@ -13,14 +13,18 @@ import (
 type metaReader struct {
 	src     source
 	meta    map[string]any
-	arch    string // architecture, with which the keys of sizes begin
+	prefix  string // the name of the architecture, with which the keys of sizes begin
+	arch    architecture
+	scaled  scaling // of the metadata, once refuseUnsupported has read it
 	refused *refusal
 }
 
 func newMetaReader(src source, meta map[string]any, refused *refusal) *metaReader {
-	m := &metaReader{src: src, meta: meta, arch: "llama", refused: refused}
-	if arch, ok := meta["general.architecture"].(string); ok && arch != "" {
-		m.arch = arch
+	m := &metaReader{src: src, meta: meta, refused: refused}
+	m.prefix, _ = meta["general.architecture"].(string)
+	m.arch, _ = findArchitecture(m.prefix, inGGUF)
+	if m.prefix == "" {
+		m.prefix = m.arch.gguf
 	}
 	return m
 }
@@ -28,7 +32,7 @@ func newMetaReader(src source, meta map[string]any, refused *refusal) *metaReade
 func (m *metaReader) fail(format string, args ...any) { m.refused.add(m.src, format, args...) }
 
 // key returns the full key of a hyperparameter.
-func (m *metaReader) key(name string) string { return m.arch + "." + name }
+func (m *metaReader) key(name string) string { return m.prefix + "." + name }
 
 // value returns the value at key. Where a file has one value per layer and all are equal, it is one.
 func (m *metaReader) value(key string) any {
@@ -182,57 +186,34 @@ var known = []string{
 
 // refuseUnsupported fails where the metadata ask for something that the forward pass cannot do.
 func (m *metaReader) refuseUnsupported() {
-	m.text("general.architecture")
-	if arch := m.meta["general.architecture"]; arch == nil {
-		m.fail("metadata general.architecture is \"\", want llama")
-	} else if m.arch != "llama" {
-		m.fail("metadata general.architecture is %s, want llama", plain(m.arch))
+	if name := m.text("general.architecture"); name != m.arch.gguf {
+		m.fail("metadata general.architecture is %s, want %s", plain(name), architectureNames(inGGUF))
 	}
 	if v := m.whole("general.quantization_version", 2); v != 2 {
 		m.fail("metadata general.quantization_version is %d, want 2", v)
 	}
-	for _, u := range []struct{ key, what string }{
-		{"expert_count", "mixture of experts"}, {"attention.sliding_window", "sliding-window attention"},
-	} {
-		if n := m.whole(m.key(u.key), 0); n > 0 {
-			m.fail("%s is not supported (metadata %s is %d)", u.what, plain(m.key(u.key)), n)
+	if n := m.whole(m.key("expert_count"), 0); n > 0 {
+		m.fail("mixture of experts is not supported (metadata %s is %d)", plain(m.key("expert_count")), n)
+	}
+	window := m.key("attention.sliding_window")
+	if n := m.whole(window, 0); n > 0 {
+		if context := m.whole(m.key("context_length"), math.MaxInt32); n < context {
+			m.fail("sliding-window attention is not supported (metadata %s is %d, the context %d)", plain(window), n, context)
 		}
 	}
 	if v := m.meta[m.key("attention.causal")]; v != nil && v != true {
 		m.fail("attention that is not causal is not supported (metadata %s is %v)", plain(m.key("attention.causal")), v)
 	}
-	m.refuseScaling()
+	m.scaled = m.scaling()
 	var unknown []string
 	for key := range m.meta {
-		name, ours := strings.CutPrefix(key, m.arch+".")
+		name, ours := strings.CutPrefix(key, m.prefix+".")
 		if ours && !slices.Contains(known, name) {
 			unknown = append(unknown, key)
 		}
 	}
 	for _, key := range sorted(unknown) {
 		m.fail("metadata %s is not known to this program and could change what the model computes", plain(key))
-	}
-}
-
-// refuseScaling fails where positions are scaled. A factor of 1 changes nothing, whatever the type
-// of scaling that it belongs to.
-func (m *metaReader) refuseScaling() {
-	typ := m.text(m.key("rope.scaling.type"))
-	factors, scaled := 0, false
-	for _, name := range []string{"rope.scaling.factor", "rope.scale_linear", "rope.scaling.attn_factor"} {
-		key := m.key(name)
-		if m.meta[key] == nil {
-			continue
-		}
-		factors++
-		if v := m.float(key, 1); v != 1 {
-			scaled = true
-			m.fail("RoPE scaling is not supported (metadata %s is %g, type %s)", plain(key), v, plain(typ))
-		}
-	}
-	neutral := typ == "" || typ == "none" || typ == "linear" || typ == "yarn" && factors > 0
-	if !neutral && !scaled {
-		m.fail("RoPE scaling is not supported (metadata %s is %s)", plain(m.key("rope.scaling.type")), plain(typ))
 	}
 }
 
@@ -251,6 +232,8 @@ func (m *metaReader) config(found map[string]*Tensor) Config {
 		SeqLen:    m.need(m.key("context_length")),
 		NormEps:   m.float(epsilon, 0),
 		RopeBase:  m.float(m.key("rope.freq_base"), 10000),
+		QKVBias:   m.arch.qkvBias || hasBias(found),
+		QKNorm:    m.arch.qkNorm,
 	}
 	c.NKVHeads = m.whole(m.key("attention.head_count_kv"), c.NHeads)
 	if c.NHeads == 0 && m.meta[m.key("attention.head_count")] == nil {
@@ -267,7 +250,20 @@ func (m *metaReader) config(found map[string]*Tensor) Config {
 		m.fail("rotation of a part of each head is not supported (metadata %s is %d, head_dim=%d)",
 			plain(m.key("rope.dimension_count")), n, c.HeadDim)
 	}
+	c.RopeFactors = m.ropeFactors(c, found)
 	return c
+}
+
+// hasBias reports whether queries, keys or values have a bias that changes something.
+func hasBias(found map[string]*Tensor) bool {
+	for name, t := range found {
+		for _, part := range []string{".attn_q.bias", ".attn_k.bias", ".attn_v.bias"} {
+			if strings.HasSuffix(name, part) && !t.unreadable && !t.neutral() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // vocabSize returns how many tokens the model has. Where a file says so, the embedding and the

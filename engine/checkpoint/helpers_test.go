@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -213,7 +214,7 @@ func readAll(t testing.TB, f *File, tensor *Tensor) []float32 {
 // wantToy fails the test unless f holds the toy, bit for bit, with the matrices in type typ.
 func wantToy(t *testing.T, f *File, m toy, typ Type) {
 	t.Helper()
-	if f.Config != m.Config {
+	if !reflect.DeepEqual(f.Config, m.Config) {
 		t.Errorf("Config = %+v, want %+v", f.Config, m.Config)
 	}
 	var names []string

@@ -37,11 +37,11 @@ func openFolder(fsys fs.FS, dir, path, file string) (_ *File, err error) {
 		return nil, err
 	}
 	refused := &refusal{name: path}
-	c, tied, err := parseConfig(configFile, config, refused)
+	c, arch, tied, err := parseConfig(configFile, config, refused)
 	if err != nil {
 		return nil, err
 	}
-	f.Config = c
+	f.Config, f.Architecture = c, arch.model
 	read := len(refused.reasons)
 	found, err := f.openShards(fsys, dir, file, refused)
 	if err != nil {
@@ -51,14 +51,10 @@ func openFolder(fsys fs.FS, dir, path, file string) (_ *File, err error) {
 	f.Model = modelName(path, file)
 	if read == 0 && len(refused.reasons) == 0 || c.check() == nil {
 		f.adopt(f.sources[0], found, hfName, refused)
+		f.interleave(refused)
 	}
 	if err := refused.err(); err != nil {
 		return nil, err
-	}
-	for _, t := range f.tensors {
-		if strings.Contains(t.Name, ".attn_q.") || strings.Contains(t.Name, ".attn_k.") {
-			t.pairs = c.HeadDim / 2
-		}
 	}
 	if err := f.tie(tied); err != nil {
 		return nil, err
@@ -148,7 +144,7 @@ func (f *File) tie(tied tying) error {
 	return nil
 }
 
-// hfName turns a GGUF tensor name into the one of LlamaForCausalLM.
+// hfName turns a GGUF tensor name into the one of transformers.
 func hfName(name string) string {
 	switch name {
 	case "token_embd.weight":
@@ -157,6 +153,8 @@ func hfName(name string) string {
 		return "model.norm.weight"
 	case "output.weight":
 		return "lm_head.weight"
+	case ropeFreqs:
+		return "" // config.json has the factors
 	}
 	layer, part, _ := strings.Cut(strings.TrimPrefix(name, "blk."), ".")
 	return "model.layers." + layer + "." + map[string]string{
@@ -164,6 +162,11 @@ func hfName(name string) string {
 		"attn_q.weight":      "self_attn.q_proj.weight",
 		"attn_k.weight":      "self_attn.k_proj.weight",
 		"attn_v.weight":      "self_attn.v_proj.weight",
+		"attn_q.bias":        "self_attn.q_proj.bias",
+		"attn_k.bias":        "self_attn.k_proj.bias",
+		"attn_v.bias":        "self_attn.v_proj.bias",
+		"attn_q_norm.weight": "self_attn.q_norm.weight",
+		"attn_k_norm.weight": "self_attn.k_norm.weight",
 		"attn_output.weight": "self_attn.o_proj.weight",
 		"ffn_norm.weight":    "post_attention_layernorm.weight",
 		"ffn_gate.weight":    "mlp.gate_proj.weight",

@@ -18,24 +18,37 @@ func TestConfigJSONRefuses(t *testing.T) {
 		value any
 		want  string
 	}{
-		{"architectures", []string{"MistralForCausalLM"}, "architectures is MistralForCausalLM, want LlamaForCausalLM"},
-		{"architectures", "LlamaForCausalLM", `architectures is "LlamaForCausalLM", want ["LlamaForCausalLM"]`},
-		{"model_type", "qwen2", `model_type is "qwen2", want llama`},
+		{"architectures", []string{"Gemma3ForCausalLM"}, "architectures is Gemma3ForCausalLM, want LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM or Qwen3ForCausalLM"},
+		{"architectures", []string{"Qwen2ForSequenceClassification"}, "architectures is Qwen2ForSequenceClassification, want LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM or Qwen3ForCausalLM"},
+		{"architectures", []string{"MistralForCausalLM"}, "model_type is llama, want mistral as architectures is MistralForCausalLM"},
+		{"architectures", "LlamaForCausalLM", `architectures is "LlamaForCausalLM", want a list of LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM or Qwen3ForCausalLM`},
+		{"model_type", "qwen2", "model_type is qwen2, want llama as architectures is LlamaForCausalLM"},
+		{"model_type", 3, "model_type is 3, want llama, mistral, qwen2 or qwen3"},
 		{"hidden_act", "gelu", `another activation than silu is not supported (hidden_act is "gelu")`},
-		{"attention_bias", true, "attention bias is not supported (attention_bias is true)"},
+		{"attention_bias", 1, "attention_bias is 1, want true or false"},
 		{"mlp_bias", true, "feed-forward bias is not supported (mlp_bias is true)"},
-		{"sliding_window", 4096, "sliding-window attention is not supported (sliding_window is 4096)"},
+		{"sliding_window", 1, "sliding-window attention is not supported (sliding_window is 1, the context 2)"},
+		{"sliding_window", 0, "sliding-window attention is not supported (sliding_window is 0, the context 2)"},
 		{"num_local_experts", 8, "mixture of experts is not supported (num_local_experts is 8)"},
 		{"partial_rotary_factor", 0.5, "rotation of a part of each head is not supported (partial_rotary_factor is 0.5)"},
 		{"quantization_config", object{"bits": 4}, `quantised safetensors is not supported (quantization_config is {"bits":4})`},
 		{"layer_types", []string{"full_attention", "sliding_attention"},
 			"layer 1 has attention of type sliding_attention, want full_attention"},
 		{"rope_scaling", object{"rope_type": "llama3", "factor": 8},
-			"rope_scaling: RoPE scaling is not supported (factor is 8, rope_type is \"llama3\")"},
+			"rope_scaling: low_freq_factor is missing, which scaling of type llama3 needs"},
+		{"rope_scaling", object{"rope_type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 4, "original_max_position_embeddings": 64},
+			"rope_scaling: low_freq_factor is 4 and high_freq_factor 4, want the first to be less"},
+		{"rope_scaling", object{"type": "linear", "factor": -2}, "rope_scaling: factor is -2, want a number above 0"},
+		{"rope_scaling", object{"type": "linear", "factor": 2, "attention_factor": 0.5},
+			"rope_scaling: RoPE scaling is not supported (attention_factor is 0.5)"},
+		{"rope_scaling", object{"type": "yarn", "factor": 1, "attention_factor": 0.5},
+			"rope_scaling: RoPE scaling is not supported (attention_factor is 0.5)"},
+		{"rope_scaling", object{"type": "dynamic", "factor": 2}, `rope_scaling: RoPE scaling is not supported (factor is 2, type is "dynamic")`},
+		{"rope_scaling", object{"factor": 2}, "rope_scaling: RoPE scaling is not supported (factor is 2)"},
 		{"rope_scaling", object{"type": "yarn"}, `rope_scaling: RoPE scaling is not supported (type is "yarn")`},
 		{"rope_scaling", "yarn", "rope_scaling: does not begin with a JSON object"},
 		{"rope_parameters", object{"rope_type": "linear"},
-			`rope_parameters: RoPE scaling is not supported (rope_type is "linear")`},
+			"rope_parameters: factor is missing, which scaling of type linear needs"},
 		{"rope_parameters", object{"rope_theta": "x"}, `rope_parameters: rope_theta is "x", want a number`},
 		{"rope_parameters", object{"rope_theta": 1}, "rope_base=1, want 1 < rope_base <= 1e12"},
 		{"rope_theta", "x", `rope_theta is "x", want a number`},
@@ -63,7 +76,7 @@ func TestConfigJSONRefuses(t *testing.T) {
 		`{"a": }`:        "JSON, byte 5: invalid character '}' looking for beginning of value",
 		`{"a":1,"a":2}`:  "JSON, byte 10: a occurs twice",
 		`{"a": 1} {}`:    "JSON, byte 8: more text after the object",
-		`{"head_dim":4}`: "neither architectures nor model_type is there, want LlamaForCausalLM",
+		`{"head_dim":4}`: "neither architectures nor model_type is there, want LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM or Qwen3ForCausalLM",
 	} {
 		_, err := openFiles(map[string]string{"config.json": text, "model.safetensors": weights})
 		wantReason(t, err, "dir/config.json", want)
@@ -157,9 +170,10 @@ func TestSafetensorsRefusesDamage(t *testing.T) {
 func TestSafetensorsRefusesTensors(t *testing.T) {
 	m := newToy(specimen, false)
 	for name, want := range map[string]string{
-		"model.layers.0.self_attn.q_proj.bias":   "attention bias is not supported",
+		"model.layers.0.self_attn.q_proj.bias":   "an attention bias of which config.json says nothing is not supported",
+		"model.layers.0.self_attn.o_proj.bias":   "attention bias is only supported for queries, keys and values",
 		"model.layers.0.mlp.up_proj.bias":        "feed-forward bias is not supported",
-		"model.layers.0.self_attn.q_norm.weight": "normalisation of queries and keys is not supported",
+		"model.layers.0.self_attn.q_norm.weight": "normalisation of queries and keys is not supported in this architecture",
 		"model.layers.3.mlp.up_proj.weight":      "layer 3 of a model with n_layers=1",
 		"score.weight":                           "not part of a Llama model as this program knows it, and may not be ignored",
 	} {

@@ -94,10 +94,10 @@ func TestOpensWhatIsEqual(t *testing.T) {
 		tensors []TensorData
 		want    string
 	}{
-		"a factor of two": {m.meta(), append(m.tensorData(F32), vector("rope_freqs.weight", 1, 1, 1, 1, 1, 1, 1, 2)),
-			"tensor rope_freqs.weight: RoPE scaling by frequency factors is not supported"},
-		"a bias": {m.meta(), append(m.tensorData(F32), vector("blk.0.attn_q.bias", 0, 0, 1e-3)),
-			"tensor blk.0.attn_q.bias: attention bias is not supported"},
+		"a factor below 0": {m.meta(), append(m.tensorData(F32), vector("rope_freqs.weight", 1, 1, 1, 1, 1, 1, 1, -2)),
+			"tensor rope_freqs.weight holds a factor that is not above 0"},
+		"a bias": {m.meta(), append(m.tensorData(F32), vector("blk.0.attn_output.bias", 0, 0, 1e-3)),
+			"tensor blk.0.attn_output.bias: attention bias is only supported for queries, keys and values"},
 		"layers differ": {with(m.meta(), "llama.feed_forward_length", []int32{64, 32}), m.tensorData(F32),
 			"layers that differ are not supported (metadata llama.feed_forward_length holds 64 and 32)"},
 		"padding in a layer": {m.meta(), m.padded(F32, 3, "blk.0.ffn_up.weight"),
@@ -111,9 +111,9 @@ func TestOpensWhatIsEqual(t *testing.T) {
 // All reasons are told, each kind once.
 func TestEveryReasonIsTold(t *testing.T) {
 	m := newToy(toyConfig, false)
-	meta := with(with(m.meta(), "llama.expert_count", uint32(8)), "llama.rope.scaling.factor", float32(4))
+	meta := with(with(m.meta(), "llama.expert_count", uint32(8)), "llama.rope.scaling.type", "yarn")
 	tensors := m.tensorData(Q4_0)
-	for _, name := range []string{"blk.0.attn_q.bias", "blk.1.attn_q.bias", "blk.1.ffn_up.bias"} {
+	for _, name := range []string{"blk.0.attn_output.bias", "blk.1.attn_output.bias", "blk.1.ffn_up.bias"} {
 		tensors = append(tensors, TensorData{Name: name, Cols: 4, Data: encode(F32, normals(name, 4))})
 	}
 	b := writeGGUF(t, meta, append(tensors[:5:5], tensors[6:]...))
@@ -122,10 +122,10 @@ func TestEveryReasonIsTold(t *testing.T) {
 	_, err := openGGUFBytes(b)
 	wantError(t, err, `x.gguf: 6 reasons why this model cannot run:
     mixture of experts is not supported (metadata llama.expert_count is 8)
-    RoPE scaling is not supported (metadata llama.rope.scaling.factor is 4, type "")
+    RoPE scaling of type yarn is not supported (metadata llama.rope.scaling.type)
     tensor blk.1.attn_k.weight has type Q4_K, want F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0 or Q5_1; and 1 more like it
     tensor blk.0.attn_output.weight is missing, want it with shape (dim, n_heads*head_dim)
-    tensor blk.0.attn_q.bias: attention bias is not supported; and 1 more like it
+    tensor blk.0.attn_output.bias: attention bias is only supported for queries, keys and values; and 1 more like it
     tensor blk.1.ffn_up.bias: feed-forward bias is not supported`)
 
 	hf := newToy(specimen, false).safetensors(F32)
@@ -134,7 +134,7 @@ func TestEveryReasonIsTold(t *testing.T) {
 	_, err = openFiles(map[string]string{"config.json": newToy(specimen, false).config(map[string]any{"mlp_bias": true, "model_type": "x"}),
 		"model.safetensors": string(writeSafetensors(hf))})
 	wantError(t, err, `dir: 4 reasons why this model cannot run:
-    dir/config.json: model_type is "x", want llama
+    dir/config.json: model_type is x, want llama as architectures is LlamaForCausalLM
     dir/config.json: feed-forward bias is not supported (mlp_bias is true)
     dir/model.safetensors: tensor model.layers.0.mlp.up_proj.weight: dtype is F8_E4M3, want F32, F16 or BF16
     dir/model.safetensors: tensor score.weight: not part of a Llama model as this program knows it, and may not be ignored`)

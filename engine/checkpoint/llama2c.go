@@ -34,7 +34,7 @@ func OpenLlama2C(r io.ReaderAt, size int64, name string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{Name: name, Format: "llama2.c", Model: untrusted.Name(src.base()), Config: c, sources: []source{src}}
+	f := &File{Name: name, Format: "llama2.c", Architecture: "llama", Model: untrusted.Name(src.base()), Config: c, sources: []source{src}}
 	refused := &refusal{name: name}
 	f.adopt(src, llama2CTensors(src, c, shared), func(name string) string { return name }, refused)
 	if err := refused.err(); err != nil {

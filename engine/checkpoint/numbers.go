@@ -17,7 +17,10 @@ func (t *Tensor) CheckNumbers(row0 int, rows []byte) error {
 	for weights[first]-weights[first] == 0 { // not so for NaN and infinity
 		first++
 	}
-	if t.pairs > 0 {
+	switch {
+	case t.pairs > 0 && t.Rows == 1:
+		col = interleavedRow(col, t.pairs)
+	case t.pairs > 0:
 		row = interleavedRow(row, t.pairs)
 	}
 	return t.src.errorf("tensor %s: weight %d of row %d is %g, want a number",

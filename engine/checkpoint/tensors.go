@@ -22,23 +22,37 @@ type weight struct {
 func (c Config) weights() iter.Seq[weight] {
 	q, kv := c.QDim(), c.KVDim()
 	layer := []weight{
-		{"attn_norm", 1, c.Dim, "(dim)", false, false},
-		{"attn_q", q, c.Dim, "(n_heads*head_dim, dim)", false, false},
-		{"attn_k", kv, c.Dim, "(n_kv_heads*head_dim, dim)", false, false},
-		{"attn_v", kv, c.Dim, "(n_kv_heads*head_dim, dim)", false, false},
-		{"attn_output", c.Dim, q, "(dim, n_heads*head_dim)", false, false},
-		{"ffn_norm", 1, c.Dim, "(dim)", false, false},
-		{"ffn_gate", c.HiddenDim, c.Dim, "(hidden_dim, dim)", false, false},
-		{"ffn_up", c.HiddenDim, c.Dim, "(hidden_dim, dim)", false, false},
-		{"ffn_down", c.Dim, c.HiddenDim, "(dim, hidden_dim)", false, false},
+		{"attn_norm.weight", 1, c.Dim, "(dim)", false, false},
+		{"attn_q.weight", q, c.Dim, "(n_heads*head_dim, dim)", false, false},
+		{"attn_k.weight", kv, c.Dim, "(n_kv_heads*head_dim, dim)", false, false},
+		{"attn_v.weight", kv, c.Dim, "(n_kv_heads*head_dim, dim)", false, false},
+		{"attn_output.weight", c.Dim, q, "(dim, n_heads*head_dim)", false, false},
+		{"ffn_norm.weight", 1, c.Dim, "(dim)", false, false},
+		{"ffn_gate.weight", c.HiddenDim, c.Dim, "(hidden_dim, dim)", false, false},
+		{"ffn_up.weight", c.HiddenDim, c.Dim, "(hidden_dim, dim)", false, false},
+		{"ffn_down.weight", c.Dim, c.HiddenDim, "(dim, hidden_dim)", false, false},
+	}
+	if c.QKVBias {
+		layer = append(layer,
+			weight{"attn_q.bias", 1, q, "(n_heads*head_dim)", false, false},
+			weight{"attn_k.bias", 1, kv, "(n_kv_heads*head_dim)", false, false},
+			weight{"attn_v.bias", 1, kv, "(n_kv_heads*head_dim)", false, false})
+	}
+	if c.QKNorm {
+		layer = append(layer,
+			weight{"attn_q_norm.weight", 1, c.HeadDim, "(head_dim)", false, false},
+			weight{"attn_k_norm.weight", 1, c.HeadDim, "(head_dim)", false, false})
 	}
 	return func(yield func(weight) bool) {
 		if !yield(weight{"token_embd.weight", c.VocabSize, c.Dim, "(vocab_size, dim)", false, true}) {
 			return
 		}
+		if c.RopeFactors != nil && !yield(weight{ropeFreqs, 1, c.HeadDim / 2, "(head_dim/2)", true, false}) {
+			return
+		}
 		for l := range c.NLayers {
 			for _, w := range layer {
-				w.name = "blk." + strconv.Itoa(l) + "." + w.name + ".weight"
+				w.name = "blk." + strconv.Itoa(l) + "." + w.name
 				if !yield(w) {
 					return
 				}
@@ -158,11 +172,13 @@ func whyExtra(name string, nLayers int) string {
 	case has("lora"):
 		return "adapters are not supported, want a merged model"
 	case has("q_norm", "k_norm"):
-		return "normalisation of queries and keys is not supported"
+		return "normalisation of queries and keys is not supported in this architecture"
 	case has("rope_f"):
-		return "RoPE scaling by frequency factors is not supported"
+		return "RoPE scaling by frequencies for short and long texts is not supported"
+	case has("q_proj.bias", "k_proj.bias", "v_proj.bias"):
+		return "an attention bias of which config.json says nothing is not supported"
 	case has("attn") && has(".bias"):
-		return "attention bias is not supported"
+		return "attention bias is only supported for queries, keys and values"
 	case has("ffn", "mlp") && has(".bias"):
 		return "feed-forward bias is not supported"
 	}

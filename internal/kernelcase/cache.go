@@ -92,7 +92,7 @@ func table(c layout.Cache) []float32 {
 	for _, slot := range c.Slots {
 		last = max(last, slot.Pos)
 	}
-	return layout.RoPETable(0, int(last)+1, c.HeadDim(), 10000)
+	return layout.RoPETable(0, int(last)+1, plainRotation(c.HeadDim()))
 }
 
 // queries returns those of the last n tokens of a cache, in rows of queries, keys and values.

@@ -119,7 +119,7 @@ func smallKeyRotate(c layout.Cache) *KeyRotate {
 	for slot := range by {
 		by[slot] = []int32{0, 40, -3, 1, -100}[slot%5]
 	}
-	return newKeyRotate(c, by, layout.RoPETable(0, 101, c.HeadDim(), 10000))
+	return newKeyRotate(c, by, layout.RoPETable(0, 101, plainRotation(c.HeadDim())))
 }
 
 // newKeyRotate turns no slot without a key.
@@ -140,6 +140,6 @@ func KeyRotateCases(t layout.CacheType) []Case {
 		for slot := range by {
 			by[slot] = []int32{0, 1, -1, int32(r.below(6001)) - 3000}[r.below(4)]
 		}
-		return newKeyRotate(c, by, layout.RoPETable(0, 3001, s.HeadDim, 10000))
+		return newKeyRotate(c, by, layout.RoPETable(0, 3001, plainRotation(s.HeadDim)))
 	})
 }

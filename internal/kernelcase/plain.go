@@ -7,7 +7,9 @@ func Plain(headDim int) []Case {
 	const n, dim = 9, 70
 	cases := []Case{
 		one("rms_norm", newRMSNorm(n, dim, 2, 1, 0.01)),
-		one("rope", newRoPE([]uint32{9, 2, 5}, layout.RoPETable(0, 10, headDim, 10000), 2, 1, headDim)),
+		one("add_bias", newAddBias(3, dim)),
+		one("head_norm", newHeadNorm(3, 2, 1, headDim, 1e-3)),
+		one("rope", newRoPE([]uint32{9, 2, 5}, layout.RoPETable(0, 10, plainRotation(headDim)), 2, 1, headDim)),
 		one("swiglu", newSwiGLU(3, dim, 1)),
 	}
 	cases = append(cases, smallChoices()...)
@@ -17,3 +19,6 @@ func Plain(headDim int) []Case {
 		one("gvote_sample", newGVoteSample(dim, 3, 13, 2)),
 		one("zero", newZero(dim, dim-3)))
 }
+
+// plainRotation returns the frequencies of a base that many models have.
+func plainRotation(headDim int) []float64 { return layout.RoPEFrequencies(10000, headDim, nil) }

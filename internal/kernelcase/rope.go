@@ -39,7 +39,7 @@ func RoPECases() []Case {
 		{3, 12, 4, 8, 10000, "several heads, values left alone"},
 		{2, 3, 1, 64, 500000, "another base"},
 	} {
-		table := layout.RoPETable(0, 901, s.headDim, s.base)
+		table := layout.RoPETable(0, 901, layout.RoPEFrequencies(s.base, s.headDim, nil))
 		cases = append(cases, one(s.why, newRoPE([]uint32{900, 3, 511}[:s.n], table, s.nHeads, s.extra, s.headDim)))
 	}
 	return cases

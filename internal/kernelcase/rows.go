@@ -42,7 +42,7 @@ func newCacheWrite(c layout.Cache, group int, positions []uint32, first int, tab
 }
 
 func smallCacheWrite(c layout.Cache, group int) *CacheWrite {
-	return newCacheWrite(c.With(5), group, []uint32{7, 100, 101}, 1, layout.RoPETable(0, 102, c.HeadDim(), 10000))
+	return newCacheWrite(c.With(5), group, []uint32{7, 100, 101}, 1, layout.RoPETable(0, 102, plainRotation(c.HeadDim())))
 }
 
 // CacheWriteCases are caches of type t, with a table of rotations, and with one that turns
@@ -53,7 +53,7 @@ func CacheWriteCases(t layout.CacheType) []Case {
 	for _, turns := range []bool{false, true} {
 		cases = append(cases, perShape(t, shapesFor(t, CacheShape{"more than one workgroup", 96, slices.Repeat([]int{2}, 20), 1}),
 			func(s CacheShape) Call {
-				table := layout.RoPETable(0, 5, s.HeadDim, 10000)
+				table := layout.RoPETable(0, 5, plainRotation(s.HeadDim))
 				for i := range table {
 					if !turns {
 						table[i] = float32(1 - i%2)
