@@ -34,7 +34,9 @@ func (s *Server) file(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "nothing there", http.StatusRequestedRangeNotSatisfiable)
 		return
 	}
-	h.Set("Content-Length", strconv.FormatInt(to-from+s.fault.LengthOff, 10))
+	if !s.fault.NoLength {
+		h.Set("Content-Length", strconv.FormatInt(to-from+s.fault.LengthOff, 10))
+	}
 	status := http.StatusOK
 	if ranged {
 		status = http.StatusPartialContent
@@ -48,7 +50,11 @@ func (s *Server) file(w http.ResponseWriter, r *http.Request) {
 	if n < len(s.fault.BreakAt) {
 		end = max(from, min(end, s.fault.BreakAt[n]))
 	}
-	s.send(w, status, content[from:end], end < to)
+	body := content[from:end]
+	if end == to {
+		body = append(body[:len(body):len(body)], make([]byte, s.fault.Extra)...)
+	}
+	s.send(w, status, body, end < to)
 }
 
 // rangeOf returns the bytes that a request wants, and whether it gets a range.

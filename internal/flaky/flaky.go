@@ -28,6 +28,8 @@ type Fault struct {
 	NoHash        bool          // the hub does not say sha256 and size
 	WrongHash     bool          // the hub says another sha256 than the file has
 	LengthOff     int64         // Content-Length and the total of Content-Range are off by this
+	NoLength      bool          // no Content-Length: the end of the connection is the end of the file
+	Extra         int           // this many zeros behind the end of the file, with NoLength
 	RangeOff      int64         // ranges come from this many bytes further on, and say so
 	HTML          bool          // 200 and a page in place of the file
 	Redirects     int           // so many redirects, the first to another host

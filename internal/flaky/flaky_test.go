@@ -87,6 +87,8 @@ func TestFaults(t *testing.T) {
 		"wrong hash":    {Fault{WrongHash: true}, -1, func(s *Server, a answer) bool { return !strings.Contains(a.header.Get("X-Linked-Etag"), s.SHA256()) }},
 		"says more":     {Fault{LengthOff: 5}, -1, func(_ *Server, a answer) bool { return length(a) == "1005" && len(a.body) == 1000 && a.err != nil }},
 		"says less":     {Fault{LengthOff: -5}, -1, func(_ *Server, a answer) bool { return length(a) == "995" && len(a.body) == 995 && a.err == nil }},
+		"no length":     {Fault{NoLength: true, BreakAt: []int64{7}}, -1, func(_ *Server, a answer) bool { return length(a) == "" && len(a.body) == 7 && a.err == nil }},
+		"says nothing":  {Fault{NoLength: true, Extra: 3}, 990, func(_ *Server, a answer) bool { return length(a) == "" && len(a.body) == 13 && a.err == nil }},
 		"another range": {Fault{RangeOff: 10}, 5, func(_ *Server, a answer) bool { return a.header.Get("Content-Range") == "bytes 15-999/1000" }},
 		"html":          {Fault{HTML: true}, -1, func(_ *Server, a answer) bool { return a.status == 200 && bytes.HasPrefix(a.body, []byte("<!DOCTYPE")) }},
 		"redirects": {Fault{Redirects: 3}, 5, func(s *Server, a answer) bool {

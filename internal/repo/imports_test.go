@@ -41,9 +41,10 @@ var allowed = map[string][]string{
 	"keyfold/engine/tokenizer":  {"keyfold/engine/untrusted", "keyfold/internal/textfile", "golang.org/x/text/unicode/norm"},
 	"keyfold/engine/chat":       {"keyfold/engine/tokenizer", "keyfold/internal/textfile"},
 	"keyfold/models":            {"keyfold/engine/checkpoint", "keyfold/engine/tokenizer"},
+	"keyfold/hub":               {"keyfold/models", "keyfold/engine/checkpoint", "keyfold/engine/untrusted", "golang.org/x/sys/unix", "golang.org/x/sys/windows"},
 	"keyfold/session":           {"keyfold/engine/...", "keyfold/compress", "keyfold/layout"},
 	"keyfold/cmd/native": {
-		"keyfold/bench", "keyfold/engine/...", "keyfold/compress", "keyfold/models", "keyfold/layout", "keyfold/corpus", "keyfold/eval",
+		"keyfold/bench", "keyfold/engine/...", "keyfold/compress", "keyfold/models", "keyfold/hub", "keyfold/layout", "keyfold/corpus", "keyfold/eval",
 		"keyfold/internal/output", "keyfold/internal/textfile",
 		"github.com/schollz/progressbar/v3", "golang.org/x/term",
 	},
@@ -79,6 +80,7 @@ var allowedInTests = map[string][]string{
 	"keyfold/cpu":                {"keyfold/internal/kernelcase"},
 	"keyfold/engine":             {"keyfold/models"},
 	"keyfold/eval":               {"keyfold/models"},
+	"keyfold/hub":                {"keyfold/internal/flaky"},
 	"keyfold/internal/realmodel": {"keyfold/engine/...", "keyfold/compress", "keyfold/layout"},
 	"keyfold/session":            {"keyfold/models"},
 }
