@@ -39,15 +39,15 @@ func BenchmarkMatMul(b *testing.B) {
 	const rows, cols = 1536, 288
 	r := rand.New(rand.NewPCG(2, 0))
 	for _, wt := range weightTypes {
-		w := matrix(r, wt, rows, cols)
+		w := matrix(r, wt, rows, cols) // 512 columns where blocks have 256
 		for i := range w.Words {
 			w.Words[i] = r.Uint32()&^0x40004000 | 0x20002000 // no half is subnormal, which would take longer
 		}
 		for _, n := range []int{1, 64} {
-			x, y := normals(r, n*cols, 1), make([]float32, n*rows)
+			x, y := normals(r, n*w.Cols, 1), make([]float32, n*rows)
 			b.Run(fmt.Sprintf("%v/%d", wt, n), func(b *testing.B) {
 				for b.Loop() {
-					MatMul(w, x, y, n)
+					MatMul(layout.Stack{w}, x, y, n)
 				}
 			})
 		}

@@ -14,9 +14,9 @@ func run(call kernelcase.Call) bool {
 	switch c := call.(type) {
 	case *kernelcase.MatMul:
 		if c.Add {
-			AddMatMul(c.W, c.X, c.Y, c.N)
+			AddMatMul(layout.Stack{c.W}, c.X, c.Y, c.N)
 		} else {
-			MatMul(c.W, c.X, c.Y, c.N)
+			MatMul(layout.Stack{c.W}, c.X, c.Y, c.N)
 		}
 	case *kernelcase.SwiGLU:
 		SwiGLU(c.GateUp, c.Y, c.N, c.Hidden)

@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	weightTypes = []layout.WeightType{layout.F32, layout.F16, layout.Q8_0, layout.Q4_0, layout.Q8M}
+	weightTypes = layout.WeightTypes
 	nan         = float32(math.NaN())
 )
 
@@ -29,8 +29,9 @@ func normals(r *rand.Rand, n int, scale float64) []float32 {
 func poisoned(n int) []float32 { return slices.Repeat([]float32{nan}, n) }
 
 // matrix returns random weights: quants of all bits, and scales of which some
-// are subnormal halves.
+// are subnormal halves. Its columns are as many as t takes, at least cols.
 func matrix(r *rand.Rand, t layout.WeightType, rows, cols int) *layout.Weights {
+	cols = (cols + t.ColumnsOf() - 1) / t.ColumnsOf() * t.ColumnsOf()
 	w := &layout.Weights{Type: t, Rows: rows, Cols: cols}
 	quants := t.QuantWords(rows, cols)
 	w.Words = make([]uint32, quants+t.ScaleWords(rows, cols))
@@ -45,6 +46,8 @@ func matrix(r *rand.Rand, t layout.WeightType, rows, cols int) *layout.Weights {
 		switch {
 		case t == layout.F32:
 			w.Words[i] = math.Float32bits(float32(r.NormFloat64()))
+		case t.ColumnsOf() == layout.LargeBlock && (i < quants || (i-quants)%t.RecordWords() > 0):
+			w.Words[i] = r.Uint32()
 		case t == layout.F16 || i >= quants:
 			w.Words[i] = half(i) | half(i+1)<<16
 		default:
@@ -134,17 +137,18 @@ func TestUnpack(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 0))
 	for _, wt := range weightTypes {
 		w := matrix(r, wt, 7, 96)
-		want := make([]float32, 7*96)
+		cols := w.Cols
+		want := make([]float32, 7*cols)
 		for row := range 7 {
-			w.Row(want[row*96:(row+1)*96], row)
+			w.Row(want[row*cols:(row+1)*cols], row)
 		}
-		checkBits(t, wt.String(), unpackRows(poisoned(7*96), w, 0, 7), want)
+		checkBits(t, wt.String(), unpackRows(poisoned(7*cols), w, 0, 7), want)
 		wide := Widen(w)
 		checkBits(t, wt.String()+" widened", floats(wide.Words), want)
-		if wide.Type != layout.F32 || wide.Rows != 7 || wide.Cols != 96 {
+		if wide.Type != layout.F32 || wide.Rows != 7 || wide.Cols != cols {
 			t.Errorf("%v widened is (%d, %d) of %v", wt, wide.Rows, wide.Cols, wide.Type)
 		}
-		checkBits(t, wt.String()+" from row 3", unpackRows(poisoned(3*96), w, 3, 3), want[3*96:6*96])
+		checkBits(t, wt.String()+" from row 3", unpackRows(poisoned(3*cols), w, 3, 3), want[3*cols:6*cols])
 	}
 	for _, ct := range layout.CacheTypes {
 		rows := layout.NewRows(ct, 96, 4)
@@ -201,10 +205,12 @@ func TestUnpackBlocks(t *testing.T) {
 // Every half there is as a scale of blocks with every byte.
 func TestUnpackScales(t *testing.T) {
 	for h := range uint32(1 << 16) {
-		var quants [8]uint32
+		var quants [64]uint32
 		for i := range quants {
 			quants[i] = (h+4*uint32(i))*0x01010101 + 0x03020100
 		}
+		dm := h | (h^0x5555)<<16
+		record := []uint32{dm, quants[h%64], ^h, h << 16, quants[1], quants[2], 0x7f81807f, h * h, 0x01ff00fe} // every byte is an s and an n
 		for name, f := range map[string][2]func(dst []float32){
 			"q8_0": {
 				func(dst []float32) { unpackQ8(dst, quants[:], []uint32{h}, 0, 1, 0) },
@@ -215,11 +221,27 @@ func TestUnpackScales(t *testing.T) {
 				func(dst []float32) { unpackQ4Go(dst, quants[:], []uint32{h << 16}, 1, 1, 0) },
 			},
 			"q8m": {
-				func(dst []float32) { unpackQ8M(dst, quants[:], []uint32{h | (h^0x5555)<<16}) },
-				func(dst []float32) { unpackQ8MGo(dst, quants[:], []uint32{h | (h^0x5555)<<16}) },
+				func(dst []float32) { unpackQ8M(dst, quants[:], []uint32{dm}) },
+				func(dst []float32) { unpackQ8MGo(dst, quants[:], []uint32{dm}) },
+			},
+			"q4m": {
+				func(dst []float32) { unpackQ4M(dst, quants[:], []uint32{dm}) },
+				func(dst []float32) { unpackQ4MGo(dst, quants[:], []uint32{dm}) },
+			},
+			"q4k": {
+				func(dst []float32) { unpackQ4K(dst, quants[:], record) },
+				func(dst []float32) { unpackQ4KGo(dst, quants[:], record) },
+			},
+			"q8k": {
+				func(dst []float32) { unpackQ8K(dst, quants[:], record) },
+				func(dst []float32) { unpackQ8KGo(dst, quants[:], record) },
 			},
 		} {
-			got, want := poisoned(layout.Block), poisoned(layout.Block)
+			size := layout.Block
+			if name == "q4k" || name == "q8k" {
+				size = layout.LargeBlock
+			}
+			got, want := poisoned(size), poisoned(size)
 			f[0](got)
 			f[1](want)
 			checkBits(t, fmt.Sprintf("%s with scale %#x", name, h), got, want)
@@ -338,7 +360,7 @@ func TestResultsDoNotDependOnTheCut(t *testing.T) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
 		y, out = poisoned(9*302), poisoned(9*5*2*48)
 		for t := 0; t < 9; t += atOnce {
-			MatMul(w, x[t*256:], y[t*302:], atOnce)
+			MatMul(layout.Stack{w}, x[t*256:], y[t*302:], atOnce)
 			Attention(c.With(t+atOnce), layout.Queries{Buf: q[t*480:], N: atOnce, Stride: 480, Heads: 10, Scale: 0.2}, out[t*480:], make([]float32, atOnce*10))
 		}
 		return y, out

@@ -6,13 +6,23 @@ import "keyfold/layout"
 // with all tokens: they stay in the nearest 16 KB of cache meanwhile.
 const panel = 4096
 
-// MatMul computes what [ref.MatMul] specifies.
-func MatMul(w *layout.Weights, x, y []float32, n int) { matMul(w, x, y, n, false) }
+// MatMul computes what [ref.MatMul] specifies, of a matrix in parts.
+func MatMul(w layout.Stack, x, y []float32, n int) { matMul(w, x, y, n, false) }
 
-// AddMatMul computes what [ref.AddMatMul] specifies.
-func AddMatMul(w *layout.Weights, x, y []float32, n int) { matMul(w, x, y, n, true) }
+// AddMatMul computes what [ref.AddMatMul] specifies, of a matrix in parts.
+func AddMatMul(w layout.Stack, x, y []float32, n int) { matMul(w, x, y, n, true) }
 
-func matMul(w *layout.Weights, x, y []float32, n int, add bool) {
+func matMul(stack layout.Stack, x, y []float32, n int, add bool) {
+	stride := stack.Rows()
+	for _, w := range stack {
+		matMulPart(w, x, y, n, stride, add)
+		y = y[w.Rows:]
+	}
+}
+
+// matMulPart multiplies with one part. Its rows of a token are stride behind those of
+// the token before.
+func matMulPart(w *layout.Weights, x, y []float32, n, stride int, add bool) {
 	parallel(w.Rows, 4, n*w.Rows*w.Cols, func(from, to int) {
 		atOnce := min(max(4, panel/w.Cols&^3), to-from)
 		var buffer []float32
@@ -25,7 +35,7 @@ func matMul(w *layout.Weights, x, y []float32, n int, add bool) {
 			weights := unpackRows(buffer, w, from, rows)
 			for t := range n {
 				in := x[t*w.Cols : (t+1)*w.Cols]
-				out := y[t*w.Rows+from : t*w.Rows+from+rows]
+				out := y[t*stride+from : t*stride+from+rows]
 				if !add {
 					matvec(out, weights, in, w.Cols)
 					continue

@@ -7,8 +7,8 @@ import (
 
 // Steps that take little of the time are the twins themselves.
 
-// Embed looks rows up: see [ref.Embed].
-func Embed(w *layout.Weights, tokens []uint32, x []float32) { ref.Embed(w, tokens, x) }
+// Embed looks rows up: see [ref.Embed]. An embedding is one part.
+func Embed(w layout.Stack, tokens []uint32, x []float32) { ref.Embed(w[0], tokens, x) }
 
 // RMSNorm normalises rows: see [ref.RMSNorm].
 func RMSNorm(x, w, y []float32, rows, dim, row0 int, eps float32) {

@@ -40,6 +40,12 @@ func unpackRows(dst []float32, w *layout.Weights, first, n int) []float32 {
 		unpackQ4(dst, elements, scales, block, blocks, 0)
 	case layout.Q8M:
 		unpackQ8M(dst, elements, scales[block:])
+	case layout.Q4M:
+		unpackQ4M(dst, elements, scales[block:])
+	case layout.Q4K:
+		unpackQ4K(dst, elements, scales[block/8*w.Type.RecordWords():])
+	case layout.Q8K:
+		unpackQ8K(dst, elements, scales[block/8*w.Type.RecordWords():])
 	default:
 		panic("BUG: cpu: weight type " + w.Type.String())
 	}
@@ -123,10 +129,67 @@ func unpackQ8MGo(dst []float32, quants, scales []uint32) {
 		d, m := layout.Half(scales[b]), layout.Half(scales[b]>>16)
 		for i, q := range quants[8*b:][:8] {
 			four := (*[4]float32)(dst[layout.Block*b+4*i:])
-			four[0] = d*float32(int32(q&255)) + m
-			four[1] = d*float32(int32(q>>8&255)) + m
-			four[2] = d*float32(int32(q>>16&255)) + m
-			four[3] = d*float32(int32(q>>24)) + m
+			four[0] = float32(d*float32(int32(q&255))) + m
+			four[1] = float32(d*float32(int32(q>>8&255))) + m
+			four[2] = float32(d*float32(int32(q>>16&255))) + m
+			four[3] = float32(d*float32(int32(q>>24))) + m
+		}
+	}
+}
+
+// unpackQ4MGo does what [unpackQ8MGo] does for [layout.Q4M]. quants are (4*blocks).
+func unpackQ4MGo(dst []float32, quants, scales []uint32) {
+	for b := range len(dst) / layout.Block {
+		d, m := layout.Half(scales[b]), layout.Half(scales[b]>>16)
+		unpackNibbles(dst[layout.Block*b:], quants[4*b:], d, m)
+	}
+}
+
+// unpackNibbles widens a block of 32 nibbles: d q + m.
+func unpackNibbles(dst []float32, quants []uint32, d, m float32) {
+	for i, q := range quants[:4] {
+		eight := (*[8]float32)(dst[8*i:])
+		for j := range eight {
+			eight[j] = float32(d*float32(int32(q>>(4*j)&15))) + m
+		}
+	}
+}
+
+// unpackQ4KGo widens blocks of [layout.Q4K].
+//
+//	dst      (256*blocks)  overwritten
+//	quants   (32*blocks)
+//	records  (5*blocks)    d and m, then s and n of each 32
+func unpackQ4KGo(dst []float32, quants, records []uint32) {
+	for b := range len(dst) / layout.LargeBlock {
+		record := records[5*b:][:5]
+		d, m := layout.Half(record[0]), layout.Half(record[0]>>16)
+		for g := range 8 {
+			pair := record[1+g/2] >> (16 * (g % 2))
+			unpackNibbles(dst[layout.LargeBlock*b+32*g:], quants[32*b+4*g:], d*float32(int8(pair)), -(m * float32(int8(pair>>8))))
+		}
+	}
+}
+
+// unpackQ8KGo does the same for [layout.Q8K].
+//
+//	dst      (256*blocks)  overwritten
+//	quants   (64*blocks)
+//	records  (9*blocks)    d and m, then s and n of each 16
+func unpackQ8KGo(dst []float32, quants, records []uint32) {
+	for b := range len(dst) / layout.LargeBlock {
+		record := records[9*b:][:9]
+		d, m := layout.Half(record[0]), layout.Half(record[0]>>16)
+		for g := range 16 {
+			pair := record[1+g/2] >> (16 * (g % 2))
+			ds, mn := d*float32(int8(pair)), m*float32(int8(pair>>8))
+			for i, q := range quants[64*b+4*g:][:4] {
+				four := (*[4]float32)(dst[layout.LargeBlock*b+16*g+4*i:])
+				four[0] = float32(ds*float32(int8(q))) - mn
+				four[1] = float32(ds*float32(int8(q>>8))) - mn
+				four[2] = float32(ds*float32(int8(q>>16))) - mn
+				four[3] = float32(ds*float32(int32(q)>>24)) - mn
+			}
 		}
 	}
 }

@@ -35,6 +35,15 @@ func unpackQ4AVX2(dst *float32, quants, scales *uint32, block, blocks, rows, str
 //go:noescape
 func unpackQ8MAVX2(dst *float32, quants, scales *uint32, blocks int)
 
+//go:noescape
+func unpackQ4MAVX2(dst *float32, quants, scales *uint32, blocks int)
+
+//go:noescape
+func unpackQ4KAVX2(dst *float32, quants, records *uint32, blocks int)
+
+//go:noescape
+func unpackQ8KAVX2(dst *float32, quants, records *uint32, blocks int)
+
 // n is a multiple of 8 and at least 8.
 //
 //go:noescape
@@ -113,6 +122,39 @@ func unpackQ8M(dst []float32, quants, scales []uint32) {
 	}
 	_, _ = quants[8*blocks-1], scales[blocks-1]
 	unpackQ8MAVX2(&dst[0], &quants[0], &scales[0], blocks)
+}
+
+// unpackQ4M is [unpackQ4MGo], with vector instructions where the machine has them.
+func unpackQ4M(dst []float32, quants, scales []uint32) {
+	blocks := len(dst) / layout.Block
+	if !vectors || blocks == 0 {
+		unpackQ4MGo(dst, quants, scales)
+		return
+	}
+	_, _ = quants[4*blocks-1], scales[blocks-1]
+	unpackQ4MAVX2(&dst[0], &quants[0], &scales[0], blocks)
+}
+
+// unpackQ4K is [unpackQ4KGo], with vector instructions where the machine has them.
+func unpackQ4K(dst []float32, quants, records []uint32) {
+	blocks := len(dst) / layout.LargeBlock
+	if !vectors || blocks == 0 {
+		unpackQ4KGo(dst, quants, records)
+		return
+	}
+	_, _ = quants[32*blocks-1], records[5*blocks-1]
+	unpackQ4KAVX2(&dst[0], &quants[0], &records[0], blocks)
+}
+
+// unpackQ8K is [unpackQ8KGo], with vector instructions where the machine has them.
+func unpackQ8K(dst []float32, quants, records []uint32) {
+	blocks := len(dst) / layout.LargeBlock
+	if !vectors || blocks == 0 {
+		unpackQ8KGo(dst, quants, records)
+		return
+	}
+	_, _ = quants[64*blocks-1], records[9*blocks-1]
+	unpackQ8KAVX2(&dst[0], &quants[0], &records[0], blocks)
 }
 
 // expVectors does what [expGo] does to the first of s, and returns to how many:

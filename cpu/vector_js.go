@@ -29,6 +29,18 @@ func unpackQ4SIMD(dst *float32, quants, scales *uint32, block, blocks, rows, str
 //go:noescape
 func unpackQ8MSIMD(dst *float32, quants, scales *uint32, blocks int32) bool
 
+//go:wasmimport vector unpackQ4M
+//go:noescape
+func unpackQ4MSIMD(dst *float32, quants, scales *uint32, blocks int32) bool
+
+//go:wasmimport vector unpackQ4K
+//go:noescape
+func unpackQ4KSIMD(dst *float32, quants, records *uint32, blocks int32) bool
+
+//go:wasmimport vector unpackQ8K
+//go:noescape
+func unpackQ8KSIMD(dst *float32, quants, records *uint32, blocks int32) bool
+
 //go:wasmimport vector exp
 //go:noescape
 func expSIMD(s *float32, n int32, top float32) (done int32)
@@ -110,6 +122,42 @@ func unpackQ8M(dst []float32, quants, scales []uint32) {
 	_, _ = quants[8*blocks-1], scales[blocks-1]
 	if !unpackQ8MSIMD(&dst[0], &quants[0], &scales[0], int32(blocks)) {
 		unpackQ8MGo(dst, quants, scales)
+	}
+}
+
+// unpackQ4M is [unpackQ4MGo], with vector instructions where the browser has them.
+func unpackQ4M(dst []float32, quants, scales []uint32) {
+	blocks := len(dst) / layout.Block
+	if blocks == 0 {
+		return
+	}
+	_, _ = quants[4*blocks-1], scales[blocks-1]
+	if !unpackQ4MSIMD(&dst[0], &quants[0], &scales[0], int32(blocks)) {
+		unpackQ4MGo(dst, quants, scales)
+	}
+}
+
+// unpackQ4K is [unpackQ4KGo], with vector instructions where the browser has them.
+func unpackQ4K(dst []float32, quants, records []uint32) {
+	blocks := len(dst) / layout.LargeBlock
+	if blocks == 0 {
+		return
+	}
+	_, _ = quants[32*blocks-1], records[5*blocks-1]
+	if !unpackQ4KSIMD(&dst[0], &quants[0], &records[0], int32(blocks)) {
+		unpackQ4KGo(dst, quants, records)
+	}
+}
+
+// unpackQ8K is [unpackQ8KGo], with vector instructions where the browser has them.
+func unpackQ8K(dst []float32, quants, records []uint32) {
+	blocks := len(dst) / layout.LargeBlock
+	if blocks == 0 {
+		return
+	}
+	_, _ = quants[64*blocks-1], records[9*blocks-1]
+	if !unpackQ8KSIMD(&dst[0], &quants[0], &records[0], int32(blocks)) {
+		unpackQ8KGo(dst, quants, records)
 	}
 }
 

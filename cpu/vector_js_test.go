@@ -8,8 +8,8 @@ import (
 // The tests of this package mean what testdata/exec.mjs says: there are vector
 // instructions, or there are none.
 func TestInstructions(t *testing.T) {
-	w, x, y := make([]float32, 32), make([]float32, 8), make([]float32, 32)
-	words := make([]uint32, 8)
+	w, x, y := make([]float32, 32), make([]float32, 8), make([]float32, 256)
+	words := make([]uint32, 64)
 	want := os.Getenv("INSTRUCTIONS") == "vector"
 	for name, done := range map[string]bool{
 		"HasVectors":   HasVectors(),
@@ -20,6 +20,9 @@ func TestInstructions(t *testing.T) {
 		"unpackQ8":     unpackQ8SIMD(&y[0], &words[0], &words[0], 0, 1, 1, 0),
 		"unpackQ4":     unpackQ4SIMD(&y[0], &words[0], &words[0], 0, 1, 1, 0),
 		"unpackQ8M":    unpackQ8MSIMD(&y[0], &words[0], &words[0], 1),
+		"unpackQ4M":    unpackQ4MSIMD(&y[0], &words[0], &words[0], 1),
+		"unpackQ4K":    unpackQ4KSIMD(&y[0], &words[0], &words[0], 1),
+		"unpackQ8K":    unpackQ8KSIMD(&y[0], &words[0], &words[0], 1),
 	} {
 		if done != want {
 			t.Errorf("%s did its work: %v, want %v", name, done, want)

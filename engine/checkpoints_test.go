@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"keyfold/engine/checkpoint"
@@ -19,6 +21,12 @@ import (
 // dequantized rewrites a model as a GGUF of F32 tensors with the same values.
 func dequantized(t testing.TB, f *checkpoint.File) *checkpoint.File {
 	t.Helper()
+	return retyped(t, f, func(string, checkpoint.Type) checkpoint.Type { return checkpoint.F32 })
+}
+
+// retyped rewrites a model as a GGUF whose tensors have other types.
+func retyped(t testing.TB, f *checkpoint.File, typeOf func(name string, was checkpoint.Type) checkpoint.Type) *checkpoint.File {
+	t.Helper()
 	var tensors []checkpoint.TensorData
 	for _, tensor := range f.Tensors() {
 		data := make([]byte, tensor.Bytes())
@@ -27,12 +35,14 @@ func dequantized(t testing.TB, f *checkpoint.File) *checkpoint.File {
 		}
 		values := make([]float32, tensor.Rows*tensor.Cols)
 		tensor.Type.Dequantize(values, data)
-		out := checkpoint.TensorData{Name: tensor.Name, Type: checkpoint.F32, Rows: tensor.Rows, Cols: tensor.Cols,
-			Data: make([]byte, 4*len(values))}
+		out := checkpoint.TensorData{Name: tensor.Name, Type: typeOf(tensor.Name, tensor.Type), Rows: tensor.Rows, Cols: tensor.Cols, Data: data}
 		if tensor.Rows == 1 {
 			out.Rows = 0 // a vector
 		}
-		checkpoint.Quantize(checkpoint.F32, out.Data, values)
+		if out.Type != tensor.Type {
+			out.Data = make([]byte, tensor.Rows*out.Type.RowBytes(tensor.Cols))
+			checkpoint.Quantize(out.Type, out.Data, values)
+		}
 		tensors = append(tensors, out)
 	}
 	var meta []checkpoint.KV
@@ -63,7 +73,7 @@ func TestQuantisedModelsEqualTheirDequantisedWeights(t *testing.T) {
 		}
 	}
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
-		for wt := checkpoint.F32; wt <= checkpoint.Q5_1; wt++ {
+		for _, wt := range checkpoint.Types {
 			t.Run("fixture "+wt.String(), func(t *testing.T) { check(t, kind, fixtureFile(t, wt)) })
 		}
 		for _, wt := range []string{"f16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1"} {
@@ -79,51 +89,98 @@ func TestQuantisedModelsEqualTheirDequantisedWeights(t *testing.T) {
 	})
 }
 
-// Matrices that are stacked for one dispatch but have different types become
-// F32 together.
+// Logits of models of blocks of 256 as another implementation computed them.
+func TestLogitsOfLargeBlocks(t *testing.T) {
+	eachDevice(t, func(t *testing.T, kind DeviceKind) {
+		for _, name := range []string{"kquants", "kquants-mixed"} {
+			var of struct{ IDs []int }
+			data, err := os.ReadFile(sharedData(t, "real/"+name+".json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(data, &of); err != nil {
+				t.Fatal(err)
+			}
+			if data, err = os.ReadFile(sharedData(t, "real/"+name+".logits.f32")); err != nil {
+				t.Fatal(err)
+			}
+			e := open(t, sharedData(t, "real/"+name+".gguf"), kind)
+			want := make([]float32, len(of.IDs)*e.Config.VocabSize)
+			checkpoint.F32.Dequantize(want, data)
+			for _, chunk := range []int{1, DefaultChunk} {
+				d, at := worst(e.allLogits(t, of.IDs, chunk, nil, 0), want)
+				t.Logf("%s, chunk %d: %g", name, chunk, d)
+				if d > 1e-3 {
+					t.Errorf("%s, chunk %d: logits differ by %g at %d, want at most 1e-3", name, chunk, d, at)
+				}
+			}
+		}
+	})
+}
+
+// Matrices that are stacked for one dispatch are parts where their types differ, and
+// the logits those of the same numbers as float32: on the CPU bit for bit.
 func TestStackedTensorsOfDifferentTypes(t *testing.T) {
-	f := fixtureFile(t, checkpoint.Q8_0)
-	var tensors []checkpoint.TensorData
-	for _, tensor := range f.Tensors() {
-		data := make([]byte, tensor.Bytes())
-		if err := f.ReadRows(tensor, 0, tensor.Rows, data); err != nil {
-			t.Fatal(err)
+	q4k := fixtureFile(t, checkpoint.Q4_K)
+	for name, mixed := range map[string]*checkpoint.File{
+		// As in a Q4_K_M file, but with every pair of neighbours once.
+		"values of Q6_K, up of Q5_K": retyped(t, q4k, func(name string, was checkpoint.Type) checkpoint.Type {
+			switch name {
+			case "blk.0.attn_v.weight", "blk.1.attn_q.weight", "blk.2.attn_k.weight", "blk.2.ffn_gate.weight", "token_embd.weight":
+				return checkpoint.Q6_K
+			case "blk.1.ffn_up.weight", "blk.1.attn_k.weight":
+				return checkpoint.Q5_0
+			}
+			return was
+		}),
+		"values and up of F16": retyped(t, fixtureFile(t, checkpoint.Q8_0), func(name string, was checkpoint.Type) checkpoint.Type {
+			if name == "blk.0.attn_v.weight" || name == "blk.1.ffn_up.weight" {
+				return checkpoint.F16
+			}
+			return was
+		}),
+	} {
+		tokens := someTokens(20)
+		want := openFile(t, dequantized(t, mixed), CPU).allLogits(t, tokens, DefaultChunk, nil, 0)
+		eachDevice(t, func(t *testing.T, kind DeviceKind) {
+			e, most := openFile(t, mixed, kind), 1e-3
+			if kind == CPU {
+				most = 0
+			}
+			for _, chunk := range []int{1, DefaultChunk} {
+				if d, at := worst(e.allLogits(t, tokens, chunk, nil, 0), want); d > most {
+					t.Errorf("%s, chunk %d: logits differ by %g at %d, want at most %g", name, chunk, d, at, most)
+				}
+			}
+		})
+	}
+}
+
+// Neighbours of one type are one part, unless a word would hold scales of both.
+func TestNeighboursOfOneTypeAreOnePart(t *testing.T) {
+	mixed := retyped(t, fixtureFile(t, checkpoint.Q8_0), func(name string, was checkpoint.Type) checkpoint.Type {
+		switch name {
+		case "blk.0.attn_v.weight":
+			return checkpoint.Q5_0 // resident as q8_0, too
+		case "blk.1.attn_v.weight":
+			return checkpoint.Q4_0
+		case "blk.2.attn_k.weight":
+			return checkpoint.Q5_1
 		}
-		out := checkpoint.TensorData{Name: tensor.Name, Type: tensor.Type, Rows: tensor.Rows, Cols: tensor.Cols, Data: data}
-		if tensor.Rows == 1 {
-			out.Rows = 0
-		}
-		if tensor.Name == "blk.0.attn_v.weight" || tensor.Name == "blk.1.ffn_up.weight" {
-			values := make([]float32, tensor.Rows*tensor.Cols)
-			tensor.Type.Dequantize(values, data)
-			out.Type, out.Data = checkpoint.F16, make([]byte, checkpoint.F16.RowBytes(len(values)))
-			checkpoint.Quantize(checkpoint.F16, out.Data, values)
-		}
-		tensors = append(tensors, out)
-	}
-	var meta []checkpoint.KV
-	for key, value := range f.Meta {
-		meta = append(meta, checkpoint.KV{Key: key, Value: value})
-	}
-	var out bytes.Buffer
-	if err := checkpoint.WriteGGUF(&out, meta, tensors); err != nil {
-		t.Fatal(err)
-	}
-	mixed := openBytes(t, out.Bytes())
-	e := openFile(t, mixed, CPU)
-	want := openFile(t, dequantized(t, mixed), CPU).allLogits(t, someTokens(20), DefaultChunk, nil, 0)
-	if d, _ := worst(e.allLogits(t, someTokens(20), DefaultChunk, nil, 0), want); d > 1e-4 {
-		t.Errorf("logits differ by %g, want at most 1e-4", d)
-	}
-	asStored, err := loadCPURunner(mixed, false)
+		return was
+	})
+	r, err := loadCPURunner(mixed, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := asStored.w.layers[0].qkv.Type; got != layout.F32 {
-		t.Errorf("stacked Q8_0 and F16 are resident as %v, want f32", got)
-	}
-	if got := asStored.w.layers[2].qkv.Type; got != layout.Q8_0 {
-		t.Errorf("stacked Q8_0 is resident as %v, want q8_0", got)
+	for l, want := range []string{"q8_0 128", "q8_0 96, q4_0 32", "q8_0 64, q8m 32, q8_0 32"} {
+		var parts []string
+		for _, w := range r.w.layers[l].qkv {
+			parts = append(parts, fmt.Sprintf("%v %d", w.Type, w.Rows))
+		}
+		if got := strings.Join(parts, ", "); got != want {
+			t.Errorf("queries, keys and values of layer %d are rows of %s, want %s", l, got, want)
+		}
 	}
 }
 
@@ -190,7 +247,7 @@ func TestLoadingStreams(t *testing.T) {
 	var most uint64
 	words := 0
 	_, err := loadWeights(f, builder[int, int]{
-		matrix: func(string, layout.WeightType, int, int) (int, func(int, *layout.Weights) error, error) {
+		matrix: func(string, int, []layout.Part) (int, func(int, *layout.Weights) error, error) {
 			return 0, func(_ int, piece *layout.Weights) error {
 				words += len(piece.Words)
 				runtime.ReadMemStats(&now)

@@ -11,7 +11,7 @@ import (
 // cpuRunner runs the model where there is no WebGPU, with the steps of package cpu.
 type cpuRunner struct {
 	cfg   checkpoint.Config
-	w     weights[*layout.Weights, []float32]
+	w     weights[layout.Stack, []float32]
 	table []float32 // RoPE, grown to the positions in use
 }
 
@@ -31,13 +31,14 @@ func newCPURunner(f *checkpoint.File) (*cpuRunner, error) {
 func loadCPURunner(f *checkpoint.File, wide bool) (*cpuRunner, error) {
 	r := &cpuRunner{cfg: f.Config}
 	var err error
-	r.w, err = loadWeights(f, builder[*layout.Weights, []float32]{
-		matrix: func(_ string, t layout.WeightType, rows, cols int) (*layout.Weights, func(int, *layout.Weights) error, error) {
+	r.w, err = loadWeights(f, builder[layout.Stack, []float32]{
+		matrix: func(_ string, cols int, parts []layout.Part) (layout.Stack, func(int, *layout.Weights) error, error) {
 			if wide {
-				t = layout.F32
+				for i := range parts {
+					parts[i].Type = layout.F32
+				}
 			}
-			m := &layout.Weights{Type: t, Rows: rows, Cols: cols}
-			m.Words = make([]uint32, t.QuantWords(rows, cols)+t.ScaleWords(rows, cols))
+			m := layout.NewStack(cols, parts...)
 			put := func(row0 int, piece *layout.Weights) error {
 				if wide {
 					piece = cpu.Widen(piece)

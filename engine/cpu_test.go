@@ -14,8 +14,8 @@ import (
 // Small models have float32 weights on a CPU whose vector instructions nobody uses,
 // others those of the file: the logits are the same bits.
 func TestWideWeightsChangeNothing(t *testing.T) {
-	for _, wt := range []checkpoint.Type{checkpoint.F16, checkpoint.Q8_0, checkpoint.Q4_0, checkpoint.Q4_1} {
-		data, err := models.Fixture(models.FixtureConfig, wt, 1)
+	for _, wt := range []checkpoint.Type{checkpoint.F16, checkpoint.Q8_0, checkpoint.Q4_0, checkpoint.Q4_1, checkpoint.Q5_1, checkpoint.Q4_K, checkpoint.Q6_K} {
+		data, err := models.Fixture(models.FixtureConfigOf(wt), wt, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,7 +30,7 @@ func TestWideWeightsChangeNothing(t *testing.T) {
 			if !wide {
 				want = residentTypes[wt]
 			}
-			if got := r.w.layers[0].down.Type; got != want {
+			if got := r.w.layers[0].down[0].Type; got != want {
 				t.Errorf("%v, wide %v: the weights are %v, want %v", wt, wide, got, want)
 			}
 			e := &Engine{Config: f.Config, r: r}

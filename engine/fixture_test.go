@@ -38,7 +38,7 @@ func openFixtureFor(t testing.TB, kind DeviceKind, wt checkpoint.Type, kv layout
 
 func fixtureFile(t testing.TB, wt checkpoint.Type) *checkpoint.File {
 	t.Helper()
-	data, err := models.Fixture(models.FixtureConfig, wt, 1)
+	data, err := models.Fixture(models.FixtureConfigOf(wt), wt, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func (r *cpuRunner) layers(a *cpuActivations, c *Cache, s *step, res *result) {
 
 // finishQKV adds biases to n rows of queries, keys and values, and normalises the
 // heads of queries and keys, in models that do so.
-func (r *cpuRunner) finishQKV(w *layerWeights[*layout.Weights, []float32], qkv []float32, n int) {
+func (r *cpuRunner) finishQKV(w *layerWeights[layout.Stack, []float32], qkv []float32, n int) {
 	if r.cfg.QKVBias {
 		cpu.AddBias(qkv, w.qkvBias, n)
 	}

@@ -29,8 +29,8 @@ func newGPURunner(f *checkpoint.File, d *gpu.Device) (*gpuRunner, error) {
 	r := &gpuRunner{cfg: f.Config, d: d}
 	var err error
 	r.w, err = loadWeights(f, builder[*gpu.Weights, *gpu.Buffer]{
-		matrix: func(label string, t layout.WeightType, rows, cols int) (*gpu.Weights, func(int, *layout.Weights) error, error) {
-			m, err := d.NewWeights(label, t, rows, cols)
+		matrix: func(label string, cols int, parts []layout.Part) (*gpu.Weights, func(int, *layout.Weights) error, error) {
+			m, err := d.NewWeights(label, cols, parts...)
 			if err != nil {
 				return nil, nil, err
 			}

@@ -4,7 +4,6 @@ package engine
 
 import (
 	"fmt"
-	"slices"
 
 	"keyfold/gpu"
 	"keyfold/layout"
@@ -116,16 +115,15 @@ func (s *kernelSample) free() {
 // of each type, in the order of the forward pass. The logits' matrix meets one token
 // at a time.
 func (s *kernelSample) timeMatrices(each func(TaskTimes)) {
-	for _, t := range s.matrixTypes() {
+	for _, t := range typesOf(s.matrices(true)) {
 		for _, m := range []struct {
 			task   gpu.Task
 			tokens int
 		}{{gpu.OneToken, 1}, {gpu.FewTokens, 8}, {gpu.ManyTokens, sampledTokens}} {
-			matrices := s.matrices(t, m.task == gpu.OneToken)
-			if len(matrices) == 0 {
+			sample := gpu.SampleOf(s.matrices(m.task == gpu.OneToken), t, m.tokens, s.d.MostWork()/200)
+			if len(sample) == 0 {
 				continue
 			}
-			sample := gpu.SampleOf(matrices, m.tokens, s.d.MostWork()/200)
 			times := s.d.TimeVariants(m.task, func(p *gpu.Pass) {
 				for _, w := range sample {
 					p.MatMul(w, s.in, s.out, m.tokens)
@@ -166,17 +164,4 @@ func (s *kernelSample) timeCache(c *gpu.Cache, slots int, each func(TaskTimes)) 
 			layout.Ballot{PNuc: 0.95, IncludeC0: true, Stride: slots})
 	})
 	each(TaskTimes{fmt.Sprintf("%v, %v", gpu.Ballots, c.Type), times})
-}
-
-// matrices returns those of type t in the order of the forward pass, with the one
-// of the logits or without.
-func (r *gpuRunner) matrices(t layout.WeightType, logits bool) []*gpu.Weights {
-	var all []*gpu.Weights
-	for _, l := range r.w.layers {
-		all = append(all, l.qkv, l.attnOut, l.gateUp, l.down)
-	}
-	if logits {
-		all = append(all, r.w.logits)
-	}
-	return slices.DeleteFunc(all, func(m *gpu.Weights) bool { return m.Type != t })
 }

@@ -41,20 +41,29 @@ func openGPURunner(f *checkpoint.File, openDevice func() (*gpu.Device, error)) (
 // nothing before, 0.8 s and 0.35 s (lavapipe on two cores, 2026-11).
 // Quantised caches would double that, so they have to wait; see trust.
 func (r *gpuRunner) selfTest() ([]gpu.Check, error) {
-	types := r.matrixTypes()
-	if !slices.Contains(types, r.w.embed.Type) {
-		types = append(types, r.w.embed.Type)
-	}
-	return r.test(types, layout.CacheF16, layout.CacheF32)
+	return r.test(typesOf(append(r.matrices(true), r.w.embed)), layout.CacheF16, layout.CacheF32)
 }
 
-// matrixTypes returns the types of the matrices that tokens are multiplied with.
-func (r *gpuRunner) matrixTypes() []layout.WeightType {
-	types := []layout.WeightType{r.w.logits.Type}
+// matrices returns those that tokens are multiplied with, in the order of the
+// forward pass, with the one of the logits or without.
+func (r *gpuRunner) matrices(logits bool) []*gpu.Weights {
+	var all []*gpu.Weights
 	for _, l := range r.w.layers {
-		for _, m := range []*gpu.Weights{l.qkv, l.attnOut, l.gateUp, l.down} {
-			if !slices.Contains(types, m.Type) {
-				types = append(types, m.Type)
+		all = append(all, l.qkv, l.attnOut, l.gateUp, l.down)
+	}
+	if logits {
+		all = append(all, r.w.logits)
+	}
+	return all
+}
+
+// typesOf returns the types of rows of matrices, each once.
+func typesOf(matrices []*gpu.Weights) []layout.WeightType {
+	var types []layout.WeightType
+	for _, m := range matrices {
+		for _, t := range m.Types() {
+			if !slices.Contains(types, t) {
+				types = append(types, t)
 			}
 		}
 	}

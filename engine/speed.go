@@ -111,7 +111,7 @@ func (e *Engine) DecodeWork(c *Cache) Work {
 	case *gpuRunner:
 		decodeWeights(&work, &r.w, func(m *gpu.Weights) (rows, cols, bytes int) { return m.Rows, m.Cols, m.Bytes() })
 	case *cpuRunner:
-		decodeWeights(&work, &r.w, func(m *layout.Weights) (rows, cols, bytes int) { return m.Rows, m.Cols, 4 * len(m.Words) })
+		decodeWeights(&work, &r.w, func(m layout.Stack) (rows, cols, bytes int) { return m.Rows(), m.Cols(), m.Bytes() })
 	}
 	return work
 }
@@ -247,7 +247,7 @@ func (r *gpuRunner) limits() (Limits, error) {
 		return Limits{}, err
 	}
 
-	w, err := r.d.NewWeights("multiplied", layout.F32, n, n)
+	w, err := r.d.NewWeights("multiplied", n, layout.Part{Type: layout.F32, Rows: n})
 	if err != nil {
 		return Limits{}, err
 	}
@@ -276,7 +276,7 @@ func cpuLimits() Limits {
 		wait.Wait()
 		return nil
 	})
-	w := &layout.Weights{Type: layout.F32, Rows: n, Cols: n, Words: make([]uint32, n*n)}
+	w := layout.NewStack(n, layout.Part{Type: layout.F32, Rows: n})
 	x, y := make([]float32, n*n), make([]float32, n*n)
 	multiplying, _ := best(func() error {
 		cpu.MatMul(w, x, y, n)

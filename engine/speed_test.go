@@ -31,18 +31,18 @@ func TestDecodeWorkIsWhatTheDeviceHolds(t *testing.T) {
 			}
 			return bytes + r.w.embed.Bytes()/e.Config.VocabSize, operations
 		case *cpuRunner:
-			matrices, vectors := []*layout.Weights{r.w.logits}, [][]float32{r.w.norm}
+			matrices, vectors := []layout.Stack{r.w.logits}, [][]float32{r.w.norm}
 			for _, l := range r.w.layers {
 				matrices = append(matrices, l.qkv, l.attnOut, l.gateUp, l.down)
 				vectors = append(vectors, l.attnNorm, l.ffnNorm)
 			}
 			for _, m := range matrices {
-				bytes, operations = bytes+4*len(m.Words), operations+2*m.Rows*m.Cols
+				bytes, operations = bytes+m.Bytes(), operations+2*m.Rows()*m.Cols()
 			}
 			for _, v := range vectors {
 				bytes += 4 * len(v)
 			}
-			return bytes + 4*len(r.w.embed.Words)/e.Config.VocabSize, operations
+			return bytes + r.w.embed.Bytes()/e.Config.VocabSize, operations
 		}
 		panic("BUG: no such runner")
 	}
@@ -59,7 +59,7 @@ func TestDecodeWorkIsWhatTheDeviceHolds(t *testing.T) {
 		}
 		return bytes
 	}
-	for _, wt := range []checkpoint.Type{checkpoint.F32, checkpoint.BF16, checkpoint.Q8_0, checkpoint.Q5_1} {
+	for _, wt := range []checkpoint.Type{checkpoint.F32, checkpoint.BF16, checkpoint.Q8_0, checkpoint.Q5_1, checkpoint.Q4_1, checkpoint.Q4_K, checkpoint.Q5_K} {
 		onGPU := check(fmt.Sprintf("%v on the GPU", wt), openFixture(t, GPU, wt))
 		onCPU := func(wide bool) int {
 			f := fixtureFile(t, wt)

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"keyfold/engine/checkpoint"
@@ -31,8 +30,9 @@ type layerWeights[M, V any] struct {
 
 // builder makes matrices and vectors on a device.
 type builder[M, V any] struct {
-	// matrix allocates a matrix; put writes rows of it from row0 on.
-	matrix func(label string, t layout.WeightType, rows, cols int) (m M, put func(row0 int, rows *layout.Weights) error, err error)
+	// matrix allocates a matrix of such parts, one below the other; put writes rows
+	// of it from row0 on.
+	matrix func(label string, cols int, parts []layout.Part) (m M, put func(row0 int, rows *layout.Weights) error, err error)
 	vector func(label string, v []float32) (V, error)
 }
 
@@ -81,50 +81,37 @@ func loadWeights[M, V any](f *checkpoint.File, b builder[M, V]) (w weights[M, V]
 	return w, err
 }
 
-// residentTypes maps each checkpoint type to the type it has on the device,
-// which loses nothing.
-var residentTypes = map[checkpoint.Type]layout.WeightType{
-	checkpoint.F32:  layout.F32,
-	checkpoint.BF16: layout.F32,
-	checkpoint.F16:  layout.F16,
-	checkpoint.Q8_0: layout.Q8_0,
-	checkpoint.Q5_0: layout.Q8_0, // its 5-bit quants are small signed bytes
-	checkpoint.Q4_0: layout.Q4_0,
-	checkpoint.Q4_1: layout.Q8M,
-	checkpoint.Q5_1: layout.Q8M,
-}
-
 // pieceBytes bounds what is read from a checkpoint at once.
 const pieceBytes = 4 << 20
 
-// stack returns tensors of equal width, the type that they have on the device
-// together, and their rows. Tensors of different resident types become F32,
-// which loses nothing either.
-func stack(f *checkpoint.File, names []string) (tensors []*checkpoint.Tensor, resident layout.WeightType, rows int, err error) {
-	for i, name := range names {
+// stack returns tensors of equal width and the parts that they have on the device
+// together: neighbours of one resident type are one part, and one dispatch.
+func stack(f *checkpoint.File, names []string) (tensors []*checkpoint.Tensor, parts []layout.Part, err error) {
+	for _, name := range names {
 		t, ok := f.Tensor(name)
 		if !ok {
-			return nil, 0, 0, fmt.Errorf("%s: tensor %s is missing", f.Name, name)
-		}
-		if i == 0 {
-			resident = residentTypes[t.Type]
-		} else if residentTypes[t.Type] != resident {
-			resident = layout.F32
+			return nil, nil, fmt.Errorf("%s: tensor %s is missing", f.Name, name)
 		}
 		tensors = append(tensors, t)
-		rows += t.Rows
+		part := layout.Part{Type: residentTypes[t.Type], Rows: t.Rows}
+		// Behind an odd number of rows a word would hold scales of two pieces.
+		if last := len(parts) - 1; last >= 0 && parts[last].Type == part.Type && parts[last].Rows%2 == 0 {
+			parts[last].Rows += part.Rows
+		} else {
+			parts = append(parts, part)
+		}
 	}
-	return tensors, resident, rows, nil
+	return tensors, parts, nil
 }
 
 // loadMatrix loads tensors of equal width, stacked.
 func loadMatrix[M, V any](f *checkpoint.File, b builder[M, V], names []string) (m M, err error) {
-	tensors, resident, rows, err := stack(f, names)
+	tensors, parts, err := stack(f, names)
 	if err != nil {
 		return m, err
 	}
 	cols := tensors[0].Cols
-	m, put, err := b.matrix(names[0], resident, rows, cols)
+	m, put, err := b.matrix(names[0], cols, parts)
 	if err != nil {
 		return m, err
 	}
@@ -138,7 +125,7 @@ func loadMatrix[M, V any](f *checkpoint.File, b builder[M, V], names []string) (
 			if err := readRows(f, t, from, n, data); err != nil {
 				return m, err
 			}
-			if err := put(row0+from, pack(resident, t.Type, n, cols, data)); err != nil {
+			if err := put(row0+from, pack(t.Type, n, cols, data)); err != nil {
 				return m, err
 			}
 		}
@@ -172,79 +159,4 @@ func loadVector[M, V any](f *checkpoint.File, b builder[M, V], names []string) (
 		all = append(all, values...)
 	}
 	return b.vector(names[0], all)
-}
-
-// pack converts n rows from a checkpoint's encoding to a resident one: blocks
-// are taken apart into aligned arrays of quants and of scales.
-func pack(resident layout.WeightType, t checkpoint.Type, n, cols int, data []byte) *layout.Weights {
-	w := &layout.Weights{Type: resident, Rows: n, Cols: cols}
-	quants := resident.QuantWords(n, cols)
-	w.Words = make([]uint32, quants+resident.ScaleWords(n, cols))
-	if resident == layout.F32 {
-		values := make([]float32, n*cols)
-		t.Dequantize(values, data)
-		copy(w.Words, layout.FloatWords(values))
-		return w
-	}
-	if resident == layout.F16 {
-		for i := range w.Words {
-			w.Words[i] = binary.LittleEndian.Uint32(data[4*i:])
-		}
-		return w
-	}
-	scales := w.Words[quants:]
-	var q [layout.Block]uint8
-	for block := range n * cols / layout.Block {
-		size := t.BlockBytes()
-		src := data[block*size : (block+1)*size]
-		unpackBlock(t, src, &q)
-		switch resident {
-		case layout.Q4_0:
-			for i, v := range q {
-				w.Words[block*4+i/8] |= uint32(v) << (4 * (i % 8))
-			}
-			scales[block/2] |= uint32(binary.LittleEndian.Uint16(src)) << (16 * (block % 2))
-		case layout.Q8_0:
-			for i, v := range q {
-				w.Words[block*8+i/4] |= uint32(v) << (8 * (i % 4))
-			}
-			scales[block/2] |= uint32(binary.LittleEndian.Uint16(src)) << (16 * (block % 2))
-		case layout.Q8M:
-			for i, v := range q {
-				w.Words[block*8+i/4] |= uint32(v) << (8 * (i % 4))
-			}
-			scales[block] = binary.LittleEndian.Uint32(src) // d, then m
-		}
-	}
-	return w
-}
-
-// unpackBlock writes the quants of one ggml block in the order of its columns:
-// the bits that the resident type of t stores. ggml keeps the low four bits of
-// columns i and i+16 in one byte, and a fifth bit of all columns in one word.
-func unpackBlock(t checkpoint.Type, src []byte, q *[layout.Block]uint8) {
-	switch t {
-	case checkpoint.Q8_0:
-		copy(q[:], src[2:])
-		return
-	case checkpoint.Q4_0, checkpoint.Q4_1:
-		nibbles := src[len(src)-16:]
-		for i := range 16 {
-			q[i], q[i+16] = nibbles[i]&15, nibbles[i]>>4
-		}
-	case checkpoint.Q5_0, checkpoint.Q5_1:
-		nibbles := src[len(src)-16:]
-		high := binary.LittleEndian.Uint32(src[len(src)-20:])
-		for i := range 16 {
-			q[i] = nibbles[i]&15 | uint8(high>>i&1)<<4
-			q[i+16] = nibbles[i]>>4 | uint8(high>>(i+16)&1)<<4
-		}
-		if t == checkpoint.Q5_0 { // w = d (q - 16): store the difference as a signed byte
-			for i := range q {
-				q[i] -= 16
-			}
-		}
-	default:
-		panic(fmt.Sprintf("BUG: engine: no blocks in type %v", t))
-	}
 }

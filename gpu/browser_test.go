@@ -235,12 +235,12 @@ func TestSubgroupsInChromium(t *testing.T) {
 			{6, 1024, 0, 0, false, "several columns per thread"},
 		} {
 			w := quantised("w", wt, tc.rows, tc.cols)
-			x, y := normals("x", (tc.row+1)*tc.cols, 1), normals("y", tc.row0+tc.rows, 1)
+			x, y := normals("x", (tc.row+1)*w.Cols, 1), normals("y", tc.row0+tc.rows, 1)
 			want, twin := slices.Clone(y), ref.MatMul
 			if tc.add {
 				twin = ref.AddMatMul
 			}
-			twin(w, x[tc.row*tc.cols:], want[tc.row0:], 1)
+			twin(w, x[tc.row*w.Cols:], want[tc.row0:], 1)
 			add(tc.what, w, "input_plain", []uint32{uint32(tc.row), uint32(tc.row0), boolWord(tc.add), 0, 0}, divUp(tc.rows, 4),
 				want, tol{abs: 5e-5, rel: 1e-5}, layout.FloatWords(x), layout.FloatWords(y))
 		}
@@ -250,7 +250,7 @@ func TestSubgroupsInChromium(t *testing.T) {
 		}{{2, 32, 1}, {6, 64, 1}, {66, 288, 1e-3}, {130, 96, 50}} {
 			const eps = 1e-6
 			w := quantised("w", wt, tc.rows, tc.cols)
-			x, norm := normals("x", tc.cols, tc.scale), normals("norm", tc.cols, 1)
+			x, norm := normals("x", w.Cols, tc.scale), normals("norm", w.Cols, 1)
 			want, wantH := make([]float32, tc.rows), make([]float32, tc.rows/2)
 			ref.NormMatVec(w, x, norm, want, 0, eps)
 			ref.NormSwiGLU(w, x, norm, wantH, eps)

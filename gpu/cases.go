@@ -182,8 +182,8 @@ func (r *caseRun) heads(v []layout.Head) *Buffer {
 }
 
 func (r *caseRun) weights(w *layout.Weights) *Weights {
-	part := weightPart{rows: w.Rows, scales: w.Type.QuantWords(w.Rows, w.Cols), buf: r.words(w.Words)}
-	return &Weights{Type: w.Type, Rows: w.Rows, Cols: w.Cols, parts: []weightPart{part}}
+	part := weightPart{typ: w.Type, rows: w.Rows, scales: w.Type.QuantWords(w.Rows, w.Cols), buf: r.words(w.Words)}
+	return &Weights{Rows: w.Rows, Cols: w.Cols, parts: []weightPart{part}}
 }
 
 func (r *caseRun) queries(q layout.Queries) Queries {

@@ -11,7 +11,7 @@ func (p *Pass) Embed(w *Weights, tokens, x *Buffer, first, n int) {
 	p.want("embed", "tokens", tokens, first+n, "first+n")
 	p.want("embed", "x", x, n*w.Cols, "n*dim")
 	for _, part := range w.parts {
-		p.dispatch(kernelID{name: "embed", parts: [2]string{w.reader()}},
+		p.dispatch(kernelID{name: "embed", parts: [2]string{part.reader()}},
 			[3]int{divUp(w.Cols/4, 64), n, 1},
 			[]uint32{uint32(w.Cols), uint32(part.scales), uint32(part.row0), uint32(part.rows), uint32(first)}, // struct Params in embed.wgsl
 			part.buf, tokens, x)

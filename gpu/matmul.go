@@ -23,8 +23,8 @@ func (p *Pass) matMul(w *Weights, x, y *Buffer, n int, add bool) {
 	}
 	v := p.d.variant(matrixTask(n))
 	id := v.id()
-	id.parts[0] = w.reader()
 	for _, part := range w.parts {
+		id.parts[0] = part.reader()
 		p.spend(2 * n * part.rows * w.Cols)
 		p.dispatch(id,
 			[3]int{divUp(part.rows, v.rows), divUp(n, v.tokens), 1}, []uint32{ // struct Params in matmul.wgsl and matmul_tiled.wgsl
@@ -87,8 +87,8 @@ type matVecOptions struct {
 func (p *Pass) matVec(w *Weights, o matVecOptions, buffers ...*Buffer) {
 	v := p.d.variant(OneToken)
 	id := v.id()
-	id.parts = [2]string{w.reader(), o.input}
 	for _, part := range w.parts {
+		id.parts = [2]string{part.reader(), o.input}
 		p.spend(2 * part.rows * w.Cols)
 		p.dispatch(id, [3]int{divUp(part.rows, v.rows), 1, 1},
 			[]uint32{ // struct Params in matvec.wgsl, matvec_rows.wgsl and matvec_subgroups.wgsl

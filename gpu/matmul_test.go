@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -25,24 +26,105 @@ func TestNormMatVec(t *testing.T) {
 	})
 }
 
+// rowsOf returns n rows of a matrix, from an even one on.
+func rowsOf(w *layout.Weights, row0, n int) *layout.Weights {
+	q, s := w.Type.QuantWords(w.Rows, w.Cols), w.Type.ScaleWords(row0, w.Cols)
+	words := slices.Concat(w.Words[w.Type.QuantWords(row0, w.Cols):w.Type.QuantWords(row0+n, w.Cols)],
+		w.Words[q+s:q+s+w.Type.ScaleWords(n, w.Cols)])
+	return &layout.Weights{Type: w.Type, Rows: n, Cols: w.Cols, Words: words}
+}
+
+// Rows of several types, and of an odd number, are multiplied as if each were a matrix:
+// with one token and with more, added, behind a norm, and with a gate.
+func TestMatMulOfSeveralTypes(t *testing.T) {
+	d := openForTest(t)
+	const cols, n = 256, 3
+	var parts []layout.Part
+	var matrices []*layout.Weights
+	rows := 0
+	for i, wt := range weightTypes {
+		w := quantised(fmt.Sprint("w", i), wt, 6+i, cols)
+		parts, matrices, rows = append(parts, layout.Part{Type: wt, Rows: w.Rows}), append(matrices, w), rows+w.Rows
+	}
+	w, err := d.NewWeights("stack", cols, parts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Destroy)
+	if w.Rows != rows || !slices.Equal(w.Types(), weightTypes) {
+		t.Errorf("%d rows of %v, want %d of %v", w.Rows, w.Types(), rows, weightTypes)
+	}
+	x, norm := normals("x", n*cols, 1), normals("norm", cols, 1)
+	want, wantNorm, row0 := make([]float32, n*rows), make([]float32, rows), 0
+	for _, m := range matrices {
+		for from := 0; from < m.Rows; from += 4 {
+			if err := w.Upload(row0+from, rowsOf(m, from, min(4, m.Rows-from))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		y := make([]float32, n*m.Rows)
+		ref.MatMul(m, x, y, n)
+		for token := range n {
+			copy(want[token*rows+row0:], y[token*m.Rows:(token+1)*m.Rows])
+		}
+		ref.NormMatVec(m, x, norm, wantNorm[row0:], 0, 1e-5)
+		row0 += m.Rows
+	}
+	wantGated, twice := make([]float32, rows/2), slices.Clone(want)
+	ref.SwiGLU(wantNorm, wantGated, 1, rows/2)
+	for i := range twice {
+		twice[i] *= 2
+	}
+	xBuf, normBuf := d.upload(t, x), d.upload(t, norm)
+	for what, c := range map[string]struct {
+		want   []float32
+		record func(p *Pass, y *Buffer)
+	}{
+		"one token":   {want[:rows], func(p *Pass, y *Buffer) { p.MatMul(w, xBuf, y, 1) }},
+		"more tokens": {want, func(p *Pass, y *Buffer) { p.MatMul(w, xBuf, y, n) }},
+		"added":       {twice, func(p *Pass, y *Buffer) { p.MatMul(w, xBuf, y, n); p.AddMatMul(w, xBuf, y, n) }},
+		"norm":        {wantNorm, func(p *Pass, y *Buffer) { p.NormMatVec(w, xBuf, normBuf, y, 0, 1e-5) }},
+		"gate": {wantGated, func(p *Pass, y *Buffer) {
+			p.NormSwiGLU(w, xBuf, normBuf, d.poisoned(t, rows), y, 1e-5)
+		}},
+	} {
+		y := d.poisoned(t, len(c.want))
+		got := d.run(t, y, len(c.want), func(p *Pass) { c.record(p, y) }).Floats()
+		checkClose(t, what, got, c.want, tol{abs: 2e-4, rel: 2e-5})
+	}
+	// What does not fit is refused: another type, an odd row, more rows than there are.
+	for what, err := range map[string]error{
+		"another type":  w.Upload(0, matrices[1]),
+		"an odd row":    w.Upload(1, rowsOf(matrices[0], 0, 2)),
+		"an odd piece":  w.Upload(0, rowsOf(matrices[0], 0, 3)),
+		"two types":     w.Upload(4, rowsOf(matrices[0], 0, 4)),
+		"too many rows": w.Upload(rows-2, rowsOf(matrices[0], 0, 4)),
+	} {
+		if err == nil {
+			t.Errorf("%s: no error", what)
+		}
+	}
+}
+
 // A matrix larger than one binding is split by rows, and nothing else changes.
 func TestMatMulSplitsLargeMatrices(t *testing.T) {
 	d := openForTest(t)
 	whole := d.Limits.BindingBytes
 	for _, wt := range weightTypes {
 		w := quantised("w", wt, 38, 64)
-		x, tokens := normals("x", 3*64, 1), []uint32{37, 0, 17}
-		want, wantX := make([]float32, 3*38), make([]float32, 3*64)
+		cols := w.Cols
+		x, tokens := normals("x", 3*cols, 1), []uint32{37, 0, 17}
+		want, wantX := make([]float32, 3*38), make([]float32, 3*cols)
 		ref.MatMul(w, x, want, 3)
 		ref.Embed(w, tokens, wantX)
 
-		norm, wantH := normals("norm", 64, 1), make([]float32, 19)
+		norm, wantH := normals("norm", cols, 1), make([]float32, 19)
 		ref.NormSwiGLU(w, x, norm, wantH, 1e-5)
 
 		xBuf, tokenBuf := d.upload(t, x), d.uploadWords(t, tokens)
 		y, embedded := d.poisoned(t, len(want)), d.poisoned(t, len(wantX))
 		d.Limits.BindingBytes = 4 * len(w.Words) / 3
-		split, err := d.NewWeights("split", wt, 38, 64)
+		split, err := d.NewWeights("split", cols, layout.Part{Type: wt, Rows: 38})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,11 +133,7 @@ func TestMatMulSplitsLargeMatrices(t *testing.T) {
 		}
 		for row0 := 0; row0 < 38; row0 += 10 { // uploads cross the borders of parts
 			rows := min(10, 38-row0)
-			piece := &layout.Weights{Type: wt, Rows: rows, Cols: 64}
-			q, s := wt.QuantWords(38, 64), wt.ScaleWords(row0, 64)
-			piece.Words = slices.Concat(w.Words[wt.QuantWords(row0, 64):wt.QuantWords(row0+rows, 64)],
-				w.Words[q+s:q+s+wt.ScaleWords(rows, 64)])
-			if err := split.Upload(row0, piece); err != nil {
+			if err := split.Upload(row0, rowsOf(w, row0, rows)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -192,9 +192,11 @@ func withFewGroups(t *testing.T, test func(t *testing.T, d *Device)) {
 }
 
 // quantised returns a random matrix of the given type with some scales that
-// are subnormal halves, which a shader must not flush to zero.
+// are subnormal halves, which a shader must not flush to zero. It has as many
+// columns as the type takes, at least cols.
 func quantised(name string, t layout.WeightType, rows, cols int) *layout.Weights {
 	r := rng(name)
+	cols = divUp(cols, t.ColumnsOf()) * t.ColumnsOf()
 	w := &layout.Weights{Type: t, Rows: rows, Cols: cols}
 	quants := t.QuantWords(rows, cols)
 	w.Words = make([]uint32, quants+t.ScaleWords(rows, cols))
@@ -209,10 +211,10 @@ func quantised(name string, t layout.WeightType, rows, cols int) *layout.Weights
 				scale = 1e-5
 			}
 			w.Words[i] = half(scale) | half(scale)<<16
-		case i < quants:
+		case i < quants, t.ColumnsOf() == layout.LargeBlock && (i-quants)%t.RecordWords() > 0:
 			w.Words[i] = r.Uint32()
 		default:
-			scale := 0.01
+			scale := 0.01 / max(1, float64(layout.LargeBlock*t.Group()/64)) // bytes multiply it
 			if i%3 == 0 {
 				scale = 1e-5
 			}
@@ -224,7 +226,7 @@ func quantised(name string, t layout.WeightType, rows, cols int) *layout.Weights
 
 func (d *Device) uploadWeights(t testing.TB, w *layout.Weights) *Weights {
 	t.Helper()
-	g, err := d.NewWeights("test", w.Type, w.Rows, w.Cols)
+	g, err := d.NewWeights("test", w.Cols, layout.Part{Type: w.Type, Rows: w.Rows})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,4 +237,4 @@ func (d *Device) uploadWeights(t testing.TB, w *layout.Weights) *Weights {
 	return g
 }
 
-var weightTypes = []layout.WeightType{layout.F32, layout.F16, layout.Q8_0, layout.Q4_0, layout.Q8M}
+var weightTypes = layout.WeightTypes

@@ -13,7 +13,7 @@ import (
 func TestProfile(t *testing.T) {
 	d := openForTest(t)
 	matrix := func(label string, n int) *Weights {
-		w, err := d.NewWeights(label, layout.F32, n, n)
+		w, err := d.NewWeights(label, n, layout.Part{Type: layout.F32, Rows: n})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -210,6 +210,17 @@ func partSabotages() []sabotage {
 		{layout.Q8M, "col4 / 8u", "col4 / 4u"},
 		{layout.Q8M, "return dm.x", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "dm.x")},
 		{layout.Q8M, " + dm.y", " - dm.y"},
+		{layout.Q4M, "col4 / 8u", "col4 / 4u"},
+		{layout.Q4M, "return dm.x", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "dm.x")},
+		{layout.Q4M, " + dm.y", " - dm.y"},
+		{layout.Q4K, "col4 % 64u / 16u", "col4 % 64u / 32u"}, // another group's scale
+		{layout.Q4K, "col4 / 8u % 2u", "col4 / 16u % 2u"},
+		{layout.Q4K, "return dm.x", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "dm.x")},
+		{layout.Q4K, "(pair << 8u) >> 24u", "(pair << 8u) >> 25u"},
+		{layout.Q4K, " - dm.y", " + dm.y"},
+		{layout.Q8K, "col4 / 4u % 2u", "col4 / 8u % 2u"},
+		{layout.Q8K, "return dm.x", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "dm.x")},
+		{layout.Q8K, "dm.y * f32(pair >> 24u)", "dm.y * f32(pair >> 25u)"},
 	} {
 		add("weights_"+tc.t.String(), tc.old, tc.new, tc.t, "embed TYPE", "matmul TYPE (1 row)", "matmul TYPE (5 rows)", "matmul TYPE (33 rows)",
 			"norm_matvec TYPE", "norm_swiglu TYPE")

@@ -81,7 +81,7 @@ func kernelIDs(t testing.TB) []kernelID {
 			}
 		case calls("weights_f32"):
 			for _, wt := range weightTypes {
-				w := &Weights{Type: wt}
+				w := weightPart{typ: wt}
 				if !calls("input_plain") {
 					joined = append(joined, kernelID{name: name, parts: [2]string{w.reader()}})
 					continue

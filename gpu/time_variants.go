@@ -2,7 +2,12 @@
 
 package gpu
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"keyfold/layout"
+)
 
 // VariantTime is what a kernel took for a sample of its task.
 type VariantTime struct {
@@ -54,19 +59,29 @@ func (d *Device) timeVariant(task Task, v variant, record func(p *Pass)) (time.D
 	return time.Since(start), p.err
 }
 
-// SampleOf returns matrices to multiply one after the other, as a forward pass does,
+// SampleOf returns rows of type t to multiply with one after the other, as a forward pass does,
 // so that a submit's own time counts little and small matrices come from memory as
 // often as they do there. It takes those given in turn until that is about so many
-// operations with so many tokens, or 64 dispatches. It cuts those that are too large.
-func SampleOf(matrices []*Weights, tokens, operations int) []*Weights {
+// operations with so many tokens, or 64 dispatches. It cuts those that are too large;
+// where no matrix has rows of this type there are none.
+func SampleOf(matrices []*Weights, t layout.WeightType, tokens, operations int) []*Weights {
 	const dispatches = 64
-	var sample []*Weights
-	for i := 0; i < dispatches && operations > 0; i++ {
-		w := matrices[i%len(matrices)]
-		part := w.parts[0]
-		part.rows = min(part.rows, divUp(operations, 2*tokens*w.Cols))
-		operations -= 2 * tokens * w.Cols * part.rows
-		sample = append(sample, &Weights{Type: w.Type, Rows: part.rows, Cols: w.Cols, parts: []weightPart{part}})
+	var all, sample []*Weights
+	for _, w := range matrices {
+		i := slices.IndexFunc(w.parts, func(p weightPart) bool { return p.typ == t })
+		if i >= 0 {
+			part := w.parts[i]
+			part.row0 = 0
+			all = append(all, &Weights{Rows: part.rows, Cols: w.Cols, parts: []weightPart{part}})
+		}
+	}
+	for i := 0; i < dispatches && operations > 0 && len(all) > 0; i++ {
+		w := *all[i%len(all)]
+		w.Rows = min(w.Rows, divUp(operations, 2*tokens*w.Cols))
+		w.parts = []weightPart{w.parts[0]}
+		w.parts[0].rows = w.Rows
+		operations -= 2 * tokens * w.Cols * w.Rows
+		sample = append(sample, &w)
 	}
 	return sample
 }

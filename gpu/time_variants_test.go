@@ -52,7 +52,7 @@ func TestTimeVariantsReportsWhatDoesNotCompile(t *testing.T) {
 // by more than a row's.
 func TestSampleOf(t *testing.T) {
 	matrix := func(rows, cols int) *Weights {
-		return &Weights{Rows: rows, Cols: cols, parts: []weightPart{{rows: rows}}}
+		return &Weights{Rows: rows + 4, Cols: cols, parts: []weightPart{{typ: layout.F16, rows: 4}, {typ: layout.Q8_0, row0: 4, rows: rows}}}
 	}
 	a, b := matrix(10, 8), matrix(5, 16)
 	for _, tc := range []struct {
@@ -66,17 +66,20 @@ func TestSampleOf(t *testing.T) {
 		{1, 1 << 40, slices.Repeat([]int{10, 5}, 32)},
 	} {
 		var rows []int
-		for _, w := range SampleOf([]*Weights{a, b}, tc.tokens, tc.operations) {
+		for _, w := range SampleOf([]*Weights{a, b}, layout.Q8_0, tc.tokens, tc.operations) {
 			rows = append(rows, w.Rows)
-			if w.Rows != w.parts[0].rows {
-				t.Errorf("%d rows, %d of them in the first part", w.Rows, w.parts[0].rows)
+			if w.Rows != w.parts[0].rows || w.parts[0].row0 != 0 {
+				t.Errorf("%d rows, %d of them in the first part, from %d on", w.Rows, w.parts[0].rows, w.parts[0].row0)
 			}
 		}
 		if !slices.Equal(rows, tc.rows) {
 			t.Errorf("%d operations with %d tokens: rows %v, want %v", tc.operations, tc.tokens, rows, tc.rows)
 		}
 	}
-	if a.parts[0].rows != 10 {
+	if a.parts[1].rows != 10 || a.parts[1].row0 != 4 {
 		t.Error("a matrix was changed")
+	}
+	if sample := SampleOf([]*Weights{a, b}, layout.F32, 1, 160); len(sample) > 0 {
+		t.Errorf("%d samples of a type that no matrix has", len(sample))
 	}
 }

@@ -2,20 +2,21 @@ package gpu
 
 import (
 	"fmt"
+	"slices"
 
 	"keyfold/layout"
 )
 
 // Weights is a (Rows, Cols) matrix resident on the device, in the layout of
-// [layout.Weights]. A matrix larger than one binding lies in several buffers, each
-// with some of the rows.
+// [layout.Stack]. Rows of different types lie in buffers of their own, and those of
+// one type that are larger than one binding in several.
 type Weights struct {
-	Type       layout.WeightType
 	Rows, Cols int
 	parts      []weightPart
 }
 
 type weightPart struct {
+	typ        layout.WeightType
 	row0, rows int
 	scales     int // word at which the scales begin
 	buf        *Buffer
@@ -25,46 +26,62 @@ type weightPart struct {
 // no word holds scales of two uploads.
 const RowsPerUpload = 2
 
-// NewWeights allocates a matrix. It is written by Upload.
-func (d *Device) NewWeights(label string, t layout.WeightType, rows, cols int) (*Weights, error) {
-	w := &Weights{Type: t, Rows: rows, Cols: cols}
-	per := rows
-	for n := 1; ; n++ {
-		per = divUp(divUp(rows, n), RowsPerUpload) * RowsPerUpload
-		if 4*(t.QuantWords(per, cols)+t.ScaleWords(per, cols)) <= d.Limits.BindingBytes {
-			break
-		}
-		if per == RowsPerUpload {
-			return nil, fmt.Errorf("%s: %d columns of type %v do not fit into a binding of %d bytes",
-				label, cols, t, d.Limits.BindingBytes)
-		}
-	}
-	for row0 := 0; row0 < rows; row0 += per {
-		n := min(per, rows-row0)
-		scales := t.QuantWords(n, cols)
-		buf, err := d.NewBuffer(label, 4*(scales+t.ScaleWords(n, cols)))
-		if err != nil {
+// NewWeights allocates a matrix of such parts, one below the other. It is written by
+// Upload.
+func (d *Device) NewWeights(label string, cols int, parts ...layout.Part) (*Weights, error) {
+	w := &Weights{Cols: cols}
+	for _, p := range parts {
+		if err := w.addRows(d, label, p); err != nil {
 			w.Destroy()
 			return nil, err
 		}
-		w.parts = append(w.parts, weightPart{row0: row0, rows: n, scales: scales, buf: buf})
 	}
 	return w, nil
 }
 
-// Upload writes rows row0 .. row0+src.Rows of the matrix. row0 is a multiple of
-// [RowsPerUpload], and so is src.Rows except at the end of the matrix.
+// addRows allocates rows of one type, in as many buffers as that takes.
+func (w *Weights) addRows(d *Device, label string, p layout.Part) error {
+	per := layout.Part{Type: p.Type, Rows: p.Rows}
+	for n := 1; ; n++ {
+		per.Rows = divUp(divUp(p.Rows, n), RowsPerUpload) * RowsPerUpload
+		if 4*per.Words(w.Cols) <= d.Limits.BindingBytes {
+			break
+		}
+		if per.Rows == RowsPerUpload {
+			return fmt.Errorf("%s: %d columns of type %v do not fit into a binding of %d bytes",
+				label, w.Cols, p.Type, d.Limits.BindingBytes)
+		}
+	}
+	for left := p.Rows; left > 0; left -= per.Rows {
+		per.Rows = min(per.Rows, left)
+		buf, err := d.NewBuffer(label, 4*per.Words(w.Cols))
+		if err != nil {
+			return err
+		}
+		w.parts = append(w.parts, weightPart{
+			typ: p.Type, row0: w.Rows, rows: per.Rows, scales: p.Type.QuantWords(per.Rows, w.Cols), buf: buf,
+		})
+		w.Rows += per.Rows
+	}
+	return nil
+}
+
+// Upload writes rows row0 .. row0+src.Rows of the matrix, which have the type of src.
+// In the rows of one type row0 is a multiple of [RowsPerUpload], and so is src.Rows
+// except at their end.
 func (w *Weights) Upload(row0 int, src *layout.Weights) error {
-	if src.Type != w.Type || src.Cols != w.Cols || row0%RowsPerUpload != 0 || row0+src.Rows > w.Rows ||
-		(src.Rows%RowsPerUpload != 0 && row0+src.Rows != w.Rows) {
-		return fmt.Errorf("upload of (%d, %d) weights of type %v at row %d of (%d, %d) of type %v",
-			src.Rows, src.Cols, src.Type, row0, w.Rows, w.Cols, w.Type)
+	refused := fmt.Errorf("upload of (%d, %d) weights of type %v at row %d of (%d, %d)", src.Rows, src.Cols, src.Type, row0, w.Rows, w.Cols)
+	if src.Cols != w.Cols || row0+src.Rows > w.Rows {
+		return refused
 	}
 	quants := src.Type.QuantWords(src.Rows, src.Cols)
 	for _, p := range w.parts {
 		from, to := max(row0, p.row0), min(row0+src.Rows, p.row0+p.rows)
 		if from >= to {
 			continue
+		}
+		if p.typ != src.Type || (from-p.row0)%RowsPerUpload != 0 || (to-from)%RowsPerUpload != 0 && to != p.row0+p.rows {
+			return refused
 		}
 		q0, q1 := src.Type.QuantWords(from-row0, src.Cols), src.Type.QuantWords(to-row0, src.Cols)
 		s0, s1 := src.Type.ScaleWords(from-row0, src.Cols), src.Type.ScaleWords(to-row0, src.Cols)
@@ -96,5 +113,16 @@ func (w *Weights) Destroy() {
 	w.parts = nil
 }
 
+// Types returns the types of the parts, each once.
+func (w *Weights) Types() []layout.WeightType {
+	var types []layout.WeightType
+	for _, p := range w.parts {
+		if !slices.Contains(types, p.typ) {
+			types = append(types, p.typ)
+		}
+	}
+	return types
+}
+
 // reader names the shader file that reads this type.
-func (w *Weights) reader() string { return "weights_" + w.Type.String() }
+func (p weightPart) reader() string { return "weights_" + p.typ.String() }

@@ -13,10 +13,20 @@ import (
 )
 
 // FixtureConfig is the shape of the fixture: grouped-query attention, all
-// widths multiples of 32 so that every quantisation fits.
+// widths multiples of 32 so that every quantisation in blocks of 32 fits.
 var FixtureConfig = checkpoint.Config{
 	Dim: 64, HiddenDim: 160, NLayers: 3, NHeads: 4, NKVHeads: 2, HeadDim: 16,
 	VocabSize: 320, SeqLen: 1024, NormEps: 1e-5, RopeBase: 10000,
+}
+
+// FixtureConfigOf returns the shape of a fixture with matrices of type t: wider where
+// its blocks want rows of 256.
+func FixtureConfigOf(t checkpoint.Type) checkpoint.Config {
+	c := FixtureConfig
+	if t.BlockSize() > 32 {
+		c.Dim, c.HiddenDim, c.HeadDim = 256, 512, 64
+	}
+	return c
 }
 
 // OpenFixture returns the fixture with F16 matrices, as if it were a GGUF file.

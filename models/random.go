@@ -61,10 +61,15 @@ func (s Shape) Title() string {
 	return fmt.Sprintf("%d,%d,%d,%d,%d,%d (random weights)", c.Dim, c.HiddenDim, c.NLayers, c.NHeads, c.NKVHeads, c.VocabSize)
 }
 
-// sampleBlocks is the number of blocks of 32 random elements that all matrices
-// of a width are made of. It is a prime, so that it takes as many rows for one
-// to come again.
-const sampleBlocks = 32771
+// sample returns how many random elements all matrices of type t and of one width
+// are made of: blocks, of 32 elements at least. Their number is a prime, so that it
+// takes as many rows for one to come again.
+func sample(t checkpoint.Type) (blocks, elements int) {
+	if t.BlockSize() > 32 {
+		return 4099, 4099 * t.BlockSize()
+	}
+	return 32771, 32771 * 32
+}
 
 // WriteRandom writes a GGUF file of the given shape whose matrices, of type t,
 // hold random numbers and whose norms are 1. It serves to measure speed, writes
@@ -86,17 +91,18 @@ func WriteRandom(w io.Writer, s Shape, t checkpoint.Type, seed uint64) error {
 			return fmt.Errorf("rows of %d elements cannot be %v, which has blocks of %d", width, t, t.BlockSize())
 		}
 	}
+	blocks, elements := sample(t)
 	samples := map[int][]byte{} // by the width of a row, on which their size depends
 	var tensors []checkpoint.TensorData
 	matrix := func(name string, rows, cols int) {
 		if samples[cols] == nil {
 			r := rand.New(rand.NewPCG(seed, uint64(cols)))
-			samples[cols] = encode(t, normals(r, 32*sampleBlocks, 1/math.Sqrt(float64(cols))))
+			samples[cols] = encode(t, normals(r, elements, 1/math.Sqrt(float64(cols))))
 		}
 		h := fnv.New32()
 		io.WriteString(h, name)
-		block := 32 / t.BlockSize() * t.BlockBytes()
-		from := &loop{data: samples[cols], at: int(h.Sum32()%sampleBlocks) * block}
+		block := len(samples[cols]) / blocks
+		from := &loop{data: samples[cols], at: int(h.Sum32()) % blocks * block}
 		tensors = append(tensors, checkpoint.TensorData{Name: name, Type: t, Rows: rows, Cols: cols, From: from})
 	}
 	vector := func(name string, v []float32) {

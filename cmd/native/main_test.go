@@ -112,7 +112,7 @@ func TestBadInput(t *testing.T) {
 		{2, "-model and -shape are both given", "bench -shape stories15M -model " + model},
 		{2, "-type and -save are for -shape", "bench -type f16"},
 		{2, `-shape is "1,2,3", want dim,hidden,layers,heads,kv_heads,vocab or stories15M`, "bench -shape 1,2,3"},
-		{2, `-type is "q6_k", want F32`, "bench -shape stories15M -type q6_k"},
+		{2, `-type is "q8_k", want F32`, "bench -shape stories15M -type q8_k"},
 		{2, "-runs is 0, want at least 1, or 0 with -save", "bench -runs 0"},
 		{2, "-decode is 0, want at least 1", "bench -decode 0"},
 		{2, "-prefill is -1, want 0 or more", "bench -prefill -1"},

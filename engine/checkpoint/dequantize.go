@@ -10,24 +10,20 @@ import (
 
 // Dequantize turns one or more whole blocks (so also whole rows) into float32.
 //
-//	F32, F16, BF16   x = the value itself; all are exact in float32
-//	Q8_0             x[i] = d * q[i]            q in -128 .. 127
-//	Q4_0             x[i] = d * (q[i] - 8)      q in 0 .. 15
-//	Q4_1             x[i] = d * q[i] + m        q in 0 .. 15
-//	Q5_0             x[i] = d * (q[i] - 16)     q in 0 .. 31
-//	Q5_1             x[i] = d * q[i] + m        q in 0 .. 31
+//	F32, F16, BF16                x = the value itself; all are exact in float32
+//	Q8_0, Q4_0, Q5_0, IQ4_NL      x[i] = d q[i]
+//	Q4_1, Q5_1                    x[i] = d q[i] + m
+//	Q2_K ... Q6_K, IQ4_XS         x[i] = (d s[g]) q[i] - m n[g]     g = i / 16
 //
 //	dst  (n) overwritten
-//	src  n / BlockSize blocks of BlockBytes each
+//	src  n / BlockSize blocks of BlockBytes each, which [Type.Unpack] takes apart
 //
 // Products and sums round to float32 one after the other, never fused, so that every machine gives
-// the same bits. Element i < 16 of a nibble block is the low half of byte i, element i >= 16 the
-// high half of byte i-16. It panics where the lengths do not belong together.
+// the same bits. It panics where the lengths do not belong together.
 //
-// Source: definition, dequantize_row_q*_* in ggml-quants.c of llama.cpp.
+// Source: definition, dequantize_row_* in ggml-quants.c of llama.cpp.
 func (t Type) Dequantize(dst []float32, src []byte) {
 	t.checkLengths(len(dst), len(src))
-	size, step := t.BlockSize(), t.BlockBytes()
 	switch t {
 	case F32:
 		for i := range dst {
@@ -45,52 +41,26 @@ func (t Type) Dequantize(dst []float32, src []byte) {
 		}
 		return
 	}
+	size, step := t.BlockSize(), t.BlockBytes()
+	var b Block
 	for len(src) > 0 {
-		x, b := dst[:size], src[:step]
-		d := f16(b)
-		switch t {
-		case Q8_0:
-			for i, q := range b[2:] {
-				x[i] = d * float32(int8(q))
+		t.Unpack(&b, src)
+		d, m := float16.Frombits(b.D).Float32(), float16.Frombits(b.M).Float32()
+		switch x := dst[:size]; {
+		case size == 256:
+			for i := range x {
+				x[i] = float32(float32(d*float32(b.S[i/16]))*float32(b.Q[i])) - float32(m*float32(b.N[i/16]))
 			}
-		case Q4_0:
-			nibbles(x, b[2:], 0, 8)
-			scale(x, d)
-		case Q4_1:
-			nibbles(x, b[4:], 0, 0)
-			scaleAdd(x, d, f16(b[2:]))
-		case Q5_0:
-			nibbles(x, b[6:], binary.LittleEndian.Uint32(b[2:]), 16)
-			scale(x, d)
-		case Q5_1:
-			nibbles(x, b[8:], binary.LittleEndian.Uint32(b[4:]), 0)
-			scaleAdd(x, d, f16(b[2:]))
+		case typeTable[t].halves == 2:
+			for i := range x {
+				x[i] = float32(d*float32(b.Q[i])) + m
+			}
+		default:
+			for i := range x {
+				x[i] = d * float32(b.Q[i])
+			}
 		}
 		dst, src = dst[size:], src[step:]
-	}
-}
-
-// nibbles sets x[i] = q[i] - zero, where q[i] is nibble i of qs with bit i of high as its bit 4.
-//
-//	x   (32) overwritten
-//	qs  (16)
-func nibbles(x []float32, qs []byte, high uint32, zero int) {
-	for i, b := range qs {
-		lo := int(b&15) | int(high>>i&1)<<4
-		hi := int(b>>4) | int(high>>(i+16)&1)<<4
-		x[i], x[i+16] = float32(lo-zero), float32(hi-zero)
-	}
-}
-
-func scale(x []float32, d float32) {
-	for i := range x {
-		x[i] *= d
-	}
-}
-
-func scaleAdd(x []float32, d, m float32) {
-	for i := range x {
-		x[i] = float32(x[i]*d) + m // the conversion forbids a fused multiply-add
 	}
 }
 

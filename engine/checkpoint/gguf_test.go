@@ -17,7 +17,7 @@ import (
 func TestGGUFRoundTrip(t *testing.T) {
 	for typ := range numTypes {
 		t.Run(typ.String(), func(t *testing.T) {
-			m := newToy(toyConfig, typ == Q4_0) // one of them tied
+			m := newToy(toyFor(typ), typ == Q4_0) // one of them tied
 			f, err := openGGUFBytes(m.gguf(t, typ))
 			if err != nil {
 				t.Fatal(err)

@@ -60,6 +60,15 @@ var toyConfig = Config{
 	VocabSize: 5, SeqLen: 12, NormEps: float64(float32(1e-5)), RopeBase: 10000,
 }
 
+// toyFor is toyConfig, with rows of 256 where the blocks of a type want them.
+func toyFor(t Type) Config {
+	c := toyConfig
+	if t.BlockSize() > c.Dim {
+		c.Dim, c.HiddenDim, c.NHeads, c.NKVHeads, c.HeadDim = 256, 512, 4, 2, 64
+	}
+	return c
+}
+
 // specimen is as small as a model can be; fuzzing starts from it.
 var specimen = Config{
 	Dim: 4, HiddenDim: 4, NLayers: 1, NHeads: 1, NKVHeads: 1, HeadDim: 4,

@@ -117,13 +117,13 @@ func TestEveryReasonIsTold(t *testing.T) {
 		tensors = append(tensors, TensorData{Name: name, Cols: 4, Data: encode(F32, normals(name, 4))})
 	}
 	b := writeGGUF(t, meta, append(tensors[:5:5], tensors[6:]...))
-	b = patch(t, b, "blk.1.attn_v.weight", atType, 4, 12)
-	b = patch(t, b, "blk.1.attn_k.weight", atType, 4, 12)
+	b = patch(t, b, "blk.1.attn_v.weight", atType, 4, 16)
+	b = patch(t, b, "blk.1.attn_k.weight", atType, 4, 16)
 	_, err := openGGUFBytes(b)
 	wantError(t, err, `x.gguf: 6 reasons why this model cannot run:
     mixture of experts is not supported (metadata llama.expert_count is 8)
     RoPE scaling of type yarn is not supported (metadata llama.rope.scaling.type)
-    tensor blk.1.attn_k.weight has type Q4_K, want F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0 or Q5_1; and 1 more like it
+    tensor blk.1.attn_k.weight has type IQ2_XXS, want `+TypeNames+`; and 1 more like it
     tensor blk.0.attn_output.weight is missing, want it with shape (dim, n_heads*head_dim)
     tensor blk.0.attn_output.bias: attention bias is only supported for queries, keys and values; and 1 more like it
     tensor blk.1.ffn_up.bias: feed-forward bias is not supported`)
@@ -219,7 +219,7 @@ func TestDescribe(t *testing.T) {
 	m := newToy(specimen, false)
 	hostile := "\x1b[31m\u202e\xff"
 	meta := append(with(m.meta(), "general.architecture", "other"), KV{"general." + hostile, hostile})
-	good := patch(t, writeGGUF(t, meta, m.tensorData(F32)), "blk.0.attn_q.weight", atType, 4, 12)
+	good := patch(t, writeGGUF(t, meta, m.tensorData(F32)), "blk.0.attn_q.weight", atType, 4, 16)
 	path := filepath.Join(t.TempDir(), "x.gguf")
 	for n := 0; n <= len(good); n += 7 {
 		if n+7 > len(good) {
@@ -240,7 +240,7 @@ func TestDescribe(t *testing.T) {
 		if err != nil || d.Format != "GGUF v3" || len(d.Settings) != len(meta) || len(d.Tensors) != len(m.names) {
 			t.Errorf("%v, %s with %d settings and %d tensors, want %d and %d", err, d.Format, len(d.Settings), len(d.Tensors), len(meta), len(m.names))
 		}
-		if got, want := d.Tensors[2], (TensorLine{"blk.0.attn_q.weight", "Q4_K", "(4, 4)"}); got != want {
+		if got, want := d.Tensors[2], (TensorLine{"blk.0.attn_q.weight", "IQ2_XXS", "(4, 4)"}); got != want {
 			t.Errorf("%v, want %v", got, want)
 		}
 	}

@@ -28,8 +28,8 @@ func (t *Tensor) CheckNumbers(row0 int, rows []byte) error {
 }
 
 // firstBad returns the byte at which a block lies that holds NaN or infinity, or -1. A block
-// does if one of the floats that it begins with does, whose exponent is then all ones: eight bytes
-// of plain elements are looked at together.
+// does if one of its halves does, whose exponent is then all ones: integers times a number are one.
+// Eight bytes of plain elements are looked at together.
 //
 // An exponent is all ones where adding its lowest bit carries into the bit above it, which for the
 // exponent alone, without sign and mantissa, is the sign's place.
@@ -44,7 +44,7 @@ func (t Type) firstBad(data []byte) int {
 	}
 	for block := 0; block < len(data); block += t.BlockBytes() {
 		for i := range typeTable[t].halves {
-			if binary.LittleEndian.Uint16(data[block+2*i:])&0x7c00 == 0x7c00 {
+			if binary.LittleEndian.Uint16(data[block+typeTable[t].at+2*i:])&0x7c00 == 0x7c00 {
 				return block
 			}
 		}

@@ -40,7 +40,7 @@ func TestCheckNumbers(t *testing.T) {
 	for typ := range numTypes {
 		floats, cols, step := typ, 7, typ.BlockBytes()
 		if typ.BlockSize() > 1 {
-			floats, cols = F16, 64
+			floats, cols = F16, 2*typ.BlockSize()
 		}
 		for range 200 {
 			rows, row0 := 1+r.IntN(5), r.IntN(9)
@@ -48,8 +48,8 @@ func TestCheckNumbers(t *testing.T) {
 			data := encode(typ, normals(fmt.Sprint(r.Uint64()), rows*cols))
 			block := r.IntN(len(data) / step)
 			at := block * step
-			if typ == Q4_1 || typ == Q5_1 {
-				at += 2 * r.IntN(2) // the scale or the minimum
+			if typ.BlockSize() > 1 {
+				at += typeTable[typ].at + 2*r.IntN(typeTable[typ].halves) // the scale or the minimum
 			}
 			put(floats, data[at:], sound[floats][r.IntN(4)])
 			if err := tensor.CheckNumbers(row0, data); err != nil {

@@ -8,7 +8,8 @@ import (
 )
 
 // Quantize is the inverse of Dequantize, with the rounding of ggml's reference quantisers. It
-// serves fixtures, tests and benchmarks.
+// serves fixtures, tests and benchmarks. For blocks of 256 and IQ4_NL ggml searches for scales that fit
+// best; here the range of the elements says them.
 //
 //	F16    nearest, ties to even         BF16   nearest, ties to even; a NaN stays one
 //	Q8_0   d = max|x| / 127              q = round(x/d)
@@ -61,6 +62,10 @@ func Quantize(t Type, dst []byte, src []float32) {
 			putF16(b, d)
 			putF16(b[2:], m)
 			putNibbles(b[8:], b[4:8], x, m, inverse(d), 0.5, 31)
+		case IQ4_NL:
+			quantizeIQ4NL(b, x)
+		default:
+			t.quantizeGrid(b, x)
 		}
 		dst, src = dst[step:], src[size:]
 	}

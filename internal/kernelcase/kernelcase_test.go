@@ -9,7 +9,7 @@ import (
 	"keyfold/ref"
 )
 
-var weightTypes = []layout.WeightType{layout.F32, layout.F16, layout.Q8_0, layout.Q4_0, layout.Q8M}
+var weightTypes = layout.WeightTypes
 
 // What has to be equal exactly does not hang on a rounding error in the small cases,
 // whatever the width of heads.
@@ -251,7 +251,7 @@ func TestInputsDiffer(t *testing.T) {
 		}
 	}
 	for _, wt := range weightTypes {
-		if w := weights(wt, 3, 64); len(w.Words) != wt.QuantWords(3, 64)+wt.ScaleWords(3, 64) {
+		if w := weights(wt, 3, 64); len(w.Words) != wt.QuantWords(3, w.Cols)+wt.ScaleWords(3, w.Cols) {
 			t.Errorf("%v: %d words", wt, len(w.Words))
 		}
 	}

@@ -68,23 +68,35 @@ func unwritten(n int) []float32 {
 	return slices.Repeat([]float32{math.Float32frombits(nothing)}, n)
 }
 
-// weights returns a matrix of numbers of size 0.1 to 0.3. Every third word of halves
-// (F16 elements, or scales) is subnormal; a device that takes them for 0 ruins
-// quantised models.
+// weights returns a matrix of numbers of size 0.1 to 0.3, of as many columns as t
+// takes, at least cols. Every third word of halves (F16 elements, or scales) is
+// subnormal; a device that takes them for 0 ruins quantised models.
 func weights(t layout.WeightType, rows, cols int) *layout.Weights {
-	exponent := [...]uint32{layout.F16: 0x3000, layout.Q8_0: 0x1800, layout.Q4_0: 0x2800, layout.Q8M: 0x1400}
+	exponents := [...]uint32{
+		layout.F16: 0x3000_3000, layout.Q8_0: 0x1800_1800, layout.Q4_0: 0x2800_2800,
+		layout.Q8M: 0x1400_1400, layout.Q4M: 0x2400_2400, layout.Q4K: 0x1400_0c00, layout.Q8K: 0x1400_0400,
+	}
+	cols = (cols + t.ColumnsOf() - 1) / t.ColumnsOf() * t.ColumnsOf()
 	w := &layout.Weights{Type: t, Rows: rows, Cols: cols}
 	quants := t.QuantWords(rows, cols)
 	w.Words = make([]uint32, quants+t.ScaleWords(rows, cols))
 	for i := range w.Words {
 		h := layout.Hash(seed, 0, uint32(i))
+		record := i - quants // its number, where a word begins one
+		if t.ColumnsOf() == layout.LargeBlock {
+			if record < 0 || record%t.RecordWords() > 0 {
+				w.Words[i] = h
+				continue
+			}
+			record /= t.RecordWords()
+		}
 		switch {
 		case t == layout.F32:
 			h = math.Float32bits(layout.Uniform(h)/2 - 0.25)
 		case t == layout.F16 || i >= quants:
 			h &= 0x83ff83ff // signs and mantissas
-			if i%3 > 0 {
-				h |= exponent[t] * 0x10001
+			if record%3 != 0 {
+				h |= exponents[t]
 			}
 		}
 		w.Words[i] = h
