@@ -73,7 +73,7 @@ func (w *worker) example(it Item) (Example, error) {
 	if err != nil {
 		return Example{}, unfit{err}
 	}
-	return FromCorpus(doc), nil
+	return w.asked(FromCorpus(doc)), nil
 }
 
 func (w *worker) encode(text string) ([]int, error) {
@@ -108,16 +108,16 @@ type asked struct {
 // context, has the tokens that the whole text has. A token across the end of
 // the context goes to the question.
 func (w *worker) tokenise(ex Example) (unit, error) {
-	context, err := w.encode(ex.Context)
+	context, err := w.contextTokens(ex)
 	if err != nil {
 		return unit{}, unfit{err}
 	}
 	prompt, with, kept := make([][]int, len(ex.Asks)), make([][]int, len(ex.Asks)), len(context)
 	for i, a := range ex.Asks {
-		if prompt[i], err = w.encode(ex.Context + a.Question); err != nil {
+		if prompt[i], err = w.promptTokens(ex.Context, a, ""); err != nil {
 			return unit{}, unfit{err}
 		}
-		if with[i], err = w.encode(ex.Context + a.Question + a.Answers[0]); err != nil {
+		if with[i], err = w.promptTokens(ex.Context, a, a.Answers[0]); err != nil {
 			return unit{}, unfit{err}
 		}
 		if n, limit := len(with[i]), w.e.Config.SeqLen; n > limit {
@@ -183,7 +183,7 @@ func (w *worker) ask(ctx context.Context, r *Result) error {
 	}
 	r.Tokens = len(text.context)
 	for _, a := range ex.Asks {
-		r.Asks = append(r.Asks, Question{a.Question, a.Answers, a.Kind, a.Marked, a.HeldOut, a.Guess, a.Depth})
+		r.Asks = append(r.Asks, Question{a.Question + a.Prefix, a.Answers, a.Kind, a.Marked, a.HeldOut, a.Guess, a.Depth})
 	}
 	full := make([]reference, len(ex.Asks)) // what the full cache answers
 	for _, u := range text.units(w.Protocol) {
@@ -214,6 +214,9 @@ func (w *worker) askUnit(ctx context.Context, r *Result, ex Example, u unit, ful
 				*to = reference{score, rows}
 			}
 			got := Answer{Ask: a.ask, Wrote: wrote, Score: score, Full: to.score, Change: change(to.score, score)}
+			if w.template != nil {
+				got.Exact, got.Recall = bothWays(wrote, ex.Asks[a.ask])
+			}
 			got.KL, got.DeltaNLL = distance(to.rows, rows, a.answer)
 			run.Answers = append(run.Answers, got)
 		}
@@ -388,6 +391,9 @@ func (w *worker) answerTokens(ask Ask) (int, error) {
 		}
 		limit = max(limit, len(ids))
 	}
+	if w.template != nil {
+		return limit + sentenceTokens, nil
+	}
 	return limit + spareTokens, nil
 }
 
@@ -408,6 +414,9 @@ func (w *worker) askRemoved(ctx context.Context, r *Result, ex Example, full []r
 			return err
 		}
 		got := Answer{Ask: i, Wrote: wrote, Score: score, Full: full[i].score, Change: change(full[i].score, score)}
+		if w.template != nil {
+			got.Exact, got.Recall = bothWays(wrote, ask)
+		}
 		r.Runs = append(r.Runs, Run{Method: Removed, Seed: 1, Ratio: 1, Bytes: bytes, BytesFull: bytes,
 			Answers: []Answer{got}, MS: milliseconds(start)})
 	}

@@ -5,6 +5,7 @@ package eval
 
 import (
 	"fmt"
+	"strings"
 
 	"keyfold/corpus"
 )
@@ -23,6 +24,7 @@ type Example struct {
 // An Ask is one question about a context.
 type Ask struct {
 	Question  string   // appended to the context as it is
+	Prefix    string   // how the answer begins, such as "Answer:"; appended to the question
 	Answers   []string // references, at least one
 	Metric    string   // a name of Metrics
 	FirstLine bool     // only the answer's first line that is not empty counts, and writing may stop behind it
@@ -41,8 +43,9 @@ type Ask struct {
 func FromCorpus(d corpus.Document) Example {
 	e := Example{ID: fmt.Sprintf("%s/%d", d.Task, d.Seed), Task: d.Task, Context: d.Context}
 	for i, from := range d.Asks {
+		question, prefix := cutPrefix(from.Question)
 		ask := Ask{
-			Question: from.Question, Answers: []string{from.Answer}, Metric: "exact", FirstLine: true,
+			Question: question, Prefix: prefix, Answers: []string{from.Answer}, Metric: "exact", FirstLine: true,
 			Kind: from.Kind, Marked: from.Marked, HeldOut: from.HeldOut, Guess: from.Guess,
 		}
 		if from.Number {
@@ -55,4 +58,13 @@ func FromCorpus(d corpus.Document) Example {
 		e.Asks = append(e.Asks, ask)
 	}
 	return e
+}
+
+// cutPrefix cuts a question before the word that its answer begins with.
+func cutPrefix(text string) (question, prefix string) {
+	const answer = "Answer:"
+	if question, ok := strings.CutSuffix(text, answer); ok {
+		return question, answer
+	}
+	return text, ""
 }

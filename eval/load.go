@@ -167,7 +167,7 @@ func readRULER(line []byte, task string) (Example, error) {
 		return Example{}, err
 	}
 	kind, _, _ := strings.Cut(task, "_")
-	ask := Ask{Question: input[cut:] + rest.AnswerPrefix, Answers: outputs, Metric: "recall", Tokens: rulerTokens[kind]}
+	ask := Ask{Question: input[cut:], Prefix: rest.AnswerPrefix, Answers: outputs, Metric: "recall", Tokens: rulerTokens[kind]}
 	if kind == "qa" {
 		ask.Metric = "recall-any"
 	}
@@ -228,8 +228,8 @@ func readLongBench(line []byte, _ string) (Example, error) {
 	if len(answers) == 0 {
 		return Example{Task: name}, unfitf(`field "answers" is empty`)
 	}
-	question := strings.Replace(d.question, "%s", input, 1)
-	ask := Ask{Question: question, Answers: answers, Metric: d.metric, FirstLine: d.line, Tokens: d.tokens}
+	question, prefix := cutPrefix(strings.Replace(d.question, "%s", input, 1))
+	ask := Ask{Question: question, Prefix: prefix, Answers: answers, Metric: d.metric, FirstLine: d.line, Tokens: d.tokens}
 	if d.metric == "classification" {
 		if err := decode(line, map[string]any{"all_classes": &ask.Choices}); err != nil {
 			return Example{}, err
@@ -247,6 +247,6 @@ func readGSM8K(line []byte, task string) (Example, error) {
 	if _, isNumber := answerNumber(result); !ok || !isNumber {
 		return Example{}, unfitf(`field "answer" has no number behind ####: %q`, answer)
 	}
-	ask := Ask{Question: "\nAnswer:", Answers: []string{strings.TrimSpace(result)}, Metric: "number", Tokens: 256}
+	ask := Ask{Question: "\n", Prefix: "Answer:", Answers: []string{strings.TrimSpace(result)}, Metric: "number", Tokens: 256}
 	return Example{Task: task, Context: question, Asks: []Ask{ask}}, nil
 }

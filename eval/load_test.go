@@ -26,7 +26,7 @@ func TestRead(t *testing.T) {
 				},
 				{
 					ID: "data/niah_single_1.jsonl/3", Task: "niah_single_1", Context: "Grass.",
-					Asks: []Ask{{Question: "\nWhat is it?\n They are", Answers: []string{"1", "2"}, Metric: "recall", Tokens: 128}},
+					Asks: []Ask{{Question: "\nWhat is it?\n", Prefix: " They are", Answers: []string{"1", "2"}, Metric: "recall", Tokens: 128}},
 				},
 			},
 		},
@@ -46,7 +46,7 @@ func TestRead(t *testing.T) {
 {"input": "Question: How many?\nType:", "context": "C", "answers": ["Num"], "dataset": "trec", "all_classes": ["Num", "Food"]}`,
 			[]Example{
 				{ID: "l.jsonl/1", Task: "qasper", Context: "Ann.", Asks: []Ask{{
-					Question: "\n\nQuestion: Who? %d\nAnswer:", Answers: []string{"Ann"}, Metric: "f1", Tokens: 128,
+					Question: "\n\nQuestion: Who? %d\n", Prefix: "Answer:", Answers: []string{"Ann"}, Metric: "f1", Tokens: 128,
 				}}},
 				{ID: "l.jsonl/2", Task: "multi_news_e", Context: "News.", Asks: []Ask{{
 					Question: "\n\nA summary of the above in one page:\n", Answers: []string{"N"}, Metric: "rouge-l", Tokens: 512,
@@ -60,7 +60,7 @@ func TestRead(t *testing.T) {
 		{
 			"gsm8k", "test.jsonl", `{"question": "Tom has 1,000 and 2.", "answer": "1000 + 2 = <<1000+2=1002>>1002\n#### 1,002"}`,
 			[]Example{{ID: "test.jsonl/1", Task: "test", Context: "Tom has 1,000 and 2.", Asks: []Ask{{
-				Question: "\nAnswer:", Answers: []string{"1,002"}, Metric: "number", Tokens: 256,
+				Question: "\n", Prefix: "Answer:", Answers: []string{"1,002"}, Metric: "number", Tokens: 256,
 			}}}},
 		},
 	} {
@@ -123,10 +123,10 @@ func TestFromCorpus(t *testing.T) {
 	}
 	want := Example{ID: "pets/7", Task: "pets", Context: d.Context, Asks: []Ask{
 		{
-			Question: "Question: What pet?\nAnswer:", Answers: []string{" a cat"}, Metric: "exact", FirstLine: true,
+			Question: "Question: What pet?\n", Prefix: "Answer:", Answers: []string{" a cat"}, Metric: "exact", FirstLine: true,
 			Kind: "pet", Marked: true, HeldOut: true, Guess: 0.5, Depth: 10.0 / 37, Without: "Rain fell.\n",
 		},
-		{Question: "Question: 3 + 4?\nAnswer:", Answers: []string{" 7"}, Metric: "number", FirstLine: true},
+		{Question: "Question: 3 + 4?\n", Prefix: "Answer:", Answers: []string{" 7"}, Metric: "number", FirstLine: true},
 	}}
 	if got := FromCorpus(d); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

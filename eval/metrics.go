@@ -120,7 +120,7 @@ func number(got, want string) (float64, error) {
 }
 
 func contains(got, want string) (float64, error) {
-	return oneIf(strings.Contains(strings.ToLower(got), strings.ToLower(want))), nil
+	return oneIf(strings.Contains(strings.ToLower(got), strings.ToLower(strings.TrimSpace(want)))), nil
 }
 
 func recall(got string, ask Ask) (float64, error) {

@@ -21,6 +21,9 @@ func (r *Report) writeNotes(w io.Writer) error {
 		}
 		note("%s: %s%s", data.Name, data.Split, how)
 	}
+	if r.Config.Chat != "" {
+		note("asked in the model's chat template (%s): an answer ends where the model ends its turn", r.Config.Chat)
+	}
 	for _, c := range r.Cells {
 		if c.Method != Full || c.Score == nil {
 			continue

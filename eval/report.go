@@ -46,6 +46,8 @@ type Cell struct {
 	Gained    *float64 `json:"gained,omitempty"` // questions that score more than with the full cache
 	Lost      *float64 `json:"lost,omitempty"`   // less
 	Guess     *float64 `json:"guess,omitempty"`
+	Exact     *float64 `json:"exact,omitempty"`  // of a chat model, by these metrics, whichever one Score is by
+	Recall    *float64 `json:"recall,omitempty"` //
 	Ratio     float64  `json:"ratio"`
 	Slots     float64  `json:"slots"` // over all layers and heads
 	Bytes     float64  `json:"bytes"`
@@ -126,6 +128,10 @@ func NewReport(c Config, results []Result, against string) (*Report, error) {
 	groups := r.groups()
 	for _, g := range groups {
 		cell := g.cell()
+		if c.Chat != "" && cell.Score != nil {
+			cell.Exact = g.mean(func(s *sums) float64 { return s.exact })
+			cell.Recall = g.mean(func(s *sums) float64 { return s.recall })
+		}
 		if base := g.base(groups, against); base != nil {
 			cell.Difference = Compare(cell.Samples, base.cell().Samples, Sample.Value)
 		}
@@ -148,6 +154,7 @@ type material struct {
 type sums struct {
 	Sample
 	seeds, gained, lost, guess float64
+	exact, recall              float64
 }
 
 // groups sorts the runs of all results into cells: by length, task and row of
@@ -225,6 +232,9 @@ func (g *material) add(result *Result, run *Run) {
 		s.gained += oneIf(a.Change == "gained")
 		s.lost += oneIf(a.Change == "lost")
 		s.guess += question.Guess
+		if a.Exact != nil && a.Recall != nil {
+			s.exact, s.recall = s.exact+*a.Exact, s.recall+*a.Recall
+		}
 		s.KL += a.KL
 		s.DeltaNLL += a.DeltaNLL
 		g.Marked = g.Marked || question.Marked

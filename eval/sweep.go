@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"keyfold/engine"
+	"keyfold/engine/chat"
 	"keyfold/layout"
 )
 
@@ -35,6 +36,8 @@ type Config struct {
 	Device   engine.DeviceReport `json:"device"`
 	KV       string              `json:"kv"` // type of the cache's elements
 	Protocol Protocol            `json:"protocol"`
+	Chat     string              `json:"chat,omitempty"`   // family of the template that questions are put into; "": none
+	Metric   string              `json:"metric,omitempty"` // of the corpus's questions, instead of exact
 
 	Tasks       []string `json:"tasks"`
 	Lengths     []int    `json:"lengths"` // tokens: of the corpus's documents, or of the context of perplexity
@@ -128,6 +131,10 @@ type Answer struct {
 	// its tokens, in nats.
 	KL       float64 `json:"kl"`
 	DeltaNLL float64 `json:"delta_nll"`
+
+	// With Config.Chat, the score by these metrics, whichever one Score is by.
+	Exact  *float64 `json:"exact,omitempty"`
+	Recall *float64 `json:"recall,omitempty"`
 }
 
 // A Sweep asks a model the questions of a configuration with every variant.
@@ -139,6 +146,7 @@ type Sweep struct {
 
 	kv       layout.CacheType
 	readings []reading
+	template *chat.Template // nil: texts are continued as they are
 }
 
 // NewSweep checks a configuration and counts its examples. data and text are

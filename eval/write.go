@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -28,7 +29,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 		}
 		asked, text := r.split(length)
 		if len(asked) > 0 {
-			if err := writeScores(w, asked); err != nil {
+			if err := r.writeScores(w, asked); err != nil {
 				return err
 			}
 		}
@@ -118,49 +119,81 @@ func show(format string, v float64) string {
 	return fmt.Sprintf(format, v)
 }
 
-// writeScores writes the table of the tasks with questions.
-func writeScores(w io.Writer, cells []Cell) error {
-	var tasks []string
-	kinds := map[bool]bool{} // marked or not
+// metric names what scores are in tables and drawings.
+func (r *Report) metric() string { return cmp.Or(r.Config.Metric, "score") }
+
+// writeScores writes the table of the tasks with questions. Of a chat model it
+// has a second part with the other way to count an answer.
+func (r *Report) writeScores(w io.Writer, cells []Cell) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	score := func(c Cell) *float64 { return c.Score }
+	tasks, kinds := columnsOf(cells)
+	all := lines(cells)
+	head := func(name string, more ...string) {
+		values := slices.Clone(tasks)
+		for _, marked := range kinds {
+			values = append(values, map[bool]string{false: "mean", true: "mean marked"}[marked])
+		}
+		writeRow(t, name, append(values, more...))
+	}
+	head(r.metric()+", %", "kept, %", "bytes, %", "KL", "delta NLL")
+	for _, l := range all {
+		writeRow(t, l.title(), append(l.scores(tasks, kinds, score), cost(l)...))
+	}
+	writeRow(t, "a guess", append(all[0].scores(tasks, kinds, known), "", "", "", ""))
+	if r.Config.Chat != "" {
+		name, other := "recall", func(c Cell) *float64 { return c.Recall }
+		if r.Config.Metric == name {
+			name, other = "exact", func(c Cell) *float64 { return c.Exact }
+		}
+		head(name+", %", "", "", "", "")
+		for _, l := range all {
+			writeRow(t, l.title(), append(l.scores(tasks, kinds, other), "", "", "", ""))
+		}
+	}
+	return t.Flush()
+}
+
+// columnsOf returns the tasks of cells, and whether some have marked evidence, or
+// none: a table has a mean for each kind.
+func columnsOf(cells []Cell) (tasks []string, kinds []bool) {
 	for _, c := range cells {
-		kinds[c.Marked] = true
 		if !slices.Contains(tasks, c.Task) {
 			tasks = append(tasks, c.Task)
 		}
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	columns := func(name string, values []string) {
-		fmt.Fprintf(t, "%s\t%s\t\n", name, strings.Join(values, "\t"))
-	}
-	head := slices.Clone(tasks)
 	for _, marked := range []bool{false, true} {
-		if kinds[marked] {
-			head = append(head, map[bool]string{false: "mean", true: "mean marked"}[marked])
+		if slices.ContainsFunc(cells, func(c Cell) bool { return c.Marked == marked }) {
+			kinds = append(kinds, marked)
 		}
 	}
-	columns("score, %", append(head, "kept, %", "bytes, %", "KL", "delta NLL"))
-	row := func(l line, score func(Cell) *float64) []string {
-		var values []string
-		for _, task := range tasks {
-			values = append(values, show("%.1f", 100*l.with(func(c Cell) bool { return c.Task == task }).mean(score)))
-		}
-		for _, marked := range []bool{false, true} {
-			if kinds[marked] {
-				values = append(values, show("%.1f", 100*l.with(func(c Cell) bool { return c.Marked == marked }).mean(score)))
-			}
-		}
-		return values
+	return tasks, kinds
+}
+
+// writeRow writes a row of a table.
+func writeRow(t *tabwriter.Writer, name string, values []string) {
+	fmt.Fprintf(t, "%s\t%s\t\n", name, strings.Join(values, "\t"))
+}
+
+// title is the line's name in tables.
+func (l line) title() string {
+	if l.name == Removed {
+		return "evidence removed"
 	}
-	all := lines(cells)
-	for _, l := range all {
-		name := l.name
-		if name == Removed {
-			name = "evidence removed"
-		}
-		columns(name, append(row(l, func(c Cell) *float64 { return c.Score }), cost(l)...))
+	return l.name
+}
+
+// scores returns the columns about answers, in percent: of each task, then the
+// means over the tasks of each kind.
+func (l line) scores(tasks []string, kinds []bool, score func(Cell) *float64) []string {
+	var values []string
+	for _, task := range tasks {
+		values = append(values, show("%.1f", 100*l.with(func(c Cell) bool { return c.Task == task }).mean(score)))
 	}
-	columns("a guess", append(row(all[0], known), "", "", "", ""))
-	return t.Flush()
+	for _, marked := range kinds {
+		values = append(values, show("%.1f", 100*l.with(func(c Cell) bool { return c.Marked == marked }).mean(score)))
+	}
+	return values
 }
 
 // known returns the guessing rate of a cell, nil where nothing is known of it.
@@ -198,7 +231,7 @@ func writeText(w io.Writer, cells []Cell) error {
 
 // csvHeader names the columns of WriteCSV.
 var csvHeader = []string{
-	"task", "length", "method", "budget", "contexts", "n", "marked", "score", "gained", "lost", "guess", "ratio", "slots",
+	"task", "length", "method", "budget", "contexts", "n", "marked", "score", "exact", "recall", "gained", "lost", "guess", "ratio", "slots",
 	"bytes", "bytes_full", "kl", "delta_nll", "nll", "context_nll", "context_tokens",
 	"against", "difference", "low", "high", "p", "p_holm",
 }
@@ -217,7 +250,7 @@ func (r *Report) WriteCSV(w io.Writer) error {
 	for _, c := range r.Cells {
 		row := []string{
 			c.Task, strconv.Itoa(c.Length), c.Method, number(c.Budget), strconv.Itoa(c.Contexts), strconv.Itoa(c.N),
-			strconv.FormatBool(c.Marked), maybe(c.Score), maybe(c.Gained), maybe(c.Lost), maybe(c.Guess),
+			strconv.FormatBool(c.Marked), maybe(c.Score), maybe(c.Exact), maybe(c.Recall), maybe(c.Gained), maybe(c.Lost), maybe(c.Guess),
 			number(c.Ratio), number(c.Slots), number(c.Bytes), number(c.BytesFull), maybe(c.KL), maybe(c.DeltaNLL),
 			maybe(c.NLL), maybe(c.ContextNLL), strconv.Itoa(c.ContextTokens),
 		}
@@ -261,7 +294,7 @@ func fileName(name string) string {
 // writeQuality draws the mean score over all tasks and lengths, or else the
 // mean NLL of texts, against the bytes of the cache.
 func (r *Report) writeQuality(w io.Writer) error {
-	title, label := "Quality and size", "score, mean over tasks, 0 to 1"
+	title, label := "Quality and size", r.metric()+", mean over tasks, 0 to 1"
 	value := func(c Cell) *float64 { return c.Score }
 	if !slices.ContainsFunc(r.Cells, func(c Cell) bool { return c.Score != nil }) {
 		label = "NLL, nats per token"

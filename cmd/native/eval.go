@@ -19,6 +19,8 @@ import (
 	"golang.org/x/term"
 
 	"keyfold/engine"
+	"keyfold/engine/chat"
+	"keyfold/engine/checkpoint"
 	"keyfold/engine/tokenizer"
 	"keyfold/engine/untrusted"
 	"keyfold/eval"
@@ -37,12 +39,19 @@ examples:
     keyfold eval -model M -tasks fact,needle,perplexity -n 100 -json out.json -svg out.svg
     keyfold eval -model M -methods kvmerger,kvmerger:values=paper,gvote:p_nuc=0.9 -budgets 0.5,0.35,0.2 -seeds 3
     keyfold eval -model M -data qa_1.jsonl -layout ruler -protocol inside
+    keyfold eval -model SmolLM2-135M-Instruct.gguf -chat -tasks fact,needle -length 256
     keyfold eval -merge a.json,b.json -json all.json
 
 The score of an answer is that of a free-running, greedy one. KL and delta NLL
 are teacher-forced on the reference, in nats per token, against the full cache.
 Gained and lost count questions with a better and a worse score than the full
 cache's. Differences come with a 95 % bootstrap interval over contexts.
+
+With -chat the model is asked in its own chat template: the context, with what
+opens the user's turn, is compressed; the question, the end of the turn and the
+beginning of the answer ("Answer:") follow. An answer ends where the model ends
+its turn, and may be a sentence, so it scores if the reference occurs in it;
+tables show beside that how many answers are the reference exactly.
 
 -methods lists methods by commas; options follow by colons, as in
 kvmerger:sigma=5:values=paper; a comma before a digit belongs to the option
@@ -83,6 +92,10 @@ func evalCommand(ctx context.Context, t terminal, args []string) error {
 		return err
 	}
 	defer f.Close()
+	template, err := v.template(f, tok)
+	if err != nil {
+		return err
+	}
 	c, data, text, err := v.readFiles(tok)
 	if err != nil {
 		return err
@@ -101,6 +114,7 @@ func evalCommand(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
+	sweep.UseChat(template)
 	v.printSplit(t.err, data)
 	results, err := v.run(ctx, t, sweep)
 	if err != nil {
@@ -125,6 +139,18 @@ func (v *evaluation) finish(results []eval.Result) error {
 		return os.Remove(path)
 	}
 	return nil
+}
+
+// template returns the model's chat template, nil without -chat.
+func (v *evaluation) template(f *checkpoint.File, tok *tokenizer.Tokenizer) (*chat.Template, error) {
+	if !v.chat {
+		return nil, nil
+	}
+	template, err := v.findTemplate(f.Meta, tok)
+	if err != nil {
+		return nil, fmt.Errorf("-chat: %w", err)
+	}
+	return template, nil
 }
 
 // printSplit shows on the first example of -data where its context ends.
@@ -152,7 +178,7 @@ func (v *evaluation) printSplit(w io.Writer, data []eval.Example) {
 // what -data and -text hold.
 func (v *evaluation) readFiles(tok *tokenizer.Tokenizer) (c eval.Config, data []eval.Example, text []int, err error) {
 	c = eval.Config{
-		Protocol: eval.Protocol(v.protocol), Tasks: append([]string{}, v.taskList...), Lengths: append([]int{}, v.lengthList...),
+		Protocol: eval.Protocol(v.protocol), Metric: v.scoreBy(), Tasks: append([]string{}, v.taskList...), Lengths: append([]int{}, v.lengthList...),
 		N: v.n, First: int(v.first), ScoreTokens: v.scoreTokens, Variants: v.variants, Removed: v.removed, Trained: v.trained,
 		Shard: eval.Shard{Index: v.shardIndex, Of: v.shardOf},
 	}

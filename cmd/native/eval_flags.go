@@ -19,12 +19,12 @@ type evaluation struct {
 	deviceFlags
 	kv, protocol                     string
 	tasks, lengths, methods, budgets string
-	data, layout, text               string
+	data, layout, text, metric       string
 	shard, merge, against            string
 	json, csv, svg                   string
 	n, seeds, scoreTokens            int
 	first                            uint
-	removed, trained                 bool
+	removed, trained, chat           bool
 	shardIndex, shardOf              int
 	lengthList                       []int
 	budgetList                       []float64
@@ -43,6 +43,8 @@ func (v *evaluation) register(fs *flagSet) {
 	fs.UintVar(&v.first, "first", 0, "number `N` of the first example")
 	fs.IntVar(&v.seeds, "seeds", 1, "how `MANY` seeds the methods that draw run with, 1 and up")
 	fs.StringVar(&v.protocol, "protocol", string(eval.Outside), "`WHERE` the question is: outside, asked of the compressed context; inside, compressed with it")
+	fs.BoolVar(&v.chat, "chat", false, "ask a chat model in its own template: the context is compressed, and what ends the user's turn and begins the answer follows")
+	fs.StringVar(&v.metric, "metric", "", "`METRIC` of the corpus's answers: exact, or recall, which also finds them inside of sentences (default exact, with -chat recall)")
 	fs.StringVar(&v.data, "data", "", "`FILE` of examples, one JSON object a line, instead of -tasks")
 	fs.StringVar(&v.layout, "layout", "", "`LAYOUT` of -data: "+strings.Join(eval.Layouts(), ", "))
 	fs.StringVar(&v.text, "text", "", "`FILE` of plain text for the task perplexity; by default the corpus's stories")
@@ -116,14 +118,33 @@ func (v *evaluation) checkRun(fs *flagSet) (layout.CacheType, error) {
 	if err := v.checkTasks(); err != nil {
 		return 0, err
 	}
+	return kv, v.checkAsking(given(fs, "score-tokens"))
+}
+
+// checkAsking checks what depends on whether there are questions, and whose.
+func (v *evaluation) checkAsking(scoreTokens bool) error {
 	text := slices.Contains(v.taskList, eval.Perplexity)
 	switch {
+	case v.metric != "" && v.metric != "exact" && v.metric != "recall":
+		return usageError("-metric is %q, want exact or recall", v.metric)
+	case v.metric != "" && v.data != "":
+		return usageError("-metric is about the corpus, and -data has metrics of its own")
 	case v.protocol == string(eval.Inside) && text:
-		return 0, usageError("-protocol inside is about questions, and %s has none", eval.Perplexity)
-	case given(fs, "score-tokens") && !text:
-		return 0, usageError("-score-tokens is for the task %s, which -tasks lacks", eval.Perplexity)
+		return usageError("-protocol inside is about questions, and %s has none", eval.Perplexity)
+	case v.chat && text:
+		return usageError("-chat is about questions, and %s has none", eval.Perplexity)
+	case scoreTokens && !text:
+		return usageError("-score-tokens is for the task %s, which -tasks lacks", eval.Perplexity)
 	}
-	return kv, nil
+	return nil
+}
+
+// scoreBy returns the metric that takes the place of exact, "" for none.
+func (v *evaluation) scoreBy() string {
+	if v.metric == "recall" || v.metric == "" && v.chat && v.data == "" {
+		return "recall"
+	}
+	return ""
 }
 
 // checkOutputs fails if a file could not be written in the end.
