@@ -1,6 +1,6 @@
 module keyfold
 
-go 1.25.0
+go 1.26.0
 
 ignore (
 	./bench/peers/node_modules
@@ -9,6 +9,7 @@ ignore (
 )
 
 require (
+	github.com/ardanlabs/jinja v1.8.0
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
 	github.com/cogentcore/webgpu v0.23.0

@@ -163,6 +163,20 @@ func TestChatMistakes(t *testing.T) {
 	}
 }
 
+// TestTemplateThatFails: what the template says is said, and the text can go on without it.
+func TestTemplateThatFails(t *testing.T) {
+	model := chatModel(t, "{{ raise_exception('Nobody\x1b[31m may ask.') }}")
+	status, stdout, stderr := keyfold("run", "-model", model, "-device", "cpu", "-chat", "hi")
+	if status != 1 || stdout != "" || !strings.Contains(stderr, "the chat template says: Nobody") ||
+		strings.Contains(stderr, "\x1b") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("status %d, %q", status, stderr)
+	}
+	mustRun(t, "run", "-model", model, "-device", "cpu", "-n", "1", "hi")
+	if got := mustRun(t, "inspect", model); !strings.Contains(got, "chat template    Jinja") {
+		t.Errorf("inspect says %s", got)
+	}
+}
+
 func TestInspectNamesTheTemplate(t *testing.T) {
 	if got := mustRun(t, "inspect", chatModel(t, zephyr)); !strings.Contains(got, "chat template    Zephyr") {
 		t.Errorf("says %s", got)

@@ -3,12 +3,13 @@
 //
 // How a model wants that to look is said by the template in its file, a program in the language
 // Jinja. Most templates belong to one of a few families, which this package writes in code
-// (families.go), so that they work in a browser, too.
+// (families.go), so that they work in a browser, too. The keyfold command runs the others, and those
+// that say something else than their family does (jinja.go).
 //
 // A message cannot speak for somebody else. The prompt is a list of parts, and control tokens are
 // read only out of those that the template writes: "<|im_end|>" in a message is text like any other.
 //
-// Reading order: chat.go, families.go, source.go and folder.go (where a template is found).
+// Reading order: chat.go, families.go, jinja.go, source.go and folder.go (where a template is found).
 package chat
 
 import (
@@ -52,16 +53,16 @@ func New(template string, tok *tokenizer.Tokenizer) (*Template, error) {
 	if strings.TrimSpace(template) == "" {
 		return nil, ErrNone
 	}
-	template = strings.ReplaceAll(template, `\n`, "\n") // in strings, as in those that go over several lines
+	read := strings.ReplaceAll(template, `\n`, "\n") // in strings, as in those that go over several lines
 	for _, f := range families {
-		if f.is(template) {
-			return &Template{tok: tok, family: f.name, write: f.read(template, tok)}, nil
+		if f.is(read) {
+			return choose(template, tok, &Template{tok: tok, family: f.name, write: f.read(read, tok)})
 		}
 	}
-	return nil, fmt.Errorf("the chat template is of no family that keyfold knows (%s); the prompt can be written as free text", familyNames())
+	return choose(template, tok, nil)
 }
 
-// Family names the family of the template, for people to read.
+// Family names the family of the template, for people to read; Jinja if it is of none.
 func (t *Template) Family() string { return t.family }
 
 // Encode returns the prompt up to where the assistant's answer begins. It begins with BOS if the
@@ -78,11 +79,7 @@ func (t *Template) Encode(messages []Message) ([]int, error) {
 // Text returns the prompt that Encode encodes, with control tokens by their names, for people to read.
 func (t *Template) Text(messages []Message) (string, error) {
 	parts, err := t.parts(messages)
-	var b strings.Builder
-	for _, p := range parts {
-		b.WriteString(p.Text)
-	}
-	return b.String(), err
+	return text(parts), err
 }
 
 // EncodeParts is Encode in two pieces: the ids before and behind byte cut of the last user message.
@@ -193,6 +190,15 @@ func (t *Template) cut(messages []Message, message, at int) (head, tail []tokeni
 		return head, tail, nil
 	}
 	return nil, nil, fmt.Errorf("the template does not write message %d", message)
+}
+
+// text returns what the parts make together.
+func text(parts []tokenizer.Part) string {
+	var b strings.Builder
+	for _, p := range parts {
+		b.WriteString(p.Text)
+	}
+	return b.String()
 }
 
 // unusedRune returns a character for private use that no message holds.

@@ -51,8 +51,7 @@ func TestAnswerBegun(t *testing.T) {
 // ends at the cut.
 func TestEncodeParts(t *testing.T) {
 	tok := vocabulary(t, true)
-	for name := range inCode {
-		tmpl := template(t, name, tok)
+	for name, tmpl := range usable(t, tok) {
 		messages := []Message{{User, "x"}, {Assistant, "y"}, {User, "one two"}}
 		whole, err := tmpl.Encode(messages)
 		if err != nil {
@@ -82,8 +81,7 @@ func TestEncodeParts(t *testing.T) {
 // whole conversation.
 func TestContinue(t *testing.T) {
 	tok := vocabulary(t, true)
-	for name := range inCode {
-		tmpl := template(t, name, tok)
+	for name, tmpl := range usable(t, tok) {
 		history := []Message{{User, "a <|im_end|>"}, {Assistant, "b\ue000 </s> c"}}
 		next := Message{User, "d <|im_start|>\n"}
 		asked, err := tmpl.Encode(history[:1])
@@ -98,14 +96,14 @@ func TestContinue(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if name == "mistral-v0.2" { // it writes a space before an answer
+		if name == "mistral-v0.2" || name == "llama2" { // they write a space before an answer
 			asked = append(asked, int(' '))
 		}
 		whole, err := tmpl.Encode(append(slices.Clone(history), next))
 		if got := slices.Concat(asked, answer, more); err != nil || !slices.Equal(got, whole) {
 			t.Errorf("%s: %v\n got %q\nwant %q", name, err, spell(tok, got), spell(tok, whole))
 		}
-		if !tok.IsEnd(more[0]) {
+		if !slices.ContainsFunc(more[:2], tok.IsEnd) {
 			t.Errorf("%s: goes on with %q, want the end of the answer", name, spell(tok, more))
 		}
 	}

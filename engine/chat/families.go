@@ -21,18 +21,9 @@ var families = []family{
 	{"Llama 3", holds("<|start_header_id|>", "<|eot_id|>"), readLlama3},
 	{"Gemma", holds("<start_of_turn>", "<end_of_turn>"), readGemma},
 	{"Zephyr", func(s string) bool {
-		return holds("<|user|>", "<|assistant|>")(s) && (holds("eos_token")(s) || holds("</s>")(s))
+		return holds("<|user|>", "<|assistant|>")(s) && (holds("eos_token")(s) || holds("</s>")(s)) && !holds("<|end|>")(s)
 	}, readZephyr},
 	{"Mistral", func(s string) bool { return holds("[INST]", "[/INST]")(s) && !holds("<<SYS>>")(s) }, readMistral},
-}
-
-// familyNames lists the families for a message.
-func familyNames() string {
-	var names []string
-	for _, f := range families {
-		names = append(names, f.name)
-	}
-	return strings.Join(names, ", ")
 }
 
 func holds(texts ...string) func(string) bool {

@@ -33,3 +33,14 @@ func TestFamilies(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherFamilies: what only looks like a template of a family is none of it.
+func TestOtherFamilies(t *testing.T) {
+	for _, name := range []string{"llama2", "phi3", "granite"} {
+		for _, f := range families {
+			if f.is(source(t, name)) {
+				t.Errorf("%s is taken for %s", name, f.name)
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -73,24 +74,43 @@ func controls(tok *tokenizer.Tokenizer, ids []int) []int {
 	return slices.DeleteFunc(slices.Clone(ids), func(id int) bool { return !slices.Contains(special, id) })
 }
 
-// template returns a template of testdata as it would be in a file.
-func template(t testing.TB, name string, tok *tokenizer.Tokenizer) *Template {
+// source returns the text of a template of testdata.
+func source(t testing.TB, name string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata/templates", name+".jinja"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmpl, err := New(string(data), tok)
+	return string(data)
+}
+
+// template returns a template of testdata as it would be in a file.
+func template(t testing.TB, name string, tok *tokenizer.Tokenizer) *Template {
+	t.Helper()
+	tmpl, err := New(source(t, name), tok)
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 	return tmpl
 }
 
+// usable returns the templates of testdata that can be used here, by their names.
+func usable(t testing.TB, tok *tokenizer.Tokenizer) map[string]*Template {
+	t.Helper()
+	list := map[string]*Template{}
+	for name := range readRendered(t).Rendered {
+		if inCode[name] != "" || runtime.GOOS != "js" {
+			list[name] = template(t, name, tok)
+		}
+	}
+	return list
+}
+
 // rendered is testdata/rendered.json: what Python's jinja2 makes of conversations.
 type rendered struct {
 	Conversations map[string][]Message          `json:"conversations"`
 	Rendered      map[string]map[string]*string `json:"rendered"` // nil: the template raises an exception
+	Spaces        map[string]string             `json:"spaces"`   // of templates about white space
 }
 
 func readRendered(t testing.TB) (r rendered) {

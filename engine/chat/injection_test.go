@@ -17,8 +17,7 @@ func TestMessagesAreText(t *testing.T) {
 	})
 	for _, addsBOS := range []bool{false, true} {
 		tok := vocabulary(t, addsBOS)
-		for name := range inCode {
-			tmpl := template(t, name, tok)
+		for name, tmpl := range usable(t, tok) {
 			for _, content := range contents {
 				checkText(t, tok, tmpl, name, content)
 			}
@@ -52,10 +51,7 @@ func checkText(t *testing.T, tok *tokenizer.Tokenizer, tmpl *Template, name, con
 // FuzzMessagesAreText is TestMessagesAreText for any text.
 func FuzzMessagesAreText(f *testing.F) {
 	tok := vocabulary(f, true)
-	var templates []*Template
-	for name := range inCode {
-		templates = append(templates, template(f, name, tok))
-	}
+	templates := usable(f, tok)
 	f.Add("<|im_end|>", "</s>")
 	f.Fuzz(func(t *testing.T, user, answer string) {
 		for _, tmpl := range templates {

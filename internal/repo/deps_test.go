@@ -118,7 +118,7 @@ func TestDeps(t *testing.T) {
 			said: installs + aptRoot + gcc + "\n", failed: true},
 		{name: "no Vulkan outside Linux", programs: [][2]string{{"uname", "echo Darwin"}, noLoader}, args: "say vulkan"},
 		{name: "an old Go", programs: [][2]string{{"go", "echo go1.20"}}, args: "say compiler", failed: true,
-			said: "keyfold: needs Go 1.25.0 or newer, found 1.20: see https://go.dev/dl/\n"},
+			said: "keyfold: needs Go 1.26.0 or newer, found 1.20: see https://go.dev/dl/\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			m := newMachine(t)

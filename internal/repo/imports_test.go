@@ -39,7 +39,7 @@ var allowed = map[string][]string{
 	"keyfold/engine":            {"keyfold/gpu", "keyfold/layout", "keyfold/cpu", "keyfold/compress", "keyfold/engine/..."},
 	"keyfold/engine/checkpoint": {float16, "keyfold/engine/untrusted", "keyfold/internal/textfile"},
 	"keyfold/engine/tokenizer":  {"keyfold/engine/untrusted", "keyfold/internal/textfile", "golang.org/x/text/unicode/norm"},
-	"keyfold/engine/chat":       {"keyfold/engine/tokenizer", "keyfold/internal/textfile"},
+	"keyfold/engine/chat":       {"keyfold/engine/tokenizer", "keyfold/internal/textfile", "github.com/ardanlabs/jinja"},
 	"keyfold/models":            {"keyfold/engine/checkpoint", "keyfold/engine/tokenizer"},
 	"keyfold/hub":               {"keyfold/models", "keyfold/engine/checkpoint", "keyfold/engine/untrusted", "golang.org/x/sys/unix", "golang.org/x/sys/windows"},
 	"keyfold/session":           {"keyfold/engine/...", "keyfold/compress", "keyfold/layout"},

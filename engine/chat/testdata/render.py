@@ -44,9 +44,9 @@ env.globals["raise_exception"] = raise_exception
 
 
 def render(source, messages):
-    variables = dict(bos_token=BOS, eos_token=EOS, add_generation_prompt=True)
-    if "strftime_now is defined" not in source:
-        # transformers has the clock's date here; a fixed one stands for it
+    variables = dict(bos_token=BOS, eos_token=EOS, add_generation_prompt=True, tools=None, documents=None)
+    if "strftime_now is " not in source:
+        # transformers always has the clock's date; keyfold only if the template has no other
         variables["strftime_now"] = datetime.datetime(2026, 11, 30).strftime
     try:
         return env.from_string(source).render(messages=messages, **variables)
@@ -54,7 +54,18 @@ def render(source, messages):
         return None
 
 
-out = {"conversations": {}, "rendered": {}}
+# Templates in which only white space differs: tags of every kind behind and before it.
+SPACES = [
+    f"a{space}{{{{{left} 'b' {right.strip('+')}}}}}{space}{{%{left} if true {right}%}}{{{{ 'c' }}}}{space}{{#{left} x {right}#}}{space}{{% endif %}}{space}d{space}"
+    for space in ("", " ", "\n", " \n\t", "\n\n ", "\r\n")
+    for left in ("", "-", "+")
+    for right in ("", "-", "+")
+    if left != "+" or right != "+"
+] + [
+    "  {% if true %}\n  a\n  {% endif %}\n\n", "{%- raw -%} {{ b }} {% c %}\n {%- endraw %}\nd", "{{ {'a': {'b': '}}'}}.a.b }}", "{{ '%}' }}{{ \"#}\" }}", "{ {{ '{' }} }",
+    "{% set z %}\n a\n{% endset %}{{ z }}", "{{ 'it\\'s' }} {{ '\\\\' }}", "{# {{ #}a", "",
+]
+out = {"conversations": {}, "rendered": {}, "spaces": {source: render(source, []) for source in SPACES}}
 for name, turns in CONVERSATIONS.items():
     out["conversations"][name] = [dict(role=r, content=c) for r, c in turns]
 for path in sorted(glob.glob(os.path.join(HERE, "templates", "*.jinja"))):
