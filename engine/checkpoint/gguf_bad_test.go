@@ -205,6 +205,8 @@ func TestGGUFRefusesDamage(t *testing.T) {
 			"tensor " + q + " has 2147483647 rows of 16 bytes, the file has 1856 bytes"},
 		{"both 2^31-1", patch(t, patch(t, good, q, atRows, 8, 1<<31-1), q, atCols, 8, 1<<31-1),
 			"tensor " + q + " has 2147483647 rows of 8589934588 bytes, the file has 1856 bytes"},
+		{"Q6_K in rows of 4", patch(t, good, down, atType, 4, 14),
+			"tensor " + down + " has rows of 4 elements, want a multiple of 256 for Q6_K"},
 		{"IQ3_S", patch(t, good, down, atType, 4, 21),
 			"tensor " + down + " has type IQ3_S, want " + TypeNames},
 		{"type 77", patch(t, good, down, atType, 4, 77),

@@ -1,6 +1,6 @@
 """Writes blocks.json: blocks of random bits of every type with blocks, and what gguf-py makes of them.
 
-    pip install gguf==0.17.1 && python blocks.py > blocks.json
+    pip install gguf==0.19.0 && python blocks.py > blocks.json
 
 Halves are random too, small and of both signs, so that no weight is infinite.
 """
