@@ -44,16 +44,37 @@ func OpenFixture() (*checkpoint.File, error) {
 //
 // VocabSize must be at least 259: three special tokens and every byte.
 func Fixture(c checkpoint.Config, t checkpoint.Type, seed uint64) ([]byte, error) {
-	return fixture(c, t, seed, vocabulary(c.VocabSize))
+	return fixture(c, allOf(t), seed, vocabulary(c.VocabSize))
+}
+
+// allOf gives every matrix the type t.
+func allOf(t checkpoint.Type) func(name string) checkpoint.Type {
+	return func(string) checkpoint.Type { return t }
+}
+
+// MixedFixture returns a Fixture with the types of a Q4_K_M file: Q6_K where it helps
+// most, in the embedding and in values and down projections of some layers, and Q4_K
+// elsewhere. One gate has another type than the up projection beside it.
+func MixedFixture(seed uint64) ([]byte, error) {
+	c := FixtureConfigOf(checkpoint.Q4_K)
+	return fixture(c, func(name string) checkpoint.Type {
+		switch name {
+		case "token_embd.weight", "blk.0.attn_v.weight", "blk.0.ffn_down.weight", "blk.2.attn_v.weight":
+			return checkpoint.Q6_K
+		case "blk.1.ffn_gate.weight":
+			return checkpoint.Q5_K
+		}
+		return checkpoint.Q4_K
+	}, seed, vocabulary(c.VocabSize))
 }
 
 // ChatFixture returns a Fixture that can be talked to: its last two tokens are
 // <|im_start|> and <|im_end|>, which ends an answer, and it has a ChatML template.
 func ChatFixture(c checkpoint.Config, t checkpoint.Type, seed uint64) ([]byte, error) {
-	return fixture(c, t, seed, chatVocabulary(c.VocabSize))
+	return fixture(c, allOf(t), seed, chatVocabulary(c.VocabSize))
 }
 
-func fixture(c checkpoint.Config, t checkpoint.Type, seed uint64, vocabulary []checkpoint.KV) ([]byte, error) {
+func fixture(c checkpoint.Config, typeOf func(name string) checkpoint.Type, seed uint64, vocabulary []checkpoint.KV) ([]byte, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -63,6 +84,7 @@ func fixture(c checkpoint.Config, t checkpoint.Type, seed uint64, vocabulary []c
 	r := rand.New(rand.NewPCG(seed, 0))
 	var tensors []checkpoint.TensorData
 	matrix := func(name string, rows, cols int, scale float64) {
+		t := typeOf(name)
 		tensors = append(tensors, checkpoint.TensorData{
 			Name: name, Type: t, Rows: rows, Cols: cols, Data: encode(t, normals(r, rows*cols, scale)),
 		})

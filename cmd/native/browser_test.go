@@ -181,6 +181,38 @@ func TestBrowserEqualsNative(t *testing.T) {
 	}
 }
 
+// Blocks of 256 are the same in the browser, on both of its devices: in parts of
+// different types, and in files of every such type.
+func TestLargeBlocksInTheBrowser(t *testing.T) {
+	data, err := models.MixedFixture(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mixed := filepath.Join(t.TempDir(), "mixed.gguf")
+	if err := os.WriteFile(mixed, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{"mixed.gguf": mixed}
+	for _, name := range []string{"kquants.gguf", "kquants-mixed.gguf"} {
+		if path := filepath.Join("..", "..", "..", "shared", "data", "real", name); fileExists(path) {
+			files[name] = path
+		}
+	}
+	w := startWorker(t, files)
+	for model, path := range files {
+		for _, device := range []string{"gpu", "cpu"} {
+			events, _ := w.must(session.Request{Do: "load", Name: model, Device: device}, model)
+			info := loaded(t, events)
+			for _, check := range info.Checks {
+				if check.Fault != "" {
+					t.Errorf("%s: self-test of %s: %s", model, check.Kernel, check.Fault)
+				}
+			}
+			compareWithNative(t, w, model+" on the "+device, path, device, "full", "a nest in the sand", 0)
+		}
+	}
+}
+
 func fileExists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
