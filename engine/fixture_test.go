@@ -36,6 +36,20 @@ func openFixtureFor(t testing.TB, kind DeviceKind, wt checkpoint.Type, kv layout
 	return openFile(t, openBytes(t, data), kind)
 }
 
+// eachArchitecture runs a test on the fixture and on its relatives, which have what
+// other architectures have beside a Llama's parts.
+func eachArchitecture(t *testing.T, test func(t *testing.T, f *checkpoint.File)) {
+	for _, s := range models.FixtureShapes() {
+		t.Run(s.Name, func(t *testing.T) {
+			data, err := models.Fixture(s.Config, checkpoint.F16, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test(t, openBytes(t, data))
+		})
+	}
+}
+
 func fixtureFile(t testing.TB, wt checkpoint.Type) *checkpoint.File {
 	t.Helper()
 	data, err := models.Fixture(models.FixtureConfigOf(wt), wt, 1)

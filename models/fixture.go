@@ -94,10 +94,10 @@ func fixture(c checkpoint.Config, typeOf func(name string) checkpoint.Type, seed
 			Name: name, Type: checkpoint.F32, Cols: len(v), Data: encode(checkpoint.F32, v),
 		})
 	}
-	norm := func(name string, n int) {
+	norm := func(name string, n int, mean float32) {
 		gains := normals(r, n, 0.1)
 		for i := range gains {
-			gains[i]++
+			gains[i] += mean
 		}
 		vector(name, gains)
 	}
@@ -108,19 +108,19 @@ func fixture(c checkpoint.Config, typeOf func(name string) checkpoint.Type, seed
 	}
 	for l := range c.NLayers {
 		name := func(part string) string { return fmt.Sprintf("blk.%d.%s.weight", l, part) }
-		norm(name("attn_norm"), c.Dim)
+		norm(name("attn_norm"), c.Dim, 1)
 		// Queries and keys are large enough for attention to have favourites.
 		matrix(name("attn_q"), c.QDim(), c.Dim, 2*width(c.Dim))
 		matrix(name("attn_k"), c.KVDim(), c.Dim, 2*width(c.Dim))
 		matrix(name("attn_v"), c.KVDim(), c.Dim, width(c.Dim))
 		matrix(name("attn_output"), c.Dim, c.QDim(), width(c.QDim()))
-		norm(name("ffn_norm"), c.Dim)
+		norm(name("ffn_norm"), c.Dim, 1)
 		matrix(name("ffn_gate"), c.HiddenDim, c.Dim, width(c.Dim))
 		matrix(name("ffn_up"), c.HiddenDim, c.Dim, width(c.Dim))
 		matrix(name("ffn_down"), c.Dim, c.HiddenDim, width(c.HiddenDim))
-		beside(c, l, norm, func(name string, n int) { vector(name, normals(r, n, 0.5)) })
+		beside(c, l, func(name string, n int) { norm(name, n, 1.7) }, func(name string, n int) { vector(name, normals(r, n, 0.5)) })
 	}
-	norm("output_norm.weight", c.Dim)
+	norm("output_norm.weight", c.Dim, 1)
 
 	var out bytes.Buffer
 	if err := checkpoint.WriteGGUF(&out, append(shape(c, "keyfold fixture (random weights)"), vocabulary...), tensors); err != nil {

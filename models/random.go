@@ -52,6 +52,19 @@ func Shapes() []Shape {
 	}
 }
 
+// FixtureShapes returns the shape of the fixture and those of its relatives, which
+// have what other architectures have beside a Llama's parts.
+func FixtureShapes() []Shape {
+	llama3, qwen2, qwen3 := FixtureConfig, FixtureConfig, FixtureConfig
+	llama3.RopeFactors = []float32{1, 1, 1, 1.5, 4, 8, 8, 8}
+	qwen2.QKVBias, qwen2.NHeads, qwen2.NKVHeads = true, 6, 2
+	qwen3.QKNorm, qwen3.HeadDim, qwen3.NormEps = true, 32, 1e-6
+	return []Shape{
+		{Name: "llama", Config: FixtureConfig}, {Name: "llama3", Config: llama3},
+		{Name: "qwen2", Config: qwen2}, {Name: "qwen3", Config: qwen3},
+	}
+}
+
 // Title is what a model of the shape is called.
 func (s Shape) Title() string {
 	if s.Name != "" {

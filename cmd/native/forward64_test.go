@@ -5,12 +5,13 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"keyfold/engine/checkpoint"
 )
 
-// forward64 is a Llama forward pass in float64, one token at a time, written
+// forward64 is the forward pass of a Llama and its relatives in float64, one token at a time, written
 // from the formulas and from nothing of this project but the file reader. It
 // exists to check the real ones against.
 type forward64 struct {
@@ -65,6 +66,20 @@ func (m *forward64) layer(l int, part string) []float64 {
 	return m.tensors[fmt.Sprintf("blk.%d.%s.weight", l, part)]
 }
 
+// project returns the queries, keys or values of an attention input.
+func (m *forward64) project(l int, part string, h []float64) []float64 {
+	y := times(m.layer(l, part), h)
+	for i, b := range m.tensors[fmt.Sprintf("blk.%d.%s.bias", l, part)] {
+		y[i] += b
+	}
+	if gain := m.layer(l, part+"_norm"); gain != nil {
+		for head := range slices.Chunk(y, m.c.HeadDim) {
+			copy(head, m.norm(head, gain))
+		}
+	}
+	return y
+}
+
 // times returns W x for W (rows, len(x)).
 func times(w, x []float64) []float64 {
 	y := make([]float64, len(w)/len(x))
@@ -93,6 +108,9 @@ func (m *forward64) rotate(x []float64, pos int) []float64 {
 	hd := m.c.HeadDim
 	for i := 0; i < len(x); i += 2 {
 		angle := float64(pos) * math.Pow(m.c.RopeBase, -float64(i%hd)/float64(hd))
+		if m.c.RopeFactors != nil {
+			angle /= float64(m.c.RopeFactors[i%hd/2])
+		}
 		sin, cos := math.Sincos(angle)
 		x[i], x[i+1] = x[i]*cos-x[i+1]*sin, x[i]*sin+x[i+1]*cos
 	}
@@ -106,7 +124,7 @@ func (m *forward64) feed(token, pos int) []float64 {
 	x := append([]float64(nil), m.tensors["token_embd.weight"][token*c.Dim:(token+1)*c.Dim]...)
 	for l := range c.NLayers {
 		h := m.norm(x, m.layer(l, "attn_norm"))
-		q, k := times(m.layer(l, "attn_q"), h), times(m.layer(l, "attn_k"), h)
+		q, k := m.project(l, "attn_q", h), m.project(l, "attn_k", h)
 		for g := range c.NKVHeads { // the KV head and its query heads
 			if m.own {
 				pos = len(m.k[l*c.NKVHeads+g])
@@ -114,7 +132,7 @@ func (m *forward64) feed(token, pos int) []float64 {
 			m.rotate(q[g*c.GroupSize()*hd:(g+1)*c.GroupSize()*hd], pos)
 			m.rotate(k[g*hd:(g+1)*hd], pos)
 		}
-		v := times(m.layer(l, "attn_v"), h)
+		v := m.project(l, "attn_v", h)
 		if m.mass != nil {
 			m.inputs[l], m.lastQueries[l] = append(m.inputs[l], h), q
 		}

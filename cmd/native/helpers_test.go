@@ -58,7 +58,24 @@ func sharedData(t testing.TB, name string) string {
 // fixtureModel writes the project's fixture to a file.
 func fixtureModel(t testing.TB, wt checkpoint.Type) string {
 	t.Helper()
-	data, err := models.Fixture(models.FixtureConfig, wt, 1)
+	return writeFixture(t, models.FixtureConfig, wt)
+}
+
+// relative writes the fixture's relative of that name.
+func relative(t testing.TB, name string) string {
+	t.Helper()
+	for _, s := range models.FixtureShapes() {
+		if s.Name == name {
+			return writeFixture(t, s.Config, checkpoint.F16)
+		}
+	}
+	t.Fatalf("the fixture has no relative %s", name)
+	return ""
+}
+
+func writeFixture(t testing.TB, c checkpoint.Config, wt checkpoint.Type) string {
+	t.Helper()
+	data, err := models.Fixture(c, wt, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

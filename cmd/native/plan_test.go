@@ -99,8 +99,11 @@ func TestLogitsAfterCompression(t *testing.T) {
 			t.Errorf("restarting the position changes the logits by %g only, which would not be noticed", d)
 		}
 		if d := differs(func(m *forward64) {
+			n := len(m.k[0])
 			for h := range m.k {
-				n := min(len(m.k[0]), len(m.k[h]))
+				n = min(n, len(m.k[h]))
+			}
+			for h := range m.k {
 				m.k[h], m.v[h], m.bias[h] = m.k[h][:n], m.v[h][:n], m.bias[h][:n]
 			}
 		}, prefill); d < bound {
@@ -117,6 +120,11 @@ func TestLogitsAfterCompression(t *testing.T) {
 	}
 	fixture := fixtureModel(t, checkpoint.F16)
 	for _, device := range devices(t) {
+		for _, name := range []string{"llama3", "qwen2", "qwen3"} {
+			t.Run(name+" "+device+" kvmerger", func(t *testing.T) {
+				check(t, relative(t, name), device, sampleIDs(170, 320), 140, methods["kvmerger"]...)
+			})
+		}
 		for name, method := range methods {
 			t.Run("fixture "+device+" "+name, func(t *testing.T) {
 				check(t, fixture, device, sampleIDs(170, 320), 140, method...)
@@ -281,7 +289,7 @@ func TestPlanSignals(t *testing.T) {
 		for l := range c.NLayers {
 			for s := range samples {
 				at := (l*samples + s) * c.Dim
-				queries = append(queries, m.rotate(times(m.layer(l, "attn_q"), h[at:at+c.Dim]), len(tokens)+s)...)
+				queries = append(queries, m.rotate(m.project(l, "attn_q", h[at:at+c.Dim]), len(tokens)+s)...)
 			}
 		}
 		near(t, "gvote_q", readFloats(t, filepath.Join(voting, "gvote_q.f32")), queries, 1e-3)
@@ -302,6 +310,9 @@ func TestPlanSignals(t *testing.T) {
 	fixture := fixtureModel(t, checkpoint.F16)
 	for _, device := range devices(t) {
 		t.Run("fixture "+device, func(t *testing.T) { check(t, fixture, device, sampleIDs(300, 320)) })
+		for _, name := range []string{"llama3", "qwen2", "qwen3"} {
+			t.Run(name+" "+device, func(t *testing.T) { check(t, relative(t, name), device, sampleIDs(120, 320)) })
+		}
 		t.Run("stories260K "+device, func(t *testing.T) {
 			check(t, sharedData(t, "stories260K/stories260K.gguf"), device, sampleIDs(120, 512))
 		})

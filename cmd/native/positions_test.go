@@ -124,6 +124,11 @@ func TestLogitsWithPositionsInTheCache(t *testing.T) {
 	}
 	fixture := fixtureModel(t, checkpoint.F16)
 	for _, device := range devices(t) {
+		for _, name := range []string{"llama3", "qwen2", "qwen3"} {
+			t.Run(name+" "+device+" derotate", func(t *testing.T) {
+				check(t, relative(t, name), device, sampleIDs(170, 320), 140, methods["derotate"]...)
+			})
+		}
 		for name, method := range methods {
 			t.Run("fixture "+device+" "+name, func(t *testing.T) {
 				check(t, fixture, device, sampleIDs(170, 320), 140, method...)
