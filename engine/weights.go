@@ -31,7 +31,7 @@ type layerWeights[M, V any] struct {
 // builder makes matrices and vectors on a device.
 type builder[M, V any] struct {
 	// matrix allocates a matrix of such parts, one below the other; put writes rows
-	// of it from row0 on.
+	// of it from row0 on. A put of nil wants none of them.
 	matrix func(label string, cols int, parts []layout.Part) (m M, put func(row0 int, rows *layout.Weights) error, err error)
 	vector func(label string, v []float32) (V, error)
 }
@@ -112,7 +112,7 @@ func loadMatrix[M, V any](f *checkpoint.File, b builder[M, V], names []string) (
 	}
 	cols := tensors[0].Cols
 	m, put, err := b.matrix(names[0], cols, parts)
-	if err != nil {
+	if err != nil || put == nil {
 		return m, err
 	}
 	row0 := 0

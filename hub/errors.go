@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -30,6 +31,10 @@ func unreachable(ctx context.Context, u *url.URL, err error) error {
 	var wrapped *url.Error // it begins with the method and the address, which may hold a password
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) && dns.IsNotFound {
+		return fmt.Errorf("%s is not to be found: is this machine online? (%w)", u.Host, dns)
 	}
 	return &passing{error: fmt.Errorf("%s: %w", u.Host, err)}
 }

@@ -56,6 +56,9 @@ func cacheSave(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := r.fits(f, settings.KV, len(prompt)); err != nil {
+		return err
+	}
 	e, err := r.start(ctx, t.err, f, tok)
 	if err != nil {
 		return err

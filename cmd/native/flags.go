@@ -17,13 +17,14 @@ import (
 type flagSet struct {
 	*flag.FlagSet
 	usage string
+	model *modelFlags // nil: no flag names a model
 }
 
 // newFlags returns the flags of a command whose help begins with usage.
 func newFlags(name, usage string) *flagSet {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // errors are printed once, by run
-	return &flagSet{fs, usage}
+	return &flagSet{FlagSet: fs, usage: usage}
 }
 
 // help prints the usage, then the flags.
@@ -38,8 +39,8 @@ func (fs *flagSet) help(w io.Writer) {
 	})
 }
 
-// parse parses flags, prints the help if args ask for it, and refuses more than
-// maxArgs arguments after the flags.
+// parse parses flags, prints the help if args ask for it, refuses more than maxArgs
+// arguments after the flags, and finds the model that a flag names.
 func (fs *flagSet) parse(t terminal, args []string, maxArgs int) error {
 	err := fs.Parse(args)
 	switch {
@@ -51,6 +52,8 @@ func (fs *flagSet) parse(t terminal, args []string, maxArgs int) error {
 	case fs.NArg() > maxArgs:
 		return usageError("%s: unexpected argument %q; flags come before it, and a text of several words is quoted",
 			fs.Name(), fs.Arg(maxArgs))
+	case fs.model != nil:
+		return fs.model.locate()
 	}
 	return nil
 }

@@ -35,6 +35,9 @@ func inspectCommand(_ context.Context, t terminal, args []string) error {
 	if fs.NArg() == 1 {
 		m.model = fs.Arg(0)
 	}
+	if err := m.locate(); err != nil {
+		return err
+	}
 	f, _, err := m.open(false)
 	if err != nil {
 		describeRefused(t.out, m.model)

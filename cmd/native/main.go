@@ -32,11 +32,15 @@ model's KV cache smaller while it runs.
 
 examples:
     keyfold run "Once upon a time"
+    keyfold pull smollm2-135m
+    keyfold run -model smollm2-135m -chat "What is the capital of France?"
     keyfold run -model stories260K.gguf -method gvote -prompt-file long.txt -shadow
     keyfold run -method kvmerger -help
 
 commands:
     run       continue a prompt
+    pull      download a model
+    models    the models that go by a name: list, verify, delete
     inspect   what is in a model file
     tokens    the token ids of a text, or the text of ids
     logits    teacher-forced logits, as a file
@@ -78,6 +82,8 @@ type command func(ctx context.Context, t terminal, args []string) error
 
 var commands = map[string]command{
 	"run":     runCommand,
+	"pull":    pullCommand,
+	"models":  modelsCommand,
 	"inspect": inspectCommand,
 	"tokens":  tokensCommand,
 	"logits":  logitsCommand,
@@ -151,7 +157,7 @@ func runNamed(ctx context.Context, t terminal, name string, args []string) error
 	}
 	do, ok := commands[name]
 	if !ok {
-		return usageError("unknown command %q; want run, inspect, tokens, logits, plan, cache, corpus, eval, bench, serve or version", name)
+		return usageError("unknown command %q; want run, pull, models, inspect, tokens, logits, plan, cache, corpus, eval, bench, serve or version", name)
 	}
 	return do(ctx, t, args)
 }

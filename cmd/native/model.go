@@ -14,6 +14,7 @@ import (
 	"keyfold/engine"
 	"keyfold/engine/checkpoint"
 	"keyfold/engine/tokenizer"
+	"keyfold/layout"
 	"keyfold/models"
 )
 
@@ -21,7 +22,8 @@ import (
 type modelFlags struct{ model, tokenizer string }
 
 func (m *modelFlags) register(fs *flagSet) {
-	fs.StringVar(&m.model, "model", models.Name, "`PATH` of a .gguf, .bin or .safetensors file or of a folder with config.json, or the name of the built-in model")
+	fs.model = m
+	fs.StringVar(&m.model, "model", models.Name, "`NAME` of a model (\"keyfold models\" lists them), or path of a .gguf, .bin or .safetensors file or of a folder with config.json")
 	fs.StringVar(&m.tokenizer, "tokenizer", "", "`PATH` of tokenizer.json, tokenizer.bin or a .gguf; without it the model's own, or the one beside it")
 }
 
@@ -212,6 +214,9 @@ func (d *deviceFlags) check() error {
 
 // start puts an open model on the device and prints which device that is.
 func (d *deviceFlags) start(ctx context.Context, w io.Writer, f *checkpoint.File, tok *tokenizer.Tokenizer) (*engine.Engine, error) {
+	if err := d.fits(f, layout.CacheF16, 0); err != nil {
+		return nil, err
+	}
 	e, err := engine.Open(ctx, f, tok, engine.DeviceKind(d.device))
 	if err != nil {
 		return nil, err

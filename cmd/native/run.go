@@ -68,6 +68,9 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 	if err := r.read.Check(len(prompt), f.Config.SeqLen); err != nil {
 		return err
 	}
+	if err := r.fits(f, r.read.KV, r.mostSlots(len(prompt)+r.sampling.n)); err != nil {
+		return err
+	}
 	e, err := r.start(ctx, t.err, f, tok)
 	if err != nil {
 		return err
@@ -90,6 +93,17 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 	report.Run.Prompt, report.Run.PromptSHA256 = shortPrompt(r.prompt)
 	report.Run.Chat, report.Run.Stop = r.family, r.sampling.stop
 	return t.writeJSON(r.json, report)
+}
+
+// mostSlots returns the slots per head that a text of so many tokens takes at its longest.
+func (r *runArgs) mostSlots(tokens int) int {
+	switch {
+	case r.shadow:
+		return 2 * tokens
+	case r.maxSlots > 0:
+		return min(tokens, r.maxSlots)
+	}
+	return tokens
 }
 
 func parseRun(ctx context.Context, t terminal, args []string) (*runArgs, error) {
