@@ -39,7 +39,7 @@ npm:
 site: node_modules
 	@rm -rf build/site && mkdir -p build/site/vendor
 	@cp -r web/. build/site/ && rm -f build/site/*.d.ts build/site/record.mjs
-	@cp node_modules/uplot/dist/uPlot.esm.js node_modules/uplot/dist/uPlot.min.css build/site/vendor/
+	@cp node_modules/uplot/dist/uPlot.esm.js node_modules/uplot/dist/uPlot.min.css node_modules/hash-wasm/dist/sha256.umd.min.js build/site/vendor/
 	@cp "$$(go env GOROOT)/lib/wasm/wasm_exec.js" build/site/
 	@cp models/keyfold.gguf models/catalogue.json build/site/
 	@node_modules/.bin/wat2wasm cpu/vector.wat -o build/site/vector.wasm
@@ -47,7 +47,7 @@ site: node_modules
 	@node tools/compress.mjs build/site build/compressed
 	@echo "build/site: keyfold.wasm is $$(stat -c %s build/site/keyfold.wasm.br) bytes in brotli, $$(stat -c %s build/site/keyfold.wasm.gz) in gzip"
 
-# The page's chart library, the assembler of vector.wat and the checker of types, at the versions of package-lock.json.
+# The page's chart library and its sha256, the assembler of vector.wat and the checker of types, at the versions of package-lock.json.
 node_modules: package-lock.json | npm
 	@npm ci --ignore-scripts --no-audit --no-fund --silent && touch node_modules
 

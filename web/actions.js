@@ -1,9 +1,10 @@
 // actions.js: everything that a view may ask for, and links to a run.
 
 import { file, loadModel } from "./engines.js";
-import { check, fromHash, parseNumber, resized, toHash } from "./form.js";
+import { check, fromHash, modelInHash, parseNumber, resized, toHash } from "./form.js";
 import { goTo } from "./faults.js";
-import { byteOffset, count, isolated, plain } from "./format.js";
+import { byteOffset, bytes, count, isolated, plain } from "./format.js";
+import { download, forget, keptFile, modelNamed, openShelf, pause, pointTo, removeFile } from "./models.js";
 import { needle } from "./needle.js";
 import { hidden, hideFact, presets } from "./presets.js";
 import { step, stop } from "./queue.js";
@@ -27,7 +28,7 @@ async function openModel(next, chosen = true) {
     if (!wanted || !state.loaded) return;
     if (want !== state.form.model) {
         setForm({ model: want });
-        refuseFile(`This link was made with ${isolated(plain(want))}: open that file here to reproduce it.`);
+        askFor(want);
         return;
     }
     const faults = { ...linkFaults, ...check(state.form, state.methods) };
@@ -36,6 +37,31 @@ async function openModel(next, chosen = true) {
     const bad = Object.keys(faults)[0];
     if (bad) goTo(bad, faults[bad]);
     else await run(false);
+}
+
+/** Says which model a link needs. @param {string} name */
+function askFor(name) {
+    const model = modelNamed(name);
+    if (!model) {
+        refuseFile(`This link was made with ${isolated(plain(name))}: open that file here to reproduce it.`);
+        return;
+    }
+    const { title, size, licence } = model.entry;
+    set({ status: `This link was made with ${title} (${bytes(size)}, ${licence}): download it to reproduce the run.` });
+    pointTo(name);
+}
+
+/**
+ * Opens a model by its name in the catalogue.
+ * @param {string} name
+ * @param {boolean} [chosen]
+ */
+async function openNamed(name, chosen = true) {
+    try {
+        await openModel(await keptFile(name), chosen);
+    } catch (error) {
+        refuseFile(`${isolated(plain(name))} could not be opened: ${error instanceof Error ? error.message : error}.`);
+    }
 }
 
 /** @param {string} sentence */
@@ -50,12 +76,41 @@ let linkFaults = {};
 /** Takes the form from the URL, if it holds one. */
 export function readLink() {
     const link = fromHash(location.hash);
-    if (!link) return false;
+    if (!link) {
+        if (state.loaded) showNamed(modelInHash(location.hash));
+        return false;
+    }
     linkFaults = link.faults;
     wanted = true;
     set({ form: { ...link.form, method: link.form.method || state.opening.method }, faults: link.faults });
-    if (state.loaded) void openModel(state.form.model === "" ? null : file, false);
+    if (state.loaded) void openLinked();
     return true;
+}
+
+/** Opens the model of a link where it is here, else the one at hand. */
+async function openLinked() {
+    const { model } = state.form;
+    if (model !== state.fileName && modelNamed(model)?.whole) await openNamed(model, false);
+    else await openModel(model === "" ? null : file, false);
+}
+
+/** Opens the model that a link is to, or shows what it takes to have it. @param {string} name */
+function showNamed(name) {
+    const model = modelNamed(name);
+    if (model?.whole) void openNamed(name);
+    else if (model) pointTo(name);
+    else if (name !== "") refuseFile(`There is no model ${isolated(plain(name))} in the catalogue.`);
+}
+
+/** Begins with the model of a link where it is here, else with the built-in one. */
+export async function begin() {
+    const linked = modelInHash(location.hash);
+    const name = wanted ? state.form.model : linked;
+    const shelf = openShelf();
+    if (name !== "") await shelf;
+    const here = modelNamed(name)?.whole;
+    await openNamed(here ? name : "", false);
+    if (!here) showNamed(linked);
 }
 
 export const actions = {
@@ -78,6 +133,21 @@ export const actions = {
         else void openModel(first);
     },
     builtIn: () => void openModel(null),
+    /** @param {string} name */
+    openNamed: (name) => void openNamed(name),
+    /** @param {string} name */
+    download: async (name) => {
+        await download(name);
+        const model = modelNamed(name);
+        if (!model?.whole) return;
+        if (wanted && state.form.model === name) await openNamed(name);
+        else set({ status: `${model.entry.title} is here: press Load to use it.` });
+    },
+    pause,
+    /** @param {string} name */
+    forget: (name) => void forget(name),
+    /** @param {string} name */
+    removeFile: (name) => void removeFile(name),
     /** @param {string} device */
     setDevice: (device) => {
         setForm({ device });

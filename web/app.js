@@ -8,12 +8,13 @@
 //     needle.js     the table of found and forgotten
 //     queue.js      one long request at a time
 //     engines.js    the worker, and the model in it; recorded.js: what stands there before
+//     models.js     models by name: the catalogue, what is kept here, downloads (download.js, part.js, disk.js)
 //     form.js       what was chosen: checked, from and to the URL, into a request
 //     faults.js     what is wrong with it, and the way there; drop.js: what is dragged here
 //     protocol.js   what page and engine say to each other
 //     views/        one drawing each, in the order of the page
 
-import { actions, readLink } from "./actions.js";
+import { actions, begin, readLink } from "./actions.js";
 import { byId, watch } from "./dom.js";
 import { acceptDrops } from "./drop.js";
 import { drawFaults } from "./faults.js";
@@ -26,6 +27,7 @@ import { createFade } from "./views/fade.js";
 import { createMap } from "./views/map.js";
 import { createMethod } from "./views/method.js";
 import { createModel } from "./views/model.js";
+import { createModels } from "./views/models.js";
 import { createNeedle } from "./views/needle.js";
 import { createOccupancy } from "./views/occupancy.js";
 import { createPrompt } from "./views/prompt.js";
@@ -41,6 +43,7 @@ import { createToken } from "./views/token.js";
 /** @type {((state: State) => void)[]} */
 const views = [
     createModel(byId("model-view"), actions),
+    createModels(byId("models-view"), actions),
     createPrompt(byId("prompt-view"), actions),
     createMethod(byId("method-view"), actions),
     createSummary(byId("summary-view"), actions),
@@ -105,7 +108,7 @@ function start() {
     const linked = readLink();
     set({});
     void showRecording(linked);
-    actions.builtIn();
+    void begin();
 }
 
 start();

@@ -253,6 +253,12 @@ export function toHash(form) {
     return `#${query}`;
 }
 
+/** The model that a link is to, if it is not one to a run. @param {string} hash */
+export function modelInHash(hash) {
+    const query = new URLSearchParams(hash.replace(/^#/, ""));
+    return fromHash(hash) ? "" : (query.get("model") ?? "");
+}
+
 /**
  * Reads a link. A link with a prompt asks for a run; what it does not mention
  * has its default.

@@ -40,6 +40,7 @@ import { check, defaults } from "./form.js";
  * @property {import("./protocol.js").Loaded | null} loaded   by the worker
  * @property {boolean} lost        the device of the loaded model: the next run opens it again
  * @property {string} fileName     of the loaded model; "" is the built-in one
+ * @property {import("./models.js").Shelf} shelf  models by name
  * @property {import("./protocol.js").Method[]} methods
  * @property {import("./protocol.js").Opening} opening  what is chosen until the reader does
  * @property {{text: string, done: number, total: number} | null} loading
@@ -66,6 +67,7 @@ export let state = {
     loaded: null,
     lost: false,
     fileName: "",
+    shelf: { models: [], others: [], usage: 0, quota: 0, persisted: false, fault: "", pointed: { name: "" } },
     methods: [],
     opening: { method: "", budget: 0 },
     loading: null,

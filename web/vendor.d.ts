@@ -1,5 +1,6 @@
-// Types of the library that is copied to vendor/ when the site is built.
+// Types of the libraries that are copied to vendor/ when the site is built.
 declare module "*/vendor/uPlot.esm.js" {
     import uPlot from "uplot";
     export default uPlot;
 }
+declare module "*/vendor/sha256.umd.min.js";

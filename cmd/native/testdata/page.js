@@ -98,3 +98,45 @@ globalThis.drop = async (name) => {
     data.items.add(file);
     document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
 };
+
+/** The row of a model in the drawer, its button, how many bytes it has, and what went wrong with it. */
+globalThis.row = (name) => document.querySelector(`#models-view [data-model="${name}"]`);
+globalThis.main = (name) => row(name).querySelector("button");
+globalThis.progress = (name) => row(name).querySelector("progress").value;
+globalThis.fault = (name) => row(name).querySelector(".fault").textContent;
+
+/** Waits until the page shows its state. */
+globalThis.drawn = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+
+/** Opens the drawer. */
+globalThis.shelf = async () => {
+    await until(() => row("small"), "the catalogue");
+    await until(() => text("#models-view").includes("room for"), "the storage");
+    document.querySelector(".drawer").open = true;
+};
+
+/** Waits until a model is neither fetched nor checked. */
+globalThis.settled = async (name) => {
+    const store = await import("/some/where/store.js");
+    await until(() => store.state.shelf.models.find((m) => m.entry.name === name).doing === "", "the end of the download");
+    await drawn();
+};
+
+/** What is in the browser's storage: names, sizes and sums. */
+globalThis.kept = async () => {
+    let all = "";
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("models");
+    for await (const [name, handle] of folder.entries()) {
+        const file = await handle.getFile();
+        const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
+        all += `${name} ${file.size} ${[...sum].map((byte) => byte.toString(16).padStart(2, "0")).join("")};`;
+    }
+    return all;
+};
+
+/** Deletes what is kept of the model small. */
+globalThis.clear = async () => {
+    const { forget } = await import("/some/where/models.js");
+    if (await kept()) await forget("small");
+    await until(() => main("small").textContent.startsWith("Download"), "an empty drawer");
+};
