@@ -15,13 +15,16 @@ import (
 // chat_template.jinja, else chat_template of tokenizer_config.json, of which a list of named ones
 // holds the one named default.
 func FolderSource(folder fs.FS) (string, error) {
-	template, err := fs.ReadFile(folder, "chat_template.jinja")
+	const alone = "chat_template.jinja"
+	template, err := fs.ReadFile(folder, alone)
 	if err == nil {
 		template, err = textfile.UTF8(template)
-		return string(template), err
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return "", err
+		if err != nil {
+			err = fmt.Errorf("%s: %w", alone, err)
+		}
+		return string(template), err
 	}
 	const name = "tokenizer_config.json"
 	data, err := fs.ReadFile(folder, name)

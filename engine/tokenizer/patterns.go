@@ -15,13 +15,17 @@ type pattern struct {
 }
 
 // patterns are those that this package knows, with every name that llama.cpp has for them. A name
-// that llama.cpp gives another pattern is not here, and a file with it is refused: tekken, gpt-4o,
+// that llama.cpp gives another pattern is not here, and a file with it is refused: gpt-4o,
 // deepseek-llm, falcon, bloom and others.
 //
 // Source: llama.cpp, src/llama-vocab.cpp, llama_vocab::impl::load and llm_tokenizer_bpe.
 var patterns = []pattern{{
 	words:      []splitter{splitLlama3},
 	names:      []string{"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano"},
+	wholeWords: true, addsBOS: true,
+}, {
+	words:      []splitter{splitTekken},
+	names:      []string{"tekken"},
 	wholeWords: true, addsBOS: true,
 }, {
 	words: []splitter{splitLlama3},

@@ -96,21 +96,66 @@ func splitLlama3Digits(s string, digits int) int {
 	if n > 0 {
 		return n
 	}
-	// 4. " ?[^\s\p{L}\p{N}]+[\r\n]*"
+	// 4. " ?[^\s\p{L}\p{N}]+[\r\n]*", and what is left
+	return splitOther(s, isNewline)
+}
+
+// splitTekken implements, written on one line with U for \p{Lu}\p{Lt} and L for \p{Ll}, each with
+// \p{Lm}\p{Lo}\p{M} behind it,
+//
+//	[^\r\n\p{L}\p{N}]?[U]*[L]+|[^\r\n\p{L}\p{N}]?[U]+[L]*|\p{N}
+//	| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
+func splitTekken(s string) int {
+	first, size := utf8.DecodeRuneInString(s)
+	begins := []int{0} // of the letters
+	if first != '\r' && first != '\n' && !unicode.IsLetter(first) && !unicode.IsNumber(first) {
+		begins = []int{size, 0}
+	}
+	for _, begin := range begins { // 1. with a lower case letter at its end
+		upper := begin + run(s[begin:], isUpper)
+		if lower := run(s[upper:], isLower); lower > 0 {
+			return upper + lower
+		}
+		if end := strings.LastIndexFunc(s[begin:upper], isLower); end >= 0 {
+			_, last := utf8.DecodeRuneInString(s[begin+end:])
+			return begin + end + last
+		}
+	}
+	for _, begin := range begins { // 2. all upper case
+		if n := run(s[begin:], isUpper); n > 0 {
+			return begin + n
+		}
+	}
+	if unicode.IsNumber(first) {
+		return size
+	}
+	return splitOther(s, func(r rune) bool { return isNewline(r) || r == '/' })
+}
+
+// isUpper is [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}].
+func isUpper(r rune) bool {
+	return unicode.In(r, unicode.Lu, unicode.Lt, unicode.Lm, unicode.Lo, unicode.M)
+}
+
+// isLower is [\p{Ll}\p{Lm}\p{Lo}\p{M}].
+func isLower(r rune) bool { return unicode.In(r, unicode.Ll, unicode.Lm, unicode.Lo, unicode.M) }
+
+// splitOther implements " ?[^\s\p{L}\p{N}]+" with what may stand behind it, and
+// \s*[\r\n]+|\s+(?!\S)|\s+.
+func splitOther(s string, behind func(rune) bool) int {
 	space := 0
 	if s[0] == ' ' {
 		space = 1
 	}
 	if n := run(s[space:], isOther); n > 0 {
 		n += space
-		return n + run(s[n:], isNewline)
+		return n + run(s[n:], behind)
 	}
-	// 5. \s*[\r\n]+: the white space up to its last newline
+	// \s*[\r\n]+: the white space up to its last newline
 	white := s[:run(s, unicode.IsSpace)]
 	if i := strings.LastIndexAny(white, "\r\n"); i >= 0 {
 		return i + 1
 	}
-	// 6. \s+(?!\S)|\s+
 	return splitSpaces(s)
 }
 

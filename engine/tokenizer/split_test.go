@@ -34,6 +34,19 @@ func TestSplit(t *testing.T) {
 		{"qwen2", "x¦1¦2¦3¦ ¦4"},
 		{"qwen2", "a¦\n\n¦b"},
 
+		{"tekken", "Hello¦World¦ HELLOWorld¦ HELLO¦ hello"},
+		{"tekken", "I¦'m¦ don¦'T¦ it¦'s"},
+		{"tekken", "x¦1¦2¦3¦4¦ ¦½¦a"},
+		{"tekken", "path¦/to¦//¦file¦.go¦\n¦/x"},
+		{"tekken", "a¦\n\n¦ b¦ \r\n¦ ¦ c"},
+		{"tekken", "Ünïcode¦ ÉÉcole¦ école"},
+		{"tekken", "世界Hello¦ カナab"},
+		{"tekken", "a\u0301¦B\u0301c¦ \u0301d"},
+		{"tekken", "ǅa¦ Ǆb¦ ʰ¦C"},
+		{"tekken", " ...!/\n/¦é"},
+		{"tekken", "_Ab¦-Cd"},
+		{"tekken", "ABC¦1¦ab¦C"},
+
 		{"smollm", "x¦1¦2¦ ¦3¦ a¦'t¦²"},
 		{"smollm", "a¦  ¦1"},
 
