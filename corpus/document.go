@@ -31,6 +31,7 @@ type Document struct {
 type Ask struct {
 	Question string   // the question with its frame: "Question: Where is the lantern?\nAnswer:"
 	Answer   string   // " in the barn", exact
+	Items    []string // what the answer lists: "the barn", "the mill"
 	Kind     string   // the kind of fact, such as "pet" or "code"
 	Marked   bool     // the fact stands out when it is read: a needle
 	Guess    float64  // how often a guess among the answers that the context offers is right

@@ -197,6 +197,11 @@ func (r *recall) inquiry(claims []claim) inquiry {
 
 // answerTo puts the values of claims of one kind into the kind's fixed form.
 func (k *factKind) answerTo(claims []claim, all bool) string {
+	return " " + and(k.items(claims, all))
+}
+
+// items returns what an answer lists: the value of each claim, as the kind puts it.
+func (k *factKind) items(claims []claim, all bool) []string {
 	form := k.answer
 	if len(claims) > 1 && !all && k.item != "" {
 		form = k.item
@@ -209,7 +214,7 @@ func (k *factKind) answerTo(claims []claim, all bool) string {
 			values = append(values, form.fill(map[string]string{"value": c.value}))
 		}
 	}
-	return " " + and(values)
+	return values
 }
 
 // numbered returns the claims of these numbers.

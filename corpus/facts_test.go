@@ -343,3 +343,25 @@ func BenchmarkFacts(b *testing.B) {
 		})
 	}
 }
+
+// An answer that lists several things says what they are, in its order.
+func TestItemsOfAnAnswer(t *testing.T) {
+	several := 0
+	for _, task := range []string{"fact", "fact-values", "fact-queries", "needle-values", "needle-queries"} {
+		d, err := New(task, EvalFrom, Size{Tokens: 400})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ask := range d.Asks {
+			if want := " " + and(ask.Items); ask.Answer != want {
+				t.Errorf("%s: the answer %q lists %q", task, ask.Answer, ask.Items)
+			}
+			if len(ask.Items) > 1 {
+				several++
+			}
+		}
+	}
+	if several < 8 {
+		t.Errorf("only %d answers list several things", several)
+	}
+}

@@ -3,6 +3,7 @@ package corpus
 import (
 	"crypto/sha256"
 	"fmt"
+	"regexp"
 	"testing"
 )
 
@@ -34,6 +35,9 @@ var goldenSizes = []Size{
 	{Tokens: 500, Trained: true}, {Tokens: 300, Count: func(text string) int { return len(text) / 4 }},
 }
 
+// items finds what an answer lists, which repeats the answer, in a document as it is printed.
+var items = regexp.MustCompile(` Items:\[[^\]]*\]`)
+
 func TestDocumentsStay(t *testing.T) {
 	for _, task := range Tasks() {
 		hash := sha256.New()
@@ -45,7 +49,8 @@ func TestDocumentsStay(t *testing.T) {
 					if err == nil {
 						written++
 					}
-					fmt.Fprintf(hash, "%+v %v\n", d, err != nil)
+					text := items.ReplaceAllString(fmt.Sprintf("%+v %v\n", d, err != nil), "")
+					hash.Write([]byte(text))
 				}
 			}
 		}

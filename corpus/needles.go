@@ -37,7 +37,7 @@ func (r *recall) tell() {
 			guess /= float64(r.valuesTold(k))
 			facts = append(facts, c.fact)
 		}
-		r.ask(Ask{Question: q.text, Answer: k.answerTo(claims, q.all), Kind: k.name, Marked: k.marked, Guess: guess, HeldOut: q.held}, facts...)
+		r.ask(Ask{Question: q.text, Answer: k.answerTo(claims, q.all), Items: k.items(claims, q.all), Kind: k.name, Marked: k.marked, Guess: guess, HeldOut: q.held}, facts...)
 	}
 }
 

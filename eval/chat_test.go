@@ -136,6 +136,13 @@ func TestMetricOfTheCorpus(t *testing.T) {
 	if exactly, found := bothWays(" Ida has A CAT.", Ask{Answers: []string{" a cat"}}); *exactly != 0 || *found != 1 {
 		t.Errorf("a sentence: exact %g, recall %g", *exactly, *found)
 	}
+	list := Ask{Answers: []string{" the well and the inn"}, Items: []string{"the well", "the inn"}}
+	if exactly, found := bothWays("It was the inn, then the Well.", list); *exactly != 0 || *found != 1 {
+		t.Errorf("a list in another order: exact %g, recall %g", *exactly, *found)
+	}
+	if _, found := bothWays("It was the inn.", list); *found != 0.5 {
+		t.Errorf("half a list: recall %g", *found)
+	}
 	if exactly, found := bothWays(" a cat", Ask{Answers: []string{" a cat"}}); *exactly != 1 || *found != 1 {
 		t.Errorf("the reference: exact %g, recall %g", *exactly, *found)
 	}

@@ -26,6 +26,7 @@ type Ask struct {
 	Question  string   // appended to the context as it is
 	Prefix    string   // how the answer begins, such as "Answer:"; appended to the question
 	Answers   []string // references, at least one
+	Items     []string // what the one reference lists, each of which recall looks for; nil: it looks for the references
 	Metric    string   // a name of Metrics
 	FirstLine bool     // only the answer's first line that is not empty counts, and writing may stop behind it
 	Tokens    int      // the most tokens an answer is given; 0: not said
@@ -45,7 +46,7 @@ func FromCorpus(d corpus.Document) Example {
 	for i, from := range d.Asks {
 		question, prefix := cutPrefix(from.Question)
 		ask := Ask{
-			Question: question, Prefix: prefix, Answers: []string{from.Answer}, Metric: "exact", FirstLine: true,
+			Question: question, Prefix: prefix, Answers: []string{from.Answer}, Items: from.Items, Metric: "exact", FirstLine: true,
 			Kind: from.Kind, Marked: from.Marked, HeldOut: from.HeldOut, Guess: from.Guess,
 		}
 		if from.Number {

@@ -24,7 +24,7 @@ func Metrics() []Metric {
 	return []Metric{
 		{"exact", "1 if the text up to the newline is a reference, apart from spaces around it", best(exact)},
 		{"number", "1 if the number that the text ends in, or that follows ####, is the reference's", best(number)},
-		{"recall", "share of the references that occur in the text, in any case (RULER)", recall},
+		{"recall", "share of the references, or of what one lists, that occur in the text, in any case (RULER)", recall},
 		{"recall-any", "1 if a reference occurs in the text, in any case (RULER's qa)", best(contains)},
 		{"f1", "F1 of the words, without case, punctuation and articles (SQuAD, LongBench)", best(wordF1)},
 		{"rouge-l", "ROUGE-L, the F measure with beta 1 of distinct words (LongBench)", best(rougeL)},
@@ -124,12 +124,16 @@ func contains(got, want string) (float64, error) {
 }
 
 func recall(got string, ask Ask) (float64, error) {
+	all := ask.Answers
+	if len(ask.Items) > 0 {
+		all = ask.Items
+	}
 	sum := 0.0
-	for _, want := range ask.Answers {
+	for _, want := range all {
 		found, _ := contains(got, want)
 		sum += found
 	}
-	return sum / float64(len(ask.Answers)), nil
+	return sum / float64(len(all)), nil
 }
 
 // answerWords splits a text as SQuAD's evaluation does: lower case, without
