@@ -36,10 +36,7 @@ type download struct {
 // room for the rest.
 func (s *Store) begin(m Model, on func(Progress)) (*download, error) {
 	d := &download{store: s, model: m, on: on, path: m.Path + ".part"}
-	d.want = record{Name: m.Name, Source: m.URL, Size: m.Size, SHA256: m.SHA256, Licence: m.Licence}
-	if m.Page == m.Source || m.Revision == "" {
-		d.want.Source = m.Page // without a password
-	}
+	d.want = record{Name: m.Name, Source: redacted(m.URL), Size: m.Size, SHA256: m.SHA256, Licence: m.Licence}
 	var err error
 	if d.file, err = os.OpenFile(d.path, os.O_RDWR|os.O_CREATE, 0o666); err != nil {
 		return nil, err
@@ -163,10 +160,7 @@ func (r *restless) Read(p []byte) (int, error) {
 // be the file. Only then what was there is thrown away.
 func (d *download) accept(response *http.Response, body *bufio.Reader) error {
 	host := response.Request.URL.Host
-	size, etag := total(response), response.Header.Get("ETag")
-	if strings.HasPrefix(etag, "W/") {
-		etag = "" // the same meaning, not the same bytes
-	}
+	size, etag := total(response), mark(response.Header)
 	whole := response.StatusCode == http.StatusOK
 	if whole {
 		head, err := body.Peek(untrusted.HeadBytes)
@@ -199,6 +193,15 @@ func (d *download) accept(response *http.Response, body *bufio.Reader) error {
 	}
 	d.want.ETag = etag
 	return d.want.write(d.path + ".json")
+}
+
+// mark returns what a server tells this version of a file from others by: an ETag, but for one that
+// stands for the same meaning and not the same bytes, or a date.
+func mark(h http.Header) string {
+	if etag := h.Get("ETag"); etag != "" && !strings.HasPrefix(etag, "W/") {
+		return etag
+	}
+	return h.Get("Last-Modified")
 }
 
 // again begins anew, if that was not tried again and again.

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -68,7 +67,7 @@ func (m *Model) closed(response *http.Response) error {
 	case "RepoNotFound", "RevisionNotFound", "EntryNotFound":
 		return fmt.Errorf("%s has no %s, or shows it to its owner alone (%s)", host, m.Source, response.Status)
 	}
-	if strings.HasPrefix(m.URL, m.Page+"/resolve/") {
+	if m.Revision != "" { // of the hub
 		return fmt.Errorf("%s wants to know who asks (%s): accept the model's licence at %s and put a token of yours in HF_TOKEN", host, response.Status, m.Page)
 	}
 	return fmt.Errorf("%s does not give the file to everybody (%s)", host, response.Status)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -101,6 +102,8 @@ func TestPull(t *testing.T) {
 		{name: "breaks and gets nowhere", fault: flaky.Fault{BreakAt: []int64{third, third, third, third, third, third}}, want: "breaks off", kept: true},
 		{name: "breaks, nothing known", unknown: true, fault: flaky.Fault{BreakAt: []int64{9999, third}}},
 		{name: "breaks, no etag", fault: flaky.Fault{BreakAt: []int64{third}, NoETag: true}},
+		{name: "breaks, dated, no hash", unknown: true, fault: flaky.Fault{BreakAt: []int64{9999, third}, Dated: true, NoHash: true}},
+		{name: "changes, dated, no hash", unknown: true, fault: flaky.Fault{BreakAt: []int64{9999, late}, ChangeAfter: 2, Dated: true, NoHash: true}, changed: true},
 		{name: "breaks, no etag, no hash", unknown: true, fault: flaky.Fault{BreakAt: []int64{9999, third}, NoETag: true, NoHash: true}},
 		{name: "ignores ranges", fault: flaky.Fault{NoRange: true}, unknown: true},
 		{name: "breaks and ignores ranges", fault: flaky.Fault{BreakAt: []int64{third, third}, NoRange: true}},
@@ -484,6 +487,35 @@ func TestToken(t *testing.T) {
 	}
 }
 
+// Requests go through the proxy that the environment names. It is read once in a process, so the
+// test is one of its own.
+func TestProxy(t *testing.T) {
+	if os.Getenv("KEYFOLD_TEST_PROXY") != "" {
+		s, err := Open("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := s.Find(name)
+		if err == nil {
+			err = s.Pull(t.Context(), m, quiet)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	server := flaky.New(t, fixture(t), flaky.Fault{})
+	cmd := exec.Command(os.Args[0], "-test.run=^TestProxy$")
+	cmd.Env = append(os.Environ(), "KEYFOLD_TEST_PROXY=1", "KEYFOLD_MODELS="+t.TempDir(), "KEYFOLD_HUB=http://hub.invalid",
+		"HTTP_PROXY="+server.URL, "http_proxy=", "NO_PROXY=", "no_proxy=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if requests := server.Requests(); len(requests) == 0 || requests[0].Host != "hub.invalid" {
+		t.Errorf("the proxy saw %+v", requests)
+	}
+}
+
 // A disk without room is known before the first byte comes.
 func TestRoom(t *testing.T) {
 	server := flaky.New(t, fixture(t), flaky.Fault{})
@@ -523,6 +555,19 @@ func TestContinues(t *testing.T) {
 		response := &http.Response{StatusCode: c.status, Header: http.Header{"Content-Range": {c.ranges}}}
 		if got := d.continues(response, c.etag); got != c.want {
 			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
+func TestMark(t *testing.T) {
+	for _, c := range []struct{ etag, date, want string }{
+		{`"a"`, "then", `"a"`}, {`W/"a"`, "then", "then"}, {`W/"a"`, "", ""}, {"", "then", "then"}, {"", "", ""},
+	} {
+		h := http.Header{}
+		h.Set("ETag", c.etag)
+		h.Set("Last-Modified", c.date)
+		if got := mark(h); got != c.want {
+			t.Errorf("%+v: %q", c, got)
 		}
 	}
 }

@@ -68,9 +68,18 @@ func (s *Store) Find(name string) (Model, error) {
 
 // onHub fills in where a model of the hub is.
 func (s *Store) onHub(m Model) Model {
-	m.Page = s.Hub + "/" + m.Source
-	m.URL = m.Page + "/resolve/" + m.Revision + (&url.URL{Path: "/" + m.File}).EscapedPath()
+	m.Page = redacted(s.Hub) + "/" + m.Source
+	m.URL = s.Hub + "/" + m.Source + "/resolve/" + m.Revision + (&url.URL{Path: "/" + m.File}).EscapedPath()
 	return m
+}
+
+// redacted returns an address without its password.
+func redacted(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Redacted()
 }
 
 // hubName takes a name apart: owner and repository, revision, file. No part begins with a dot, so

@@ -28,6 +28,10 @@ func TestFind(t *testing.T) {
 	if a.Path == b.Path {
 		t.Error("two addresses share a place")
 	}
+	mirror := New("store", "https://user:secret@mirror.example", "", "")
+	if m, err := mirror.Find("hf:o/r/x.gguf"); err != nil || strings.Contains(m.Name+m.Page+m.Source+m.Path, "secret") || !strings.Contains(m.URL, "secret@mirror.example/o/r") {
+		t.Errorf("a mirror with a password is shown as %+v (%v)", m, err)
+	}
 	if m, err := s.Find("https://user:secret@x.example/m.gguf"); err != nil || strings.Contains(m.Name+m.Page+m.Source+m.Path, "secret") {
 		t.Errorf("an address with a password is shown as %+v (%v)", m, err)
 	}

@@ -13,7 +13,7 @@ type record struct {
 	Source  string `json:"source"` // address
 	Size    int64  `json:"size,omitempty"`
 	SHA256  string `json:"sha256,omitempty"`
-	ETag    string `json:"etag,omitempty"`
+	ETag    string `json:"etag,omitempty"` // or the date of the last change, see mark
 	Licence string `json:"licence,omitempty"`
 }
 

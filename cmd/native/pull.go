@@ -147,8 +147,12 @@ func confirm(ctx context.Context, t terminal, question string) error {
 	}()
 	select {
 	case line := <-answer:
+		if line == "" {
+			fmt.Fprintln(t.err)
+		}
 		return agreed(line)
 	case <-ctx.Done():
+		fmt.Fprintln(t.err)
 		return ctx.Err()
 	}
 }
@@ -175,47 +179,54 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// A bytesBar shows how a download goes on: a bar that moves on a terminal, a line a minute elsewhere.
+// A bytesBar shows how a download goes on: a bar on a terminal, a line a minute elsewhere.
 type bytesBar struct {
-	w        io.Writer
-	throttle time.Duration
-	phase    string
-	first    int64
-	bar      *progressbar.ProgressBar
+	w          io.Writer
+	onTerminal bool
+	phase      string
+	first      int64     // bytes at the beginning of the phase
+	said       time.Time // when the last line was written
+	bar        *progressbar.ProgressBar
 }
 
 func newBytesBar(w io.Writer) *bytesBar {
-	b := &bytesBar{w: w, throttle: time.Minute}
-	if isTerminal(w) {
-		b.throttle = 100 * time.Millisecond
-		if v, ok := w.(*untrusted.Writer); ok {
-			b.w = v.Under() // the bar begins its line anew again and again
-		}
+	b := &bytesBar{w: w, onTerminal: isTerminal(w), said: time.Now()}
+	if v, ok := w.(*untrusted.Writer); ok && b.onTerminal {
+		b.w = v.Under() // the bar begins its line anew again and again
 	}
 	return b
 }
 
-// show draws the bar. A new phase begins a new one, which counts what is still to do, so that it can
-// say how long that takes.
+// show shows where a download stands.
 func (b *bytesBar) show(p hub.Progress) {
-	if p.Phase != b.phase || p.Done < b.first {
+	begins := p.Phase != b.phase || p.Done < b.first
+	if begins {
 		b.end()
 		b.phase, b.first = p.Phase, p.Done
-		if p.Phase == hub.Waiting {
-			fmt.Fprintln(b.w, p.Phase)
-			return
-		}
-		total := p.Total - p.Done
-		if p.Total == 0 {
-			total = -1
-		}
-		b.bar = progressbar.NewOptions64(total,
-			progressbar.OptionSetWriter(b.w), progressbar.OptionSetDescription(p.Phase), progressbar.OptionShowBytes(true),
-			progressbar.OptionSetPredictTime(true), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(b.throttle))
 	}
-	if b.bar != nil {
+	switch {
+	case p.Phase == hub.Waiting:
+		fmt.Fprintln(b.w, p.Phase)
+	case b.onTerminal:
+		if begins {
+			b.bar = b.rest(p)
+		}
 		b.bar.Set64(p.Done - b.first)
+	case time.Since(b.said) > time.Minute:
+		b.said = time.Now()
+		fmt.Fprintf(b.w, "%s: %s of %s\n", p.Phase, hub.Bytes(p.Done), hub.Bytes(p.Total))
 	}
+}
+
+// rest returns a bar of what is still to do, so that it can say how long that takes.
+func (b *bytesBar) rest(p hub.Progress) *progressbar.ProgressBar {
+	total := p.Total - p.Done
+	if p.Total == 0 {
+		total = -1
+	}
+	return progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(b.w), progressbar.OptionSetDescription(p.Phase), progressbar.OptionShowBytes(true),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(100*time.Millisecond))
 }
 
 // end ends the bar's line.

@@ -2,6 +2,7 @@ package flaky
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -18,12 +19,15 @@ func (s *Server) file(w http.ResponseWriter, r *http.Request) {
 	if s.fault.ChangeAfter > 0 && n >= s.fault.ChangeAfter {
 		content = s.Changed()
 	}
-	etag := strconv.Quote("v-" + sum(content)[:16])
+	etag := s.mark(content)
 	size := int64(len(content))
 	from, to, ranged := s.rangeOf(r, etag, size)
 	h := w.Header()
 	h.Set("Content-Type", "application/octet-stream")
-	if !s.fault.NoETag {
+	switch {
+	case s.fault.Dated:
+		h.Set("Last-Modified", etag)
+	case !s.fault.NoETag:
 		h.Set("ETag", etag)
 	}
 	if !s.fault.NoRange {
@@ -55,6 +59,15 @@ func (s *Server) file(w http.ResponseWriter, r *http.Request) {
 		body = append(body[:len(body):len(body)], make([]byte, s.fault.Extra)...)
 	}
 	s.send(w, status, body, end < to)
+}
+
+// mark returns what tells a content from others: an ETag or a date.
+func (s *Server) mark(content []byte) string {
+	hash := sha256.Sum256(content)
+	if s.fault.Dated {
+		return time.Unix(1e9+int64(hash[0]), 0).UTC().Format(http.TimeFormat)
+	}
+	return fmt.Sprintf(`"v-%.8x"`, hash)
 }
 
 // rangeOf returns the bytes that a request wants, and whether it gets a range.

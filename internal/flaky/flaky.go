@@ -25,6 +25,7 @@ type Fault struct {
 	NoRange       bool          // any request gets the whole file
 	NoIfRange     bool          // a range of whatever the file is by now, without a look at If-Range
 	NoETag        bool          // no ETag and no date: nothing to tell two contents apart by
+	Dated         bool          // a date in place of an ETag
 	NoHash        bool          // the hub does not say sha256 and size
 	WrongHash     bool          // the hub says another sha256 than the file has
 	LengthOff     int64         // Content-Length and the total of Content-Range are off by this

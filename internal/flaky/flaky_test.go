@@ -78,11 +78,14 @@ func TestFaults(t *testing.T) {
 		from  int
 		seen  func(s *Server, a answer) bool
 	}{
-		"breaks":        {Fault{BreakAt: []int64{7}}, -1, func(_ *Server, a answer) bool { return len(a.body) == 7 && errors.Is(a.err, io.ErrUnexpectedEOF) }},
-		"breaks later":  {Fault{BreakAt: []int64{700}}, 600, func(_ *Server, a answer) bool { return len(a.body) == 100 && a.err != nil }},
-		"status":        {Fault{Statuses: []int{429}, RetryAfter: "3"}, -1, func(_ *Server, a answer) bool { return a.status == 429 && a.header.Get("Retry-After") == "3" }},
-		"no range":      {Fault{NoRange: true}, 9, func(_ *Server, a answer) bool { return a.status == 200 && len(a.body) == 1000 }},
-		"no etag":       {Fault{NoETag: true}, 9, func(_ *Server, a answer) bool { return a.status == 206 && a.header.Get("ETag") == "" }},
+		"breaks":       {Fault{BreakAt: []int64{7}}, -1, func(_ *Server, a answer) bool { return len(a.body) == 7 && errors.Is(a.err, io.ErrUnexpectedEOF) }},
+		"breaks later": {Fault{BreakAt: []int64{700}}, 600, func(_ *Server, a answer) bool { return len(a.body) == 100 && a.err != nil }},
+		"status":       {Fault{Statuses: []int{429}, RetryAfter: "3"}, -1, func(_ *Server, a answer) bool { return a.status == 429 && a.header.Get("Retry-After") == "3" }},
+		"no range":     {Fault{NoRange: true}, 9, func(_ *Server, a answer) bool { return a.status == 200 && len(a.body) == 1000 }},
+		"no etag":      {Fault{NoETag: true}, 9, func(_ *Server, a answer) bool { return a.status == 206 && a.header.Get("ETag") == "" }},
+		"dated": {Fault{Dated: true}, 9, func(_ *Server, a answer) bool {
+			return a.status == 206 && a.header.Get("ETag") == "" && a.header.Get("Last-Modified") != ""
+		}},
 		"no hash":       {Fault{NoHash: true}, -1, func(_ *Server, a answer) bool { return a.header.Get("X-Linked-Etag") == "" }},
 		"wrong hash":    {Fault{WrongHash: true}, -1, func(s *Server, a answer) bool { return !strings.Contains(a.header.Get("X-Linked-Etag"), s.SHA256()) }},
 		"says more":     {Fault{LengthOff: 5}, -1, func(_ *Server, a answer) bool { return length(a) == "1005" && len(a.body) == 1000 && a.err != nil }},
