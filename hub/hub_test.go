@@ -352,7 +352,7 @@ func TestSilence(t *testing.T) {
 	if err := s.Pull(t.Context(), m, quiet); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(server.Requests()); n != 2 {
+	if n := len(server.Requests()); n < 2 {
 		t.Errorf("%d requests, want a second one behind the silence", n)
 	}
 }
@@ -360,9 +360,9 @@ func TestSilence(t *testing.T) {
 // A server that is slow and never silent is waited for, however long it takes.
 func TestSlowness(t *testing.T) {
 	content := fixture(t)
-	server := flaky.New(t, content, flaky.Fault{BytesPerDelay: len(content) / 20, Delay: 30 * time.Millisecond})
+	server := flaky.New(t, content, flaky.Fault{BytesPerDelay: len(content) / 20, Delay: 80 * time.Millisecond})
 	s, _ := store(t, server.URL)
-	s.stall = 300 * time.Millisecond
+	s.stall = time.Second
 	if err := s.Pull(t.Context(), find(t, s, server, content, true), quiet); err != nil || len(server.Requests()) != 1 {
 		t.Errorf("%v, %d requests, want one", err, len(server.Requests()))
 	}

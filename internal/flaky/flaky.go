@@ -3,6 +3,7 @@
 package flaky
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -66,13 +67,13 @@ type Server struct {
 // New starts a hub for a test.
 func New(t testing.TB, content []byte, fault Fault) *Server {
 	t.Helper()
-	s := &Server{fault: fault, content: content}
-	start := func() string {
-		server := httptest.NewServer(s)
+	s := &Server{fault: fault, content: bytes.Clone(content)}
+	hub, other := httptest.NewUnstartedServer(s), httptest.NewUnstartedServer(s)
+	s.URL, s.Other = "http://"+hub.Listener.Addr().String(), "http://"+other.Listener.Addr().String()
+	for _, server := range []*httptest.Server{hub, other} {
+		server.Start()
 		t.Cleanup(server.Close)
-		return server.URL
 	}
-	s.URL, s.Other = start(), start()
 	return s
 }
 
