@@ -93,7 +93,7 @@ func startWorker(t testing.TB, models map[string]string, scripts ...string) *wor
 	for name, path := range models {
 		mux.HandleFunc("/"+name, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, path) })
 	}
-	return &worker{t: t, ctx: chromium.Open(t, mux, 4*time.Minute)}
+	return &worker{t: t, ctx: chromium.Open(t, mux, 8*time.Minute)}
 }
 
 // ask sends a request and returns its events. model is the path of a file to
@@ -126,6 +126,20 @@ func (w *worker) must(req session.Request, model string) ([]session.Event, *engi
 		w.t.Fatalf("%s: %s", req.Do, last.Failed.Message)
 	}
 	return events, last.Done
+}
+
+// memory returns the peak of the module's memory, in bytes.
+func (w *worker) memory() int64 {
+	w.t.Helper()
+	bytes, err := chromedp.Run(w.ctx, chromedp.Evaluate[float64](`new Promise((resolve) => {
+		const channel = new BroadcastChannel("memory");
+		channel.onmessage = ({data}) => resolve(data);
+		channel.postMessage("?");
+	})`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return int64(bytes)
 }
 
 // loaded returns what a load request answered.
@@ -346,17 +360,10 @@ func TestBrowserLoadsALargeModelInPieces(t *testing.T) {
 	if kind := loaded(t, events).Device.Kind; kind != "gpu" {
 		t.Fatalf("the model is on the %s", kind)
 	}
-	memory, err := chromedp.Run(w.ctx, chromedp.Evaluate[float64](`new Promise((resolve) => {
-		const channel = new BroadcastChannel("memory");
-		channel.onmessage = ({data}) => resolve(data);
-		channel.postMessage("?");
-	})`, chromedp.EvalAwaitPromise))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%d MB of weights, %.0f MB of wasm memory at the peak", info.Size()>>20, memory/(1<<20))
+	memory := w.memory()
+	t.Logf("%d MB of weights, %d MB of wasm memory at the peak", info.Size()>>20, memory>>20)
 	if memory > 64<<20 {
-		t.Errorf("the module's memory grew to %.0f MB while %d MB were loaded, want at most 64", memory/(1<<20), info.Size()>>20)
+		t.Errorf("the module's memory grew to %d MB while %d MB were loaded, want at most 64", memory>>20, info.Size()>>20)
 	}
 }
 
