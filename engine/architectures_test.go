@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -28,7 +29,7 @@ func TestLogitsOfArchitectures(t *testing.T) {
 			for _, file := range []string{"", "model.gguf"} {
 				model := filepath.Join(folder, file)
 				if _, err := os.Stat(model); err == nil {
-					t.Run(model, func(t *testing.T) {
+					t.Run(strings.TrimSpace(filepath.Base(folder)+" "+file), func(t *testing.T) {
 						eachDevice(t, func(t *testing.T, kind DeviceKind) { checkLogits(t, folder, model, kind) })
 					})
 				}
