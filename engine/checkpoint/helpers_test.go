@@ -88,7 +88,7 @@ type toy struct {
 func newToy(c Config, tied bool) toy {
 	m := toy{Config: c, shape: map[string][2]int{}, data: map[string][]float32{}}
 	for w := range c.weights() {
-		if w.optional && tied {
+		if w.optional && tied || w.name == ropeFreqs {
 			continue
 		}
 		m.names = append(m.names, w.name)
@@ -125,18 +125,54 @@ func (m toy) tensorData(t Type) []TensorData {
 	var list []TensorData
 	for _, name := range m.names {
 		d := TensorData{Name: name, Type: t, Rows: m.shape[name][0], Cols: m.shape[name][1]}
-		if strings.HasSuffix(name, "norm.weight") {
+		if d.Rows == 1 {
 			d.Type, d.Rows = F32, 0
 		}
-		d.Data = encode(d.Type, m.data[name])
+		x := m.data[name]
+		if m.architecture().ggufHalves {
+			x = m.inHalves(name)
+		}
+		d.Data = encode(d.Type, x)
 		list = append(list, d)
 	}
 	return list
 }
 
+// architecture returns the one that has what the toy has.
+func (m toy) architecture() architecture {
+	for _, a := range architectures {
+		if a.gguf != "" && a.qkvBias == m.QKVBias && a.qkNorm == m.QKNorm {
+			return a
+		}
+	}
+	return architectures[0]
+}
+
+// inHalves returns a tensor in the order of Hugging Face files: in a head of d rows (of a vector: elements),
+// row i is ours 2i, and row i+d/2 ours 2i+1.
+func (m toy) inHalves(name string) []float32 {
+	x := m.data[name]
+	if !rotates(name) {
+		return x
+	}
+	rows, cols := m.shape[name][0], m.shape[name][1]
+	if rows == 1 {
+		rows, cols = cols, 1
+	}
+	out := make([]float32, 0, rows*cols)
+	for head := 0; head < rows; head += m.HeadDim {
+		for _, first := range []int{0, 1} {
+			for in := first; in < m.HeadDim; in += 2 {
+				out = append(out, x[(head+in)*cols:(head+in+1)*cols]...)
+			}
+		}
+	}
+	return out
+}
+
 // meta returns the metadata of a GGUF of the toy.
 func (m toy) meta() []KV {
-	return []KV{
+	meta := []KV{
 		{"general.architecture", "llama"},
 		{"general.name", "toy"},
 		{"llama.embedding_length", uint32(m.Dim)},
@@ -149,6 +185,14 @@ func (m toy) meta() []KV {
 		{"llama.attention.layer_norm_rms_epsilon", float32(m.NormEps)},
 		{"llama.rope.freq_base", float32(m.RopeBase)},
 	}
+	arch := m.architecture().gguf
+	meta[0].Value = arch
+	for i := range meta {
+		if name, ok := strings.CutPrefix(meta[i].Key, "llama."); ok {
+			meta[i].Key = arch + "." + name
+		}
+	}
+	return meta
 }
 
 // writeGGUF returns a GGUF file as bytes.
@@ -238,7 +282,7 @@ func wantToy(t *testing.T, f *File, m toy, typ Type) {
 			t.Errorf("Tensor(%q) is another one than in Tensors()", tensor.Name)
 		}
 		want := typ
-		if strings.HasSuffix(tensor.Name, "norm.weight") {
+		if tensor.Rows == 1 {
 			want = F32
 		}
 		if got := [2]int{tensor.Rows, tensor.Cols}; got != m.shape[tensor.Name] || tensor.Type != want {

@@ -45,28 +45,14 @@ func rawSafetensors(header string) []byte {
 	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...)
 }
 
-// safetensors returns the toy's tensors under Hugging Face names, with the rows of Q and K in that
-// order: in a head of d rows, row i is ours 2i, and row i+d/2 ours 2i+1.
+// safetensors returns the toy's tensors under Hugging Face names and in that order.
 func (m toy) safetensors(typ Type) map[string]st {
 	out := make(map[string]st)
 	for _, name := range m.names {
 		rows, cols := m.shape[name][0], m.shape[name][1]
-		x := m.data[name]
-		if strings.Contains(name, "attn_q.") || strings.Contains(name, "attn_k.") {
-			x = make([]float32, 0, rows*cols)
-			row := func(r int) []float32 { return m.data[name][r*cols : (r+1)*cols] }
-			for head := 0; head < rows; head += m.HeadDim {
-				for even := 0; even < m.HeadDim; even += 2 {
-					x = append(x, row(head+even)...)
-				}
-				for odd := 1; odd < m.HeadDim; odd += 2 {
-					x = append(x, row(head+odd)...)
-				}
-			}
-		}
-		s := st{typ.String(), []int{rows, cols}, encode(typ, x)}
-		if strings.HasSuffix(name, "norm.weight") {
-			s = st{"F32", []int{cols}, encode(F32, x)}
+		s := st{typ.String(), []int{rows, cols}, encode(typ, m.inHalves(name))}
+		if rows == 1 {
+			s = st{"F32", []int{cols}, encode(F32, m.inHalves(name))}
 		}
 		out[hfName(name)] = s
 	}
@@ -77,7 +63,7 @@ func (m toy) safetensors(typ Type) map[string]st {
 func (m toy) config(change map[string]any) string {
 	_, own := m.data["output.weight"]
 	c := map[string]any{
-		"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama", "hidden_act": "silu",
+		"architectures": []string{m.architecture().class}, "model_type": m.architecture().model, "hidden_act": "silu",
 		"hidden_size": m.Dim, "intermediate_size": m.HiddenDim, "num_hidden_layers": m.NLayers,
 		"num_attention_heads": m.NHeads, "num_key_value_heads": m.NKVHeads, "head_dim": m.HeadDim,
 		"vocab_size": m.VocabSize, "max_position_embeddings": m.SeqLen, "rms_norm_eps": 1e-5,
