@@ -109,8 +109,10 @@ export async function begin() {
     const shelf = openShelf();
     if (name !== "") await shelf;
     const here = modelNamed(name)?.whole;
+    const known = modelNamed(linked) !== undefined;
+    if (known && !here) showNamed(linked);
     await openNamed(here ? name : "", false);
-    if (!here) showNamed(linked);
+    if (!known) showNamed(linked);
 }
 
 export const actions = {

@@ -218,8 +218,12 @@ function sentence(error, wrong) {
 export async function forget(name) {
     const model = modelNamed(name);
     if (!model) return;
-    await removeFile(fileName(model.entry) + (model.whole ? "" : ".part"));
-    setModel(name, { fault: "" });
+    try {
+        await removeFile(fileName(model.entry) + (model.whole ? "" : ".part"));
+        setModel(name, { fault: "" });
+    } catch (error) {
+        setModel(name, { fault: sentence(error, false) });
+    }
 }
 
 /**

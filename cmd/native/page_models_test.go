@@ -11,6 +11,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -70,7 +72,8 @@ func openDrawer(t testing.TB) *drawer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.page = servePage(t, "", map[string]http.HandlerFunc{
+	// The engine runs on the CPU: there it starts sooner.
+	d.page = servePage(t, `Object.defineProperty(navigator, "gpu", {value: undefined})`, map[string]http.HandlerFunc{
 		"/catalogue.json": func(w http.ResponseWriter, _ *http.Request) { w.Write(catalogue) },
 		"/disk.js":        d.disk,
 		"/{$}":            func(w http.ResponseWriter, _ *http.Request) { w.Write(d.index(t)) },
@@ -277,10 +280,16 @@ func TestPageKeepsModels(t *testing.T) {
 		}
 	}
 
-	other := d.tab()
+	// Two tabs: one downloads, the other waits for it, and goes on when it is gone.
+	other, closeTab := d.tab()
+	other.do(`await shelf(); main("small").click()`)
+	d.do(`await until(() => main("small").textContent === "In another tab" && main("small").disabled, "the other tab's download")`)
+	closeTab()
+	d.do(`await until(() => main("small").textContent === "Resume", "the end of the other tab")`)
+	other, _ = d.tab()
 	other.do(`await shelf()`)
 	d.do(`main("small").click()`)
-	other.do(`await until(() => main("small").textContent === "In another tab" && main("small").disabled, "the first tab's download")`)
+	other.do(`await until(() => main("small").textContent === "In another tab", "the first tab's download")`)
 	d.do(`await settled("small")`)
 	d.wantWhole("a download in pieces")
 	other.do(`await until(() => main("small").textContent === "Load", "news of the first tab")`)
@@ -332,13 +341,11 @@ func TestPageLinksToModels(t *testing.T) {
 		t.Helper()
 		d.do(fmt.Sprintf(`location.hash = %q; location.reload()`, hash))
 		d.wait()
-		d.do(`await until(() => row("small"), "the catalogue"); await loaded()`)
 	}
 	visit("model=small")
-	d.do(`await until(() => document.activeElement === main("small"), "the focus")`)
+	d.do(`await until(() => row("small") && document.activeElement === main("small"), "the focus")`)
 	d.want("the drawer", `return String(document.querySelector(".drawer").open)`, "true")
-	visit("model=smal")
-	d.do(`await until(() => text("#fault-model") !== "", "a sentence")`)
+	d.do(`await loaded(); location.hash = "model=smal"; await until(() => text("#fault-model") !== "", "a sentence")`)
 	d.want("an unknown name", `return text("#fault-model")`, "There is no model \u2068smal\u2069 in the catalogue.")
 	d.do(`location.hash = "model=small"; await until(() => document.activeElement === main("small"), "the focus")`)
 	const run = "model=small&method=window&budget=0.5&n=3&prompt=Once+upon+a+time+there+was+a+bird"
@@ -355,22 +362,43 @@ func TestPageLinksToModels(t *testing.T) {
 	if requests := d.hub.Load().Requests(); len(requests) != 1 {
 		t.Errorf("the second visit asked the hub: %v", requests)
 	}
-	visit("model=small")
-	d.do(`await until(() => text("#model-view .model-name") === "small", "the model")`)
+	for _, name := range []string{"keyfold", "small"} {
+		d.do(fmt.Sprintf(`location.hash = "model=%s"; await until(() => main(%[1]q).textContent === "Loaded", "the model")`, name))
+	}
 	d.noFaults()
 }
 
-// tab opens the page once more in the same browser.
-func (d *drawer) tab() *page {
+// The page knows the catalogue's fields by the names that they have in the file.
+func TestPageKnowsTheCatalogue(t *testing.T) {
+	script, err := os.ReadFile(filepath.Join("..", "..", "web", "models.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(script), "@typedef {object} Entry\n")
+	text, _, _ = strings.Cut(text, "*/")
+	var got, want []string
+	for _, field := range regexp.MustCompile(`@property \{\w+\} \[?(\w+)`).FindAllStringSubmatch(text, -1) {
+		got = append(got, field[1])
+	}
+	for i := range reflect.TypeFor[models.Entry]().NumField() {
+		want = append(want, reflect.TypeFor[models.Entry]().Field(i).Tag.Get("json"))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("web/models.js knows the fields %v, models.Entry has %v", got, want)
+	}
+}
+
+// tab opens the page once more in the same browser. The function closes it.
+func (d *drawer) tab() (*page, func()) {
 	d.t.Helper()
-	ctx, cancel := chromedp.NewContext(d.ctx)
-	d.t.Cleanup(cancel)
+	ctx, closeTab := chromedp.NewContext(d.ctx)
+	d.t.Cleanup(closeTab)
 	other := &page{t: d.t, ctx: ctx}
 	if err := chromedp.Do(ctx, chromedp.Navigate(d.do(`return location.href`))); err != nil {
 		d.t.Fatal(err)
 	}
 	other.wait()
-	return other
+	return other, closeTab
 }
 
 // quota sets how much the browser lets the page keep; -1: as much as it wants.

@@ -225,6 +225,7 @@ func (p *page) screenshots() {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		p.t.Fatal(err)
 	}
+	p.do(`document.querySelector(".drawer").open = true`)
 	for _, width := range []int{1280, 390} {
 		if err := chromedp.Do(p.ctx, chromedp.EmulateViewport(int64(width), 900)); err != nil {
 			p.t.Fatal(err)

@@ -76,7 +76,7 @@ function roomText(kept, { usage, quota, persisted }) {
         : kept > 0
           ? "When the disk gets full it may delete them."
           : "";
-    return `Models here: ${bytes(kept)}. This browser has room for ${bytes(Math.max(0, quota - usage))} more. ${stays}`.trim();
+    return `Models here: ${bytes(kept)}. By its own word this browser has room for ${bytes(Math.max(0, quota - usage))} more. ${stays}`.trim();
 }
 
 /**
@@ -166,7 +166,7 @@ function facts({ size, parameters, context, source }) {
     const millions = Math.round(parameters / 1e6);
     const many = millions < 1000 ? `${millions} million` : `${(millions / 1000).toFixed(1)} billion`;
     const download = source ? `${bytes(size)} to download` : `${bytes(size)}, comes with the page`;
-    return `${download}, about as much in memory. ${many} parameters, context ${count(context, "token")}.`;
+    return `${download}, about as much in memory, and the cache. ${many} parameters, context ${count(context, "token")}.`;
 }
 
 /** @param {import("../models.js").Entry} entry */
