@@ -75,15 +75,20 @@ func pack(t checkpoint.Type, n, cols int, data []byte) *layout.Weights {
 
 // packNibbles stores the low four bits of q + zero, eight a word.
 func packNibbles(words []uint32, q []int8, zero int8) {
-	for i, v := range q {
-		words[i/8] |= uint32(v+zero) & 15 << (4 * (i % 8))
+	for i := range words[:len(q)/8] {
+		word := uint32(0)
+		for j := 7; j >= 0; j-- {
+			word = word<<4 | uint32(q[8*i+j]+zero)&15
+		}
+		words[i] = word
 	}
 }
 
 // packBytes stores q, four a word.
 func packBytes(words []uint32, q []int8) {
-	for i, v := range q {
-		words[i/4] |= uint32(uint8(v)) << (8 * (i % 4))
+	for i := range words[:len(q)/4] {
+		four := (*[4]int8)(q[4*i:])
+		words[i] = uint32(uint8(four[0])) | uint32(uint8(four[1]))<<8 | uint32(uint8(four[2]))<<16 | uint32(uint8(four[3]))<<24
 	}
 }
 
