@@ -1,7 +1,8 @@
 // actions.js: everything that a view may ask for, and links to a run.
 
+import { newChat, say, takeBack } from "./chat.js";
 import { file, loadModel } from "./engines.js";
-import { check, fromHash, modelInHash, parseNumber, resized, toHash } from "./form.js";
+import { check, fromHash, longestLink, modelInHash, parseNumber, resized, showLink, toHash } from "./form.js";
 import { goTo } from "./faults.js";
 import { byteOffset, bytes, count, isolated, plain } from "./format.js";
 import { download, forget, keptFile, modelNamed, openShelf, pause, pointTo, removeFile } from "./models.js";
@@ -9,7 +10,7 @@ import { needle } from "./needle.js";
 import { hidden, hideFact, presets } from "./presets.js";
 import { step, stop } from "./queue.js";
 import { askAbout, branch, repin, replan, run, takeApartAt } from "./runs.js";
-import { method, set, setForm, state } from "./store.js";
+import { chatting, method, set, setForm, state } from "./store.js";
 
 /** @typedef {import("./form.js").Form} Form */
 
@@ -36,7 +37,17 @@ async function openModel(next, chosen = true) {
     wanted = false;
     const bad = Object.keys(faults)[0];
     if (bad) goTo(bad, faults[bad]);
-    else await run(false);
+    else await write(false);
+}
+
+/** Reads and writes what is in the form: a prompt, or a chat from its first turn. @param {boolean} stepByStep */
+function write(stepByStep) {
+    return state.form.mode === "chat" ? say(stepByStep, true) : run(stepByStep);
+}
+
+/** Compresses again and writes anew. A chat has all its turns again. */
+function again() {
+    return chatting() ? say(false, true) : replan(true);
 }
 
 /** Says which model a link needs. @param {string} name */
@@ -82,7 +93,7 @@ export function readLink() {
     }
     linkFaults = link.faults;
     wanted = true;
-    set({ form: { ...link.form, method: link.form.method || state.opening.method }, faults: link.faults });
+    set({ typed: true, form: { ...link.form, method: link.form.method || state.opening.method }, faults: link.faults });
     if (state.loaded) void openLinked();
     return true;
 }
@@ -117,13 +128,31 @@ export async function begin() {
 
 export const actions = {
     setForm,
-    run: () => void run(false),
+    run: () => void write(false),
     step: () => {
         if (state.paused || (state.run?.request.step_by_step && state.busy)) step();
-        else void run(true);
+        else void write(true);
     },
     stop,
-    replan: () => void replan(true),
+    /** Sends what the reader has written, unless there is nothing or the model is writing. */
+    say: () => {
+        const writing = state.busy !== "" && state.busy !== "plan";
+        if (!writing && !state.chat.asking && state.form.draft.trim() !== "") void say(false, false);
+    },
+    newChat,
+    takeBack,
+    /** What the reader types. @param {Partial<Form>} change */
+    type: (change) => {
+        if (!state.typed) set({ typed: true });
+        setForm(change);
+    },
+    /** @param {string} mode */
+    setMode: (mode) => {
+        const refused = mode === "chat" ? (state.loaded?.chat?.refused ?? "") : "";
+        actions.type({ mode: refused ? "text" : mode });
+        set({ faults: { ...state.faults, mode: refused ? `No chat: ${refused}.` : "" } });
+    },
+    replan: () => void again(),
     plan: () => void replan(false),
     branch: (/** @type {number} */ token, /** @type {number} */ choice) => void branch(token, choice),
     needle: () => void needle(),
@@ -159,6 +188,7 @@ export const actions = {
     choosePreset: (key) => {
         const preset = presets.find((p) => p.key === key);
         if (!preset) return;
+        set({ typed: true });
         if (key === "fact") {
             // A fact of the reader's own comes with their question.
             const own = state.form.fact !== "" && state.form.answer !== "";
@@ -213,7 +243,7 @@ export const actions = {
     resize: (share, released) => {
         const m = method();
         if (m) setForm(resized(state.form, m, share));
-        void replan(released);
+        void (released ? again() : replan(false));
     },
     /** @param {number} index */
     hover: (index) => {
@@ -246,12 +276,19 @@ export const actions = {
         setTimeout(() => URL.revokeObjectURL(url), 10_000);
     },
     copyLink: async () => {
-        const url = new URL(toHash(state.form), location.href).href;
+        const hash = toHash(state.form);
+        if (state.form.mode === "chat" && hash.length > longestLink) {
+            set({
+                status: `The chat is too long for a link: ${hash.length} characters, want at most ${longestLink}.`,
+            });
+            return;
+        }
+        const url = new URL(hash, location.href).href;
         try {
             await navigator.clipboard.writeText(url);
             set({ status: "The link is on the clipboard." });
         } catch {
-            history.replaceState(null, "", toHash(state.form));
+            showLink(state.form);
             set({ status: "The clipboard is closed to this page; the link is in the address bar." });
         }
     },

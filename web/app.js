@@ -4,6 +4,7 @@
 // computed is computed by the engine (Go and WGSL, in worker.js). To read on:
 //
 //     actions.js    what a view may ask for, and links to a run
+//     chat.js       a conversation, turn after turn
 //     runs.js       runs and what is asked about one: requests, and what their events do to the state
 //     needle.js     the table of found and forgotten
 //     queue.js      one long request at a time

@@ -37,6 +37,9 @@ let asked = "auto";
 export function onLoaded(loaded) {
     set({ loaded, lost: false, loading: null });
     offer(loaded);
+    // A model that can be talked to is talked to, unless the reader has begun with something else.
+    if (loaded.chat.family && !state.typed) setForm({ mode: "chat" });
+    if (!loaded.chat.family && state.form.mode === "chat" && state.form.messages.length === 0) setForm({ mode: "text" });
 }
 
 /** @param {import("./protocol.js").Progress} progress @param {string} name  of the model's file */

@@ -13,6 +13,10 @@ import { isolated, plain } from "./format.js";
  * @typedef {object} Form
  * @property {string} model     file name; "" is the built-in model
  * @property {string} device
+ * @property {string} mode      text or chat
+ * @property {string} system    chat: how the model should answer
+ * @property {string[]} messages  chat: what was said, turn after turn
+ * @property {string} draft     chat: what is about to be said
  * @property {string} preset
  * @property {string} prompt
  * @property {string} question
@@ -40,6 +44,10 @@ import { isolated, plain } from "./format.js";
 export const defaults = {
     model: "",
     device: "auto",
+    mode: "text",
+    system: "",
+    messages: [],
+    draft: "",
     preset: "free",
     prompt: "",
     question: "",
@@ -87,7 +95,7 @@ const numbers = {
 };
 
 /** @type {Object<string, string[]>} */
-const choices = { device: ["auto", "gpu", "cpu"], kv: ["f16", "f32", "q8_0", "q4_0"] };
+const choices = { device: ["auto", "gpu", "cpu"], kv: ["f16", "f32", "q8_0", "q4_0"], mode: ["text", "chat"] };
 
 /**
  * The number that somebody typed, with a point or a decimal comma; NaN where it is none.
@@ -162,7 +170,7 @@ export function check(form, methods) {
         }
     }
     const length = new TextEncoder().encode(form.prompt).length;
-    if (form.pins.some((p) => !(p.from >= 0 && p.from < p.to && p.to <= length))) {
+    if (form.mode === "text" && form.pins.some((p) => !(p.from >= 0 && p.from < p.to && p.to <= length))) {
         faults.pins = "A pin lies outside the prompt; remove it.";
     }
     return faults;
@@ -189,24 +197,30 @@ function withPoints(options, method) {
 }
 
 /**
- * The request that a checked form stands for.
+ * The request to read the prompt of a checked form.
  * @param {Form} form
  * @param {Method | undefined} method
  * @returns {Request}
  */
 export function toRequest(form, method) {
+    const { prompt, question, pins } = form;
+    return { ...toSettings(form, method), do: "run", prompt, question, pins };
+}
+
+/**
+ * What a checked form asks for besides the text.
+ * @param {Form} form
+ * @param {Method | undefined} method
+ */
+export function toSettings(form, method) {
     const typed = (/** @type {keyof Form} */ key) => parseNumber(String(form[key]), numbers[key].whole);
-    /** @type {Request} */
+    /** @type {Omit<Request, "do">} */
     const request = {
-        do: "run",
-        prompt: form.prompt,
-        question: form.question,
         method: form.method,
         options: withPoints(form.options, method),
         kv: form.kv,
         seed: typed("seed"),
         n: typed("n"),
-        pins: form.pins,
         sampler: {
             temperature: typed("temperature"),
             top_k: typed("top_k"),
@@ -224,6 +238,8 @@ const inLink = [
     "device",
     "method",
     "budget",
+    "mode",
+    "system",
     "prompt",
     "question",
     "fact",
@@ -238,19 +254,35 @@ const inLink = [
     "repeat_penalty",
 ];
 
+/** What a link holds of a text alone, and of a chat alone. @type {Object<string, string[]>} */
+const onlyOf = { text: ["prompt", "question", "fact", "answer"], chat: ["mode", "system"] };
+
+/** A link to a chat is at most so long, and has at most so many turns. */
+export const longestLink = 8000;
+const mostMessages = 100;
+
 /**
- * The part of a URL behind "#" that reproduces a run.
+ * The part of a URL behind "#" that reproduces a run, or a chat by having its turns again.
  * @param {Form} form
  */
 export function toHash(form) {
     const query = new URLSearchParams();
+    const chat = form.mode === "chat";
+    const others = onlyOf[chat ? "text" : "chat"];
     for (const key of inLink) {
         const value = /** @type {string} */ (form[/** @type {keyof Form} */ (key)]);
-        if (value !== "" || key === "question") query.set(key, value);
+        if (!others.includes(key) && (value !== "" || key === "question")) query.set(key, value);
     }
     for (const [key, value] of Object.entries(form.options)) query.set(`opt.${key}`, value);
-    for (const pin of form.pins) query.append("pin", `${pin.from}:${pin.to}`);
+    if (chat) for (const message of form.messages) query.append("say", message);
+    else for (const pin of form.pins) query.append("pin", `${pin.from}:${pin.to}`);
     return `#${query}`;
+}
+
+/** Shows the link to a run in the address bar; one that is too long is not shown. @param {Form} form */
+export function showLink(form) {
+    const hash = toHash(form);
+    history.replaceState(null, "", form.mode === "chat" && hash.length > longestLink ? "#" : hash);
 }
 
 /** The model that a link is to, if it is not one to a run. @param {string} hash */
@@ -260,8 +292,8 @@ export function modelInHash(hash) {
 }
 
 /**
- * Reads a link. A link with a prompt asks for a run; what it does not mention
- * has its default.
+ * Reads a link. It asks for a run of its prompt, or for the turns of its chat; what it does
+ * not mention has its default.
  * @param {string} hash
  * @returns {{form: Form, faults: Faults} | null}  null: not a link to a run
  */
@@ -269,17 +301,20 @@ export function fromHash(hash) {
     const query = new URLSearchParams(hash.replace(/^#/, ""));
     if (!query.has("prompt") && !query.has("method")) return null;
     /** @type {Form} */
-    const form = { ...defaults, budget: "", options: {}, pins: [] };
+    const form = { ...defaults, budget: "", options: {}, pins: [], messages: [] };
     /** @type {Faults} */
     const faults = {};
     for (const [key, value] of query) {
         const pin = key === "pin" ? /^(\d{1,9}):(\d{1,9})$/.exec(value) : null;
         if (inLink.includes(key)) /** @type {any} */ (form)[key] = value;
         else if (key.startsWith("opt.")) form.options[key.slice(4)] = value;
+        else if (key === "say") form.messages.push(value);
         else if (pin) form.pins.push({ from: Number(pin[1]), to: Number(pin[2]) });
         else if (key === "pin") faults.pins = `The link's pin ${brief(value)} is not FROM:TO in bytes.`;
         else faults.link = `The link speaks of ${brief(key)}, which this page does not know.`;
     }
+    if (form.messages.length > mostMessages)
+        faults.messages = `The link holds ${form.messages.length} messages, want at most ${mostMessages}.`;
     if (form.fact !== "") form.preset = "fact";
     return { form, faults };
 }

@@ -2,10 +2,10 @@
 // requests to the engine, and what its events do to the state.
 
 import { engine, file, loadModel, onLoaded, showLoading } from "./engines.js";
-import { toHash, toRequest } from "./form.js";
+import { showLink, toRequest, toSettings } from "./form.js";
 import { findFact } from "./presets.js";
 import { checked, exclusive, fail } from "./queue.js";
-import { method, methodNamed, set, setForm, setRun, state } from "./store.js";
+import { chatting, method, methodNamed, set, setForm, setLastTurn, setRun, state } from "./store.js";
 
 /** @typedef {import("./protocol.js").Request} Request */
 /** @typedef {import("./protocol.js").Event} Event */
@@ -67,10 +67,12 @@ export function onRunEvent(event) {
         set({ reading: null, cell: null, ballots: outdated ? null : state.ballots });
         if (stays && state.cell) takeApartAt(state.cell.layer, state.cell.head, state.cell.pivot);
     }
+    if (event.turn) setLastTurn({ turn: event.turn });
     if (event.token) {
         const tokens = (state.run?.stale ? [] : r.tokens).slice(0, event.token.index);
         tokens.push(event.token);
         setRun({ tokens, stale: false });
+        if (chatting()) setLastTurn({ answer: tokens.map((t) => t.text).join("") });
         if (r.request.step_by_step) set({ paused: true });
     }
     if (event.done) setRun({ report: event.done.method ? event.done : r.report });
@@ -84,7 +86,7 @@ export async function run(stepByStep) {
     setForm({ model: state.fileName });
     const request = toRequest(state.form, method());
     if (stepByStep) request.step_by_step = true;
-    history.replaceState(null, "", toHash(state.form));
+    showLink(state.form);
     const link = engine;
     const { answer, fact } = state.form;
     const before = state.run;
@@ -117,16 +119,16 @@ export function onPreparation({ progress, loaded }) {
 
 /**
  * Compresses what was read in another way: nothing is read again.
- * @param {boolean} generate
+ * @param {boolean} generate  not in a chat: that has all its turns again
  */
 export async function replan(generate) {
     const r = state.run;
     if (!r || !checked()) return;
-    const form = toRequest(state.form, method());
     // What was read stays: the prompt, the type of its cache and the pins' place in it.
-    const request = { ...form, do: generate ? "replan" : "plan", prompt: r.request.prompt, kv: r.request.kv };
-    if (generate && !r.link.recorded)
-        history.replaceState(null, "", toHash({ ...state.form, prompt: r.request.prompt ?? "" }));
+    const { prompt, kv, messages } = r.request;
+    const of = messages ? { ...toSettings(state.form, method()), messages } : { ...toRequest(state.form, method()), prompt };
+    const request = { ...of, do: generate ? "replan" : "plan", kv };
+    if (generate && !r.link.recorded) showLink({ ...state.form, prompt: prompt ?? "" });
     await exclusive(
         request,
         (event) => {
@@ -144,7 +146,8 @@ export async function replan(generate) {
 export function repin(pins) {
     setForm({ pins });
     const r = state.run;
-    if (r && !r.link.recorded && r.prompt.length > 0 && r.request.prompt === state.form.prompt) void replan(true);
+    if (r && !chatting() && !r.link.recorded && r.prompt.length > 0 && r.request.prompt === state.form.prompt)
+        void replan(true);
 }
 
 /** Goes on with another token in both columns. @param {number} token @param {number} choice */
@@ -154,7 +157,7 @@ export async function branch(token, choice) {
     const from = r.tokens[token];
     const candidate = [...from.top, ...from.top_full].find((c) => c.id === choice);
     if (!candidate || !checked()) return;
-    const { n, seed, sampler } = toRequest(state.form, method());
+    const { n, seed, sampler } = toSettings(state.form, method());
     // Both caches are fed the left text up to here; the engine's tokens follow the chosen one.
     const before = [
         ...r.tokens.slice(0, token),

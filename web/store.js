@@ -33,6 +33,23 @@ import { check, defaults } from "./form.js";
  */
 
 /**
+ * A chat as far as it has come.
+ * @typedef {object} Chat
+ * @property {ChatTurn[]} turns
+ * @property {string} settings   that the turns were had under
+ * @property {Link | null} link  the engine that has their caches; null: none has, so the chat begins again
+ * @property {string} note       why it began again
+ * @property {boolean} asking    whether turns are being had, one or several
+ */
+
+/**
+ * @typedef {object} ChatTurn
+ * @property {string} said
+ * @property {string} answer
+ * @property {import("./protocol.js").Turn | null} turn
+ */
+
+/**
  * @typedef {object} State
  * @property {Form} form
  * @property {import("./form.js").Faults} faults
@@ -45,9 +62,11 @@ import { check, defaults } from "./form.js";
  * @property {import("./protocol.js").Opening} opening  what is chosen until the reader does
  * @property {{text: string, done: number, total: number} | null} loading
  * @property {{text: string, done: number, total: number} | null} reading
- * @property {string} busy         what the engine is doing: "", run, replan, plan, branch, needle, load
+ * @property {string} busy         what the engine is doing: "", run, chat, turn, replan, plan, branch, needle, load
  * @property {boolean} paused      step by step, waiting for the next step
  * @property {Run | null} run
+ * @property {Chat} chat
+ * @property {boolean} typed       the reader has chosen what to begin with
  * @property {string} recordedNote
  * @property {{layer: number, head: number}} selected
  * @property {number} hovered      index of a generated token, -1: none
@@ -75,6 +94,8 @@ export let state = {
     busy: "",
     paused: false,
     run: null,
+    chat: { turns: [], settings: "", link: null, note: "", asking: false },
+    typed: false,
     recordedNote: "",
     selected: { layer: 0, head: 0 },
     hovered: -1,
@@ -115,6 +136,17 @@ export function setRun(change) {
     if (state.run) set({ run: { ...state.run, ...change } });
 }
 
+/** @param {Partial<Chat>} change */
+export function setChat(change) {
+    set({ chat: { ...state.chat, ...change } });
+}
+
+/** Changes the last turn of the chat. @param {Partial<ChatTurn>} change */
+export function setLastTurn(change) {
+    const { turns } = state.chat;
+    setChat({ turns: [...turns.slice(0, -1), { ...turns[turns.length - 1], ...change }] });
+}
+
 /** @param {Partial<Form>} change */
 export function setForm(change) {
     const form = { ...state.form, ...change };
@@ -142,6 +174,9 @@ export const method = () => methodNamed(state.form.method);
 export function written() {
     return state.run?.tokens ?? [];
 }
+
+/** Whether the run shown now is the last turn of the chat. */
+export const chatting = () => state.run?.request.messages !== undefined;
 
 /** Whether the run shown now is this engine's. @param {Link} link */
 export function showing(link) {

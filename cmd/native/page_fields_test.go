@@ -42,7 +42,7 @@ func (p *page) drag(selector, text string) {
 func TestPageTakesDraggedTexts(t *testing.T) {
 	p := openPage(t, "")
 	p.do(`await loaded(); click("#prompt-view [data-key=fact]"); for (const box of document.querySelectorAll("#method-view details")) box.open = true`)
-	fields := strings.Fields(p.do(`return [...document.querySelectorAll("textarea, input[type=text]")].filter((f) => !f.disabled).map((f) => "#" + f.id).join(" ")`))
+	fields := strings.Fields(p.do(`return [...document.querySelectorAll("textarea, input[type=text]")].filter((f) => !f.disabled && f.checkVisibility()).map((f) => "#" + f.id).join(" ")`))
 	if len(fields) < 15 {
 		t.Fatalf("the page has the fields %v", fields)
 	}

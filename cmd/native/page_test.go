@@ -303,6 +303,10 @@ func TestPageRefusesBadLinks(t *testing.T) {
 		{"method=window&seed=x", "seed"},
 		{"method=window&kv=q9", "q9"},
 		{"method=kvmerger&opt.eps=9&prompt=a", "eps"},
+		{"method=window&mode=zzz", "zzz"},
+		{"method=window&mode=chat" + strings.Repeat("&say=a", 101), "101 messages"},
+		{"method=window&mode=chat&say=hello", "no chat template"}, // the fixture is none to talk to
+		{"method=window&mode=chat", "no chat template"},
 	} {
 		hash, sentence := tc[0], tc[1]
 		// Some things the page sees at once, some the engine when Run is pressed.

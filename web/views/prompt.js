@@ -1,14 +1,31 @@
-// prompt.js: the text to read, a question behind it, and what must not be forgotten.
+// prompt.js: the text to read, a question behind it, and what must not be forgotten; or a chat.
 
 import { h, roving, watch } from "../dom.js";
 import { count, quoted, spanText } from "../format.js";
 import { presets } from "../presets.js";
+import { createChat } from "./chat.js";
 
 /**
  * @param {HTMLElement} root
  * @param {import("../actions.js").Actions} actions
  */
 export function createPrompt(root, actions) {
+    const modes = ["text", "chat"].map((mode) =>
+        h("button", {
+            type: "button",
+            role: "radio",
+            "data-mode": mode,
+            tabindex: "-1",
+            text: mode === "chat" ? "Chat" : "Text",
+            onclick: () => actions.setMode(mode),
+        }),
+    );
+    const modeRadios = h("div", { class: "segments", role: "radiogroup", "aria-label": "Text or chat", "data-control": "mode" }, ...modes);
+    roving(modeRadios, "button");
+    const textPart = h("div"),
+        chatPart = h("div");
+    const drawChat = createChat(chatPart, actions);
+
     const buttons = presets.map((p) =>
         h("button", {
             type: "button",
@@ -73,7 +90,7 @@ export function createPrompt(root, actions) {
         spellcheck: "false",
         "data-control": "prompt",
         "aria-describedby": "prompt-note fault-prompt",
-        oninput: () => actions.setForm({ prompt: prompt.value, pins: [] }),
+        oninput: () => actions.type({ prompt: prompt.value, pins: [] }),
         onselect: () => selection(),
         onkeyup: () => selection(),
         onmouseup: () => selection(),
@@ -84,7 +101,7 @@ export function createPrompt(root, actions) {
         rows: "3",
         spellcheck: "false",
         "data-control": "question",
-        oninput: () => actions.setForm({ question: question.value }),
+        oninput: () => actions.type({ question: question.value }),
     });
     const pinButton = h("button", {
         type: "button",
@@ -99,6 +116,12 @@ export function createPrompt(root, actions) {
     const size = h("span", { class: "quiet" });
 
     root.append(
+        modeRadios,
+        h("p", { class: "fault", role: "alert", "data-fault": "mode" }),
+        textPart,
+        chatPart,
+    );
+    textPart.append(
         radios,
         hiding,
         h(
@@ -136,7 +159,15 @@ export function createPrompt(root, actions) {
     const changed = watch();
     return (/** @type {import("../store.js").State} */ s) => {
         const f = s.form;
+        drawChat(s);
         if (!changed(f, s.loaded)) return;
+        modes.forEach((b) => {
+            const on = b.dataset.mode === f.mode;
+            b.setAttribute("aria-checked", String(on));
+            b.tabIndex = on ? 0 : -1;
+        });
+        textPart.hidden = f.mode !== "text";
+        chatPart.hidden = f.mode !== "chat";
         buttons.forEach((b) => {
             const on = b.dataset.key === f.preset;
             b.setAttribute("aria-checked", String(on));
