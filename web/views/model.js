@@ -65,7 +65,7 @@ export function createModel(root, actions) {
                 h("p", { class: "fault", role: "alert", "data-fault": "device" }),
                 explain(
                     "Which files, and what the self-test is",
-                    "GGUF files of Llama models with F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0 or Q5_1 tensors. Weights go to the device piece by piece. What a model needs and keyfold does not have is refused by name.",
+                    "GGUF files of Llama, Mistral, Qwen2 and Qwen3 models with F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, IQ4_NL or IQ4_XS tensors. Weights go to the device piece by piece. What a model needs and keyfold does not have is refused by name.",
                     "At the start every compute shader runs on small data on your own adapter, and its result is compared with the same function in plain Go, its twin. Where one disagrees the CPU takes over. With auto, small models race a few tokens on both devices.",
                 ),
             ),
