@@ -41,7 +41,7 @@ func (r *cpuRunner) layers(a *cpuActivations, c *Cache, s *step, res *result) {
 		cpu.RMSNorm(a.x, w.attnNorm, a.xb, n, cfg.Dim, 0, eps)
 		s.trace.inputCPU(l, c.textPos, n, a.xb)
 
-		// 3. Project it to queries, keys and values.
+		// 3. Project it to queries, keys and values, with their biases and the norms of their heads.
 		cpu.MatMul(w.qkv, a.xb, a.qkv, n)
 		r.finishQKV(&w, a.qkv, n)
 		s.trace.queriesCPU(l, c.textPos, q)

@@ -60,7 +60,8 @@ func (r *gpuRunner) layers(p *gpu.Pass, c *Cache, s *step, before, n int) {
 	for l, w := range r.w.layers {
 		cache, q := c.onGPU(l, before+n), r.queries(a.qkv, n)
 
-		// 2, 3. Normalise the residual and project it to queries, keys and values.
+		// 2, 3. Normalise the residual and project it to queries, keys and values, with their
+		// biases and the norms of their heads.
 		if n == 1 && !s.trace.wantsInput() {
 			p.NormMatVec(w.qkv, a.x, w.attnNorm, a.qkv, 0, eps)
 		} else {

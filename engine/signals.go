@@ -20,7 +20,7 @@ type signal interface {
 	start(t *trace) error
 
 	// In every layer of a forward pass: of the attention input after its RMSNorm,
-	// of the queries before RoPE, and of attention with its queries after RoPE.
+	// of the queries before RoPE, biases and norms of heads included, and of attention with its queries after RoPE.
 	inputCPU(at place, xb []float32)
 	queriesCPU(at place, q layout.Queries)
 	attentionCPU(at place, c layout.Cache, q layout.Queries, lse []float32)

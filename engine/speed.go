@@ -102,6 +102,12 @@ func (e *Engine) LiveBytes() int {
 func (e *Engine) DecodeWork(c *Cache) Work {
 	cfg := e.Config
 	work := Work{CacheBytes: c.Occupied(), WeightBytes: 4 * cfg.Dim * (2*cfg.NLayers + 1)} // norms
+	if cfg.QKVBias {
+		work.WeightBytes += 4 * cfg.NLayers * cfg.QKVDim()
+	}
+	if cfg.QKNorm {
+		work.WeightBytes += 4 * cfg.NLayers * 2 * cfg.HeadDim
+	}
 	for l := range cfg.NLayers {
 		for h := range cfg.NKVHeads {
 			work.Operations += 4 * cfg.GroupSize() * cfg.HeadDim * c.Len(l, h)

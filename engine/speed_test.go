@@ -22,6 +22,11 @@ func TestDecodeWorkIsWhatTheDeviceHolds(t *testing.T) {
 			for _, l := range r.w.layers {
 				matrices = append(matrices, l.qkv, l.attnOut, l.gateUp, l.down)
 				vectors = append(vectors, l.attnNorm, l.ffnNorm)
+				for _, v := range []*gpu.Buffer{l.qkvBias, l.qkNorm} {
+					if v != nil {
+						vectors = append(vectors, v)
+					}
+				}
 			}
 			for _, m := range matrices {
 				bytes, operations = bytes+m.Bytes(), operations+2*m.Rows*m.Cols
@@ -34,7 +39,7 @@ func TestDecodeWorkIsWhatTheDeviceHolds(t *testing.T) {
 			matrices, vectors := []layout.Stack{r.w.logits}, [][]float32{r.w.norm}
 			for _, l := range r.w.layers {
 				matrices = append(matrices, l.qkv, l.attnOut, l.gateUp, l.down)
-				vectors = append(vectors, l.attnNorm, l.ffnNorm)
+				vectors = append(vectors, l.attnNorm, l.ffnNorm, l.qkvBias, l.qkNorm)
 			}
 			for _, m := range matrices {
 				bytes, operations = bytes+m.Bytes(), operations+2*m.Rows()*m.Cols()
@@ -59,6 +64,9 @@ func TestDecodeWorkIsWhatTheDeviceHolds(t *testing.T) {
 		}
 		return bytes
 	}
+	eachDevice(t, func(t *testing.T, kind DeviceKind) {
+		eachArchitecture(t, func(t *testing.T, f *checkpoint.File) { check("F16", openFile(t, f, kind)) })
+	})
 	for _, wt := range []checkpoint.Type{checkpoint.F32, checkpoint.BF16, checkpoint.Q8_0, checkpoint.Q5_1, checkpoint.Q4_1, checkpoint.Q4_K, checkpoint.Q5_K} {
 		onGPU := check(fmt.Sprintf("%v on the GPU", wt), openFixture(t, GPU, wt))
 		onCPU := func(wide bool) int {

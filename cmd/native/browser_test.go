@@ -227,6 +227,22 @@ func TestLargeBlocksInTheBrowser(t *testing.T) {
 	}
 }
 
+// Other architectures than Llama are the same in the browser, on both of its devices.
+func TestArchitecturesInTheBrowser(t *testing.T) {
+	files := map[string]string{}
+	for _, name := range []string{"llama3", "qwen2", "qwen3"} {
+		files[name+".gguf"] = relative(t, name)
+	}
+	w := startWorker(t, files)
+	for model, path := range files {
+		for _, device := range []string{"gpu", "cpu"} {
+			events, _ := w.must(session.Request{Do: "load", Name: model, Device: device}, model)
+			loaded(t, events)
+			compareWithNative(t, w, model+" on the "+device, path, device, "gvote", "a nest in the sand", 0)
+		}
+	}
+}
+
 func fileExists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil

@@ -295,6 +295,21 @@ func TestInspect(t *testing.T) {
 	}
 }
 
+// What a model has beside a Llama's parts is told.
+func TestInspectArchitectures(t *testing.T) {
+	for name, want := range map[string]string{
+		"llama3": "rope_base        10000\nrope scaling     frequencies divided by 1 to 8\ntied",
+		"qwen2":  "rope_base        10000\nbiases           of queries, keys and values\ntied",
+		"qwen3":  "rope_base        10000\nnorms            of each head of queries and keys\ntied",
+	} {
+		text := mustRun(t, "inspect", relative(t, name))
+		architecture := "architecture     " + strings.Replace(name, "llama3", "llama", 1) + "\n"
+		if !strings.Contains(text, want) || !strings.Contains(text, architecture) {
+			t.Errorf("inspect does not say %q and %q:\n%s", architecture, want, text)
+		}
+	}
+}
+
 // Without -model the built-in one runs, which has that name as well.
 func TestBuiltInModel(t *testing.T) {
 	text := mustRun(t, "inspect")
