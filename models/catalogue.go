@@ -20,6 +20,7 @@ type Entry struct {
 	LicenceURL string `json:"licence_url"`
 	Context    int    `json:"context"` // tokens that it was trained for
 	Parameters int64  `json:"parameters"`
+	KVBytes    int64  `json:"kv_bytes"` // of the cache for each token, in f16
 	GoodFor    string `json:"good_for"`
 }
 

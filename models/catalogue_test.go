@@ -31,7 +31,7 @@ func faults(e Entry) []string {
 	check(e.Title != "" && e.GoodFor != "" && e.Licence != "", "title, good_for or licence")
 	check(err == nil && licence.Scheme == "https" && licence.Host != "", "licence_url")
 	check(path.Ext(e.File) == ".gguf" && path.Base(e.File) == e.File, "file")
-	check(e.Size > 0 && e.Context > 0 && e.Parameters > 0, "size, context or parameters")
+	check(e.Size > 0 && e.Context > 0 && e.Parameters > 0 && e.KVBytes > 0, "size, context, parameters or kv_bytes")
 	check(e.SHA256 == "" || hex64.MatchString(e.SHA256), "sha256")
 	check(e.BuiltIn() || repository.MatchString(e.Source), "source")
 	check(e.BuiltIn() == (e.Revision == "") && (e.BuiltIn() || commit.MatchString(e.Revision)), "revision")
@@ -64,7 +64,12 @@ func TestCatalogueOfTheBuiltInModel(t *testing.T) {
 	}
 	defer f.Close()
 	sum := sha256.Sum256(data)
+	c := f.Config
+	perToken := int64(c.NLayers * c.NKVHeads * (2*2*c.HeadDim + 12)) // halves of a key and a value, and 12 bytes beside them
 	for _, e := range Catalogue() {
+		if e.Name == Name && e.KVBytes != perToken {
+			t.Errorf("the catalogue has %d bytes of cache for each token, the file %d", e.KVBytes, perToken)
+		}
 		if e.Name == Name && (e.SHA256 != hex.EncodeToString(sum[:]) || e.Size != int64(len(data)) || e.Context != f.Config.SeqLen || !e.BuiltIn()) {
 			t.Errorf("the catalogue has %+v, the file %x, %d bytes, context %d", e, sum, len(data), f.Config.SeqLen)
 		}

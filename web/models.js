@@ -24,6 +24,7 @@ import { set, state } from "./store.js";
  * @property {string} licence_url
  * @property {number} context
  * @property {number} parameters
+ * @property {number} kv_bytes    of the cache for each token, in f16
  * @property {string} good_for
  */
 

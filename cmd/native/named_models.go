@@ -157,12 +157,13 @@ func whereabouts(m hub.Model) string {
 // usualTokens is the length of text that the list of models reckons with.
 const usualTokens = 2048
 
-// memoryOf says what a model takes when it runs.
+// memoryOf says what a model takes when it runs, with a cache of usualTokens in f16. Of one that is
+// not on disk the catalogue tells the least: some quantised types take more memory than in the file.
 func memoryOf(m hub.Model) string {
 	f, err := models.Open()
 	if m.URL != "" {
 		if !m.OnDisk() {
-			return "over " + hub.Bytes(m.Size)
+			return "over " + hub.Bytes(m.Size+m.KVBytes*int64(min(usualTokens, m.Context)))
 		}
 		f, err = checkpoint.Open(m.Path)
 	}

@@ -56,6 +56,4 @@ func architectureNames(name func(architecture) string) string {
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
-func inGGUF(a architecture) string  { return a.gguf }
-func asModel(a architecture) string { return a.model }
-func asClass(a architecture) string { return a.class }
+func inGGUF(a architecture) string { return a.gguf }

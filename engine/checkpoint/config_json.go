@@ -268,3 +268,6 @@ func (j *jsonReader) refuseWindows(arch architecture, c Config) {
 		j.fail("sliding-window attention is not supported (sliding_window is %d, the context %d)", window, c.SeqLen)
 	}
 }
+
+func asModel(a architecture) string { return a.model }
+func asClass(a architecture) string { return a.class }

@@ -162,11 +162,11 @@ function offer({ entry, whole, kept, doing }, loaded) {
 }
 
 /** @param {import("../models.js").Entry} entry */
-function facts({ size, parameters, context, source }) {
+function facts({ size, parameters, context, kv_bytes, source }) {
     const millions = Math.round(parameters / 1e6);
     const many = millions < 1000 ? `${millions} million` : `${(millions / 1000).toFixed(1)} billion`;
     const download = source ? `${bytes(size)} to download` : `${bytes(size)}, comes with the page`;
-    return `${download}, about as much in memory, and the cache. ${many} parameters, context ${count(context, "token")}.`;
+    return `${download}, about as much in memory, and ${bytes(kv_bytes)} of cache for each token. ${many} parameters, context ${count(context, "token")}.`;
 }
 
 /** @param {import("../models.js").Entry} entry */
