@@ -249,6 +249,60 @@ func takeTurns(t *testing.T, name string, e *Engine, o Settings) {
 	}
 }
 
+// The queries of a short turn are all that there are, and none of an earlier turn's.
+func TestLastQueriesOfAShortTurn(t *testing.T) {
+	text := someTokens(107)
+	eachDevice(t, func(t *testing.T, kind DeviceKind) {
+		e := openFixture(t, kind, checkpoint.F16)
+		m := newMethod(t, "snapkv", 1)
+		p := readFirstTurn(t, e, text[:100], Settings{KV: layout.CacheF32, Method: m})
+		compressPrompt(t, p)
+		extend(t, p, text[100:])
+		signals, err := p.Measure(m.Needs())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := signals.Window(8); signals.LastQueries != 7 || err == nil {
+			t.Errorf("%d last queries of a turn of 7 tokens, and of 8: %v", signals.LastQueries, err)
+		}
+		got, err := signals.Window(7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, err := prefill(t, e, text, layout.CacheF32, m.Needs()).Measure(m.Needs())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := whole.Window(7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for h := range got {
+			if d, at := worst(got[h], want[h]); d > 1e-4 {
+				t.Fatalf("head %d: attention of the last 7 queries differs by %g at slot %d", h, d, at)
+			}
+		}
+	})
+}
+
+// A bound leaves room for the next turn to begin in, however much a method would keep.
+func TestBoundLeavesRoomForTheNextTurn(t *testing.T) {
+	e := openFixture(t, CPU, checkpoint.F16)
+	e.Tokenizer = nil
+	o := Settings{KV: layout.CacheF32, Method: newMethod(t, "h2o", 0.98), MaxSlots: 150, Every: 20}
+	p := readFirstTurn(t, e, someTokens(140), o)
+	for range 3 {
+		compressPrompt(t, p)
+		for range 5 {
+			write(t, p, 19) // of which 18 are fed
+			if free := o.MaxSlots - p.Cache.longest(); free < leastRead(o.Method.Needs()) {
+				t.Fatalf("%d slots are free for the next turn, want %d", free, leastRead(o.Method.Needs()))
+			}
+		}
+		extend(t, p, someTokens(40))
+	}
+}
+
 // The same turns by plans that are tried on forks, of which one is adopted.
 func TestAdoptedForkGoesOn(t *testing.T) {
 	e := openFixture(t, CPU, checkpoint.F16)

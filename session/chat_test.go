@@ -179,6 +179,29 @@ func TestChatShowsControlTokens(t *testing.T) {
 	}
 }
 
+// A token that ended an answer is not read: the template ends the turn, once.
+func TestChatEndsATurnOnce(t *testing.T) {
+	p := newChatPage(t)
+	req := Request{Do: "chat", Method: "full", N: 9, Seed: 4, Sampler: sampling, Messages: user(said[0])}
+	ids := tokensOf(p.must(req))
+	open, at := p.s.Open, slices.IndexFunc(ids, func(id int) bool { return id != ids[0] })
+	p.s.Open = func(r Request) (*checkpoint.File, error) {
+		f, err := open(r)
+		if err == nil {
+			f.Meta["tokenizer.ggml.eos_token_id"] = uint32(ids[at])
+		}
+		return f, err
+	}
+	p.must(Request{Do: "load", Device: "cpu"})
+	_, before, _ := turnOf(t, p.must(req))
+	req.Do = "turn"
+	_, spans, _ := turnOf(t, p.must(req))
+	imEnd := models.FixtureConfig.VocabSize - 1
+	if answer := spans[len(before):]; at < 1 || answer[at].ID != imEnd || answer[at-1].ID != ids[at-1] {
+		t.Errorf("behind %v, which ends with token %d of it, the next turn reads %v", ids[:at+1], at, answer)
+	}
+}
+
 // A branch of the last answer is what the chat goes on with; a plan that is looked at is not.
 func TestChatGoesOnWithTheBranch(t *testing.T) {
 	p := newChatPage(t)
