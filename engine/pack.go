@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"math"
 
 	"keyfold/engine/checkpoint"
 	"keyfold/layout"
@@ -27,24 +28,20 @@ var residentTypes = map[checkpoint.Type]layout.WeightType{
 	checkpoint.IQ4_XS: layout.Q8K,
 }
 
-// pack converts n rows from a checkpoint's encoding to the resident one: blocks
-// are taken apart into aligned arrays of quants and of scales.
-func pack(t checkpoint.Type, n, cols int, data []byte) *layout.Weights {
-	part := layout.Part{Type: residentTypes[t], Rows: n}
-	w := &layout.Weights{Type: part.Type, Rows: n, Cols: cols, Words: make([]uint32, part.Words(cols))}
+// pack converts rows from a checkpoint's encoding to the resident one, into words of
+// zero: blocks are taken apart into aligned arrays of quants and of scales.
+func pack(w *layout.Weights, t checkpoint.Type, data []byte) {
 	switch w.Type {
 	case layout.F32:
-		values := make([]float32, n*cols)
-		t.Dequantize(values, data)
-		copy(w.Words, layout.FloatWords(values))
-		return w
+		packFloats(w, t, data)
+		return
 	case layout.F16:
 		for i := range w.Words {
 			w.Words[i] = binary.LittleEndian.Uint32(data[4*i:])
 		}
-		return w
+		return
 	}
-	quants, scales := w.Words, w.Words[w.Type.QuantWords(n, cols):]
+	quants, scales := w.Words, w.Words[w.Type.QuantWords(w.Rows, w.Cols):]
 	var b checkpoint.Block
 	for block := 0; len(data) > 0; block++ {
 		t.Unpack(&b, data)
@@ -70,7 +67,17 @@ func pack(t checkpoint.Type, n, cols int, data []byte) *layout.Weights {
 			packRecord(scales[block*w.Type.RecordWords():], &b, w.Type.Group())
 		}
 	}
-	return w
+}
+
+// packFloats stores rows as float32, each as it is dequantised.
+func packFloats(w *layout.Weights, t checkpoint.Type, data []byte) {
+	row, size := make([]float32, w.Cols), t.RowBytes(w.Cols)
+	for r := range w.Rows {
+		t.Dequantize(row, data[r*size:(r+1)*size])
+		for i, v := range row {
+			w.Words[r*w.Cols+i] = math.Float32bits(v)
+		}
+	}
 }
 
 // packNibbles stores the low four bits of q + zero, eight a word.

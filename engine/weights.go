@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"keyfold/engine/checkpoint"
 	"keyfold/layout"
@@ -39,10 +40,11 @@ type builder[M, V any] struct {
 // loadWeights reads all tensors of f, a few MB at a time, and gives them to the
 // device.
 func loadWeights[M, V any](f *checkpoint.File, b builder[M, V]) (w weights[M, V], err error) {
+	var mem scratch
 	load := func(names ...string) M {
 		var m M
 		if err == nil {
-			m, err = loadMatrix(f, b, names)
+			m, err = loadMatrix(f, b, names, &mem)
 		}
 		return m
 	}
@@ -105,7 +107,7 @@ func stack(f *checkpoint.File, names []string) (tensors []*checkpoint.Tensor, pa
 }
 
 // loadMatrix loads tensors of equal width, stacked.
-func loadMatrix[M, V any](f *checkpoint.File, b builder[M, V], names []string) (m M, err error) {
+func loadMatrix[M, V any](f *checkpoint.File, b builder[M, V], names []string, mem *scratch) (m M, err error) {
 	tensors, parts, err := stack(f, names)
 	if err != nil {
 		return m, err
@@ -120,18 +122,44 @@ func loadMatrix[M, V any](f *checkpoint.File, b builder[M, V], names []string) (
 		// An even number of rows, so that no word holds scales of two pieces.
 		per := max(1, pieceBytes/(2*t.Type.RowBytes(cols))) * 2
 		for from := 0; from < t.Rows; from += per {
-			n := min(per, t.Rows-from)
-			data := make([]byte, n*t.Type.RowBytes(cols))
-			if err := readRows(f, t, from, n, data); err != nil {
+			piece, err := mem.read(f, t, from, min(per, t.Rows-from))
+			if err != nil {
 				return m, err
 			}
-			if err := put(row0+from, pack(t.Type, n, cols, data)); err != nil {
+			if err := put(row0+from, piece); err != nil {
 				return m, err
 			}
 		}
 		row0 += t.Rows
 	}
 	return m, nil
+}
+
+// scratch is memory that the pieces of a model are read into, one after the other: a
+// model that leaves none of them behind takes little more than its own size.
+type scratch struct {
+	data  []byte
+	words []uint32
+}
+
+// read returns n rows of a tensor as they lie on a device, until it is called again.
+func (s *scratch) read(f *checkpoint.File, t *checkpoint.Tensor, row0, n int) (*layout.Weights, error) {
+	s.data = resize(s.data, n*t.Type.RowBytes(t.Cols))
+	if err := readRows(f, t, row0, n, s.data); err != nil {
+		return nil, err
+	}
+	part := layout.Part{Type: residentTypes[t.Type], Rows: n}
+	s.words = resize(s.words, part.Words(t.Cols))
+	w := &layout.Weights{Type: part.Type, Rows: n, Cols: t.Cols, Words: s.words}
+	pack(w, t.Type, s.data)
+	return w, nil
+}
+
+// resize returns n elements of zero, in the memory of s if it has room for them.
+func resize[T any](s []T, n int) []T {
+	s = slices.Grow(s[:0], n)[:n]
+	clear(s)
+	return s
 }
 
 // readRows reads n rows of a tensor, which must be numbers.

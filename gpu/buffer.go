@@ -1,9 +1,8 @@
 package gpu
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
+	"unsafe"
 )
 
 // Buffer is memory on a device. Sizes and offsets are in bytes and multiples of 4.
@@ -65,11 +64,7 @@ func (b *Buffer) UploadWords(offset int, words []uint32) error {
 
 // UploadFloats writes 32-bit floats at offset.
 func (b *Buffer) UploadFloats(offset int, v []float32) error {
-	data := make([]byte, 4*len(v))
-	for i, f := range v {
-		binary.LittleEndian.PutUint32(data[4*i:], math.Float32bits(f))
-	}
-	return b.Upload(offset, data)
+	return b.Upload(offset, unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), 4*len(v)))
 }
 
 // Destroy frees the memory. Work already submitted still finishes. Destroying
@@ -89,11 +84,8 @@ func (b *Buffer) Destroy() {
 	b.size = 0
 }
 
-// wordBytes returns words as little-endian bytes.
+// wordBytes returns words as little-endian bytes, in the same memory: every machine
+// that WebGPU runs on is little-endian.
 func wordBytes(words []uint32) []byte {
-	data := make([]byte, 4*len(words))
-	for i, w := range words {
-		binary.LittleEndian.PutUint32(data[4*i:], w)
-	}
-	return data
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), 4*len(words))
 }

@@ -44,6 +44,7 @@ type Device struct {
 	submits    uint32  // that were waited for
 	nextID     uint64  // of the next buffer
 	live       int     // bytes of all buffers not yet destroyed
+	unsettled  int     // bytes of weights that were uploaded since the device was last waited for; see settle
 
 	profile *profile // what dispatches take; nil: not measured
 

@@ -92,8 +92,26 @@ func (w *Weights) Upload(row0 int, src *layout.Weights) error {
 			src.Words[quants+s0:quants+s1]); err != nil {
 			return err
 		}
+		if err := p.buf.d.settle(4 * (q1 - q0 + s1 - s0)); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// mostUnsettled is how many bytes are uploaded at most before the device is made to take
+// them: until a submit it keeps a copy of each upload beside the buffer.
+const mostUnsettled = 64 << 20
+
+// settle counts bytes that were uploaded, and waits for the device when they are many.
+func (d *Device) settle(bytes int) error {
+	if d.unsettled += bytes; d.unsettled < mostUnsettled {
+		return nil
+	}
+	d.unsettled = 0
+	p := d.Begin()
+	p.Read(d.params, 0, 4)
+	return p.Submit()
 }
 
 // Bytes returns the bytes the matrix takes on the device.
