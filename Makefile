@@ -105,7 +105,7 @@ test: site
 	@tools/deps install compiler vulkan npm chromium
 	@mkdir -p build && go build -buildvcs=false -o build/testreport ./tools/testreport
 	@set -o pipefail; export REQUIRE_GPU=1 REQUIRE_BROWSER=1 XDG_RUNTIME_DIR=$${XDG_RUNTIME_DIR:-/tmp}; \
-	go test -json -shuffle=on ./... | build/testreport
+	go test -json -shuffle=on -timeout 30m ./... | build/testreport
 
 # Run the tests on the real model, after getting it: about 5 minutes on two cores.
 test-real: site real
