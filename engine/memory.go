@@ -15,7 +15,7 @@ type Memory struct{ Weights, Cache int64 }
 func (m Memory) Total() int64 { return m.Weights + m.Cache }
 
 // MemoryOf returns the memory of a model with a cache of so many tokens. Activations come on top:
-// some MB.
+// some MB. It reads none of the weights.
 func MemoryOf(f *checkpoint.File, kv layout.CacheType, tokens int) (m Memory, err error) {
 	type nothing struct{}
 	_, err = loadWeights(f, builder[nothing, nothing]{
@@ -25,11 +25,12 @@ func MemoryOf(f *checkpoint.File, kv layout.CacheType, tokens int) (m Memory, er
 			}
 			return nothing{}, nil, nil
 		},
-		vector: func(_ string, v []float32) (nothing, error) {
-			m.Weights += 4 * int64(len(v))
-			return nothing{}, nil
-		},
 	})
+	for _, t := range f.Tensors() {
+		if t.Rows == 1 { // a vector
+			m.Weights += 4 * int64(t.Cols)
+		}
+	}
 	c := f.Config
 	m.Cache = int64(c.NLayers) * int64(c.NKVHeads) * int64(tokens) * int64(RowBytes(kv, c.HeadDim))
 	return m, err
@@ -42,7 +43,7 @@ type MemoryError struct {
 }
 
 func (e *MemoryError) Error() string {
-	return fmt.Sprintf("it takes %d bytes of memory, and %d are available", e.Total(), e.Available)
+	return fmt.Sprintf("it takes %d MB of memory, and %d MB are available", e.Total()/1e6, e.Available/1e6)
 }
 
 // CheckMemory fails with a [MemoryError] if a model and a cache of so many tokens do not fit into

@@ -34,7 +34,7 @@ type builder[M, V any] struct {
 	// matrix allocates a matrix of such parts, one below the other; put writes rows
 	// of it from row0 on. A put of nil wants none of them.
 	matrix func(label string, cols int, parts []layout.Part) (m M, put func(row0 int, rows *layout.Weights) error, err error)
-	vector func(label string, v []float32) (V, error)
+	vector func(label string, v []float32) (V, error) // nil wants none
 }
 
 // loadWeights reads all tensors of f, a few MB at a time, and gives them to the
@@ -172,6 +172,9 @@ func readRows(f *checkpoint.File, t *checkpoint.Tensor, row0, n int, data []byte
 
 // loadVector loads vectors, one behind the other.
 func loadVector[M, V any](f *checkpoint.File, b builder[M, V], names []string) (v V, err error) {
+	if b.vector == nil {
+		return v, nil
+	}
 	var all []float32
 	for _, name := range names {
 		t, ok := f.Tensor(name)

@@ -157,6 +157,20 @@ func (s *Session) handle(ctx context.Context, req Request, emit func(Event)) err
 	return wrong("do", "unknown request %q", req.Do)
 }
 
+// usualTokens is the length of text that a model must have room for.
+const usualTokens = 2048
+
+// close gives back the model in use and what was run on it.
+func (s *Session) close() {
+	if s.run != nil {
+		s.run.free()
+		s.run = nil
+	}
+	if s.engine != nil {
+		s.engine.Close()
+	}
+}
+
 // load opens a model. The old one stays in use until the new one works.
 func (s *Session) load(ctx context.Context, req Request, emit func(Event)) error {
 	f, err := s.Open(req)
@@ -175,17 +189,19 @@ func (s *Session) load(ctx context.Context, req Request, emit func(Event)) error
 	if kind == "" {
 		kind = engine.Auto
 	}
+	err = engine.CheckMemory(f, kind, layout.CacheF16, min(usualTokens, f.Config.SeqLen))
+	var large *engine.MemoryError
+	switch {
+	case errors.As(err, &large):
+		return wrong("model", "%s does not fit into memory: %w; a smaller model would, or a GPU", f.Name, err)
+	case err != nil:
+		return err
+	}
 	e, err := engine.Open(ctx, f, tok, kind)
 	if err != nil {
 		return err
 	}
-	if s.run != nil {
-		s.run.free()
-		s.run = nil
-	}
-	if s.engine != nil {
-		s.engine.Close()
-	}
+	s.close()
 	s.engine, s.opened = e, req
 	sum := ""
 	if s.InUse != nil {

@@ -3,7 +3,10 @@
 package session
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"math"
 	"reflect"
 	"slices"
@@ -198,6 +201,42 @@ func TestQuestionGoesOnWithThePrompt(t *testing.T) {
 	}
 	p.must(Request{Do: "load", Device: "cpu"})
 	p.refused(Request{Do: "run", Prompt: "t", Question: "h", Method: "full", N: 1}, "question", "begin the question with a space")
+}
+
+// front keeps the first bytes that are written to it, and then refuses.
+type front struct{ bytes.Buffer }
+
+func (f *front) Write(p []byte) (int, error) {
+	if f.Len() > 1<<20 {
+		return 0, io.ErrShortWrite
+	}
+	return f.Buffer.Write(p)
+}
+
+// ReadAt reads as if zeros followed for ever.
+func (f *front) ReadAt(p []byte, at int64) (int, error) {
+	clear(p)
+	if at < int64(f.Len()) {
+		copy(p, f.Bytes()[at:])
+	}
+	return len(p), nil
+}
+
+// A model that is larger than memory is refused before its weights are read, and the one in use stays.
+func TestTooLarge(t *testing.T) {
+	p := newPage(t)
+	run := Request{Do: "run", Prompt: "that stone", Method: "full", N: 2, Seed: 4}
+	want := tokensOf(p.must(run))
+	large := &front{}
+	shape := models.NewShape("", 1<<16, 1<<18, 100, 64, 64, 512) // 25 TB
+	if err := models.WriteRandom(large, shape, checkpoint.F32, 1); !errors.Is(err, io.ErrShortWrite) {
+		t.Fatal(err)
+	}
+	p.s.Open = func(Request) (*checkpoint.File, error) { return checkpoint.OpenGGUF(large, 1<<50, "large.gguf") }
+	p.refused(Request{Do: "load", Device: "cpu"}, "model", "large.gguf does not fit into memory: it takes")
+	if got := tokensOf(p.must(run)); !slices.Equal(got, want) {
+		t.Errorf("afterwards the model in use writes %v, before %v", got, want)
+	}
 }
 
 // The report holds what was asked for, the defaults and a replanning's changes too.
