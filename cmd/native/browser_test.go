@@ -347,7 +347,7 @@ func compareWithNative(t *testing.T, w *worker, what, path, device, method, prom
 			}
 			return false
 		}
-		if d := a.Logprob - b.Logprob; differ == 0 && (d > 2e-3 || d < -2e-3) {
+		if d := a.Logprob - b.Logprob; differ == 0 && (d > 1e-3 || d < -1e-3) {
 			t.Errorf("%s: token %d has log probability %g, want %g", what, i, a.Logprob, b.Logprob)
 		}
 	}
