@@ -13,7 +13,9 @@ import (
 // chatTemplate is ChatML in the vocabulary of the fixture, where its control tokens are text like any other.
 func chatTemplate(t *testing.T, e *engine.Engine) *chat.Template {
 	t.Helper()
-	template, err := chat.New("<|im_start|><|im_end|>", e.Tokenizer)
+	const chatML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}" +
+		"{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+	template, err := chat.New(chatML, e.Tokenizer)
 	if err != nil {
 		t.Fatal(err)
 	}
