@@ -7,7 +7,7 @@ func SwiGLU(gateUp, y []float32, n, hidden int) {
 		u := gateUp[t*2*hidden+hidden : (t+1)*2*hidden]
 		out := y[t*hidden : (t+1)*hidden]
 		for i, z := range g {
-			out[i] = -z
+			out[i] = min(-z, 80)
 		}
 		exp(out, 0)
 		for i, z := range g {

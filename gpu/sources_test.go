@@ -391,7 +391,7 @@ func TestShaderStyleCatchesErrors(t *testing.T) {
 		{"weights_f16", "", "", ""},
 		{"swiglu", "swiglu.wgsl: ", "swiglu: ", "does not begin"},
 		{"swiglu", "// Limits ", "// Limit ", "labels"},
-		{"swiglu", "// Limits     none\n", "", "labels"},
+		{"zero", "// Limits     none\n", "", "labels"},
 		{"swiglu", "// Twin  ", "// Source  ", "labels"},
 		{"swiglu", "ref/swiglu.go", "ref/swiglo.go", "no twin"},
 		{"swiglu", "ref/swiglu.go", "ref/ranking.go", "no gpu/ranking_test.go"},

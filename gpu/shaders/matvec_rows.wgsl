@@ -10,7 +10,8 @@
 // Shapes     weights (rows, cols) of the joined type   x (x_row + 1, cols) f32   y (row0 + rows, or gate) f32
 // Dispatch   (rows / 4 / WG_SIZE rounded up, 1, 1)
 // Threads    WG_SIZE; one thread owns four neighbouring rows, or two of the gate and those they are multiplied with
-// Limits     cols a multiple of 4; y must not be x; 2 * gate = rows or gate = 0
+// Limits     cols a multiple of 4; y must not be x; 2 * gate = rows or gate = 0; the exponent ends at 80, as in
+//            swiglu.wgsl
 // Twin       ref/matmul.go
 // Source     definition
 
@@ -61,7 +62,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 
     // 2. Store the rows, or those of the gate.
     if gated {
-        s = s / (1.0 + exp(-s)) * s.zwxy;
+        s = s / (1.0 + exp(min(-s, vec4<f32>(80.0)))) * s.zwxy;
     }
     for (var i = 0u; i < select(4u, 2u, gated); i++) {
         if r + i < end {

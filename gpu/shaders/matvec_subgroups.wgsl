@@ -11,7 +11,8 @@
 // Threads    WG_SIZE; thread t owns columns 4t .. 4t+3, 4(t+WG_SIZE) ... of the workgroup's four rows: neighbours,
 //            or two neighbours of the gate and those they are multiplied with
 // Limits     neighbouring threads form the subgroups, which WGSL does not promise and every adapter does; the
-//            self-test says where not. cols a multiple of 4; y must not be x; 2 * gate = rows or gate = 0
+//            self-test says where not. cols a multiple of 4; y must not be x; 2 * gate = rows or gate = 0;
+//            as in swiglu.wgsl the exponent ends at 80
 // Twin       ref/matmul.go
 // Source     definition
 
@@ -83,7 +84,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         let at = params.row0 + r + t;
         if gated {
             if t < 2u && r + t < params.gate {
-                y[at] = s[t] / (1.0 + exp(-s[t])) * s[t + 2u];
+                y[at] = s[t] / (1.0 + exp(min(-s[t], 80.0))) * s[t + 2u];
             }
         } else if r + t < params.rows {
             y[at] = s[t] + select(0.0, y[at], params.add != 0u);

@@ -23,7 +23,7 @@ func OfWeights(t layout.WeightType) []Case {
 	gated := weights(t, rows-1, cols)
 	return append(cases,
 		one(fmt.Sprintf("norm_matvec %v", t), newNormMatVec(w, 2, 1, 0.01)),
-		one(fmt.Sprintf("norm_swiglu %v", t), newNormSwiGLU(gated, 1, 0.01)))
+		Case{fmt.Sprintf("norm_swiglu %v", t), []Call{newNormSwiGLU(gated, 1, 0.01), largeNormSwiGLU(gated)}})
 }
 
 // count returns "1 row" or "9 rows".
@@ -114,6 +114,7 @@ type NormSwiGLU struct {
 	W          *layout.Weights
 	X, Norm, Y []float32
 	Eps        float32
+	large      bool // the sums are largeGate times as large
 }
 
 func newNormSwiGLU(w *layout.Weights, scale, eps float32) *NormSwiGLU {
@@ -122,10 +123,23 @@ func newNormSwiGLU(w *layout.Weights, scale, eps float32) *NormSwiGLU {
 	}
 }
 
+// largeNormSwiGLU has gates below -88 and more: see largeGate.
+func largeNormSwiGLU(w *layout.Weights) *NormSwiGLU {
+	c := newNormSwiGLU(w, 1, 0.01)
+	c.Norm, c.large = numbers("norm", w.Cols, largeGate), true
+	return c
+}
+
 func (c *NormSwiGLU) Twin() { ref.NormSwiGLU(c.W, c.X, c.Norm, c.Y, c.Eps) }
 
 // A product of two sums as in MatMul, each of size 3.
-func (c *NormSwiGLU) Outputs() []Output { return []Output{near("y", c.Y, 2e-5, 1e-5)} }
+func (c *NormSwiGLU) Outputs() []Output {
+	abs := 2e-5
+	if c.large {
+		abs *= largeGate * largeGate
+	}
+	return []Output{near("y", c.Y, abs, 1e-5)}
+}
 
 // NormMatVecCases are awkward shapes for matrices of type t, with a gate and without.
 func NormMatVecCases(t layout.WeightType) []Case {
@@ -144,5 +158,6 @@ func NormMatVecCases(t layout.WeightType) []Case {
 		name, w := fmt.Sprintf("%v: %s", t, s.why), weights(t, s.rows, s.cols)
 		cases = append(cases, one(name, newNormMatVec(w, s.row, s.scale, eps)), one(name+", SwiGLU", newNormSwiGLU(w, s.scale, eps)))
 	}
-	return cases
+	w := weights(t, 70, 64)
+	return append(cases, one(fmt.Sprintf("%v: gates beyond the exponents of f32, SwiGLU", t), largeNormSwiGLU(w)))
 }

@@ -10,7 +10,7 @@ func Plain(headDim int) []Case {
 		one("add_bias", newAddBias(3, dim)),
 		one("head_norm", newHeadNorm(3, 2, 1, headDim, 1e-3)),
 		one("rope", newRoPE([]uint32{9, 2, 5}, layout.RoPETable(0, 10, plainRotation(headDim)), 2, 1, headDim)),
-		one("swiglu", newSwiGLU(3, dim, 1)),
+		{"swiglu", []Call{newSwiGLU(3, dim, 1), newSwiGLU(1, dim, largeGate)}},
 	}
 	cases = append(cases, smallChoices()...)
 	return append(cases,
