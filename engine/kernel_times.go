@@ -115,12 +115,16 @@ func (s *kernelSample) free() {
 // of each type, in the order of the forward pass. The logits' matrix meets one token
 // at a time.
 func (s *kernelSample) timeMatrices(each func(TaskTimes)) {
+	operations := s.d.MostWork() / 10
+	if s.d.Software {
+		operations /= 20
+	}
 	for _, t := range typesOf(s.matrices(true)) {
 		for _, m := range []struct {
 			task   gpu.Task
 			tokens int
 		}{{gpu.OneToken, 1}, {gpu.FewTokens, 8}, {gpu.ManyTokens, sampledTokens}} {
-			sample := gpu.SampleOf(s.matrices(m.task == gpu.OneToken), t, m.tokens, s.d.MostWork()/200)
+			sample := gpu.SampleOf(s.matrices(m.task == gpu.OneToken), t, m.tokens, operations)
 			if len(sample) == 0 {
 				continue
 			}

@@ -113,7 +113,6 @@ func (e *Engine) newPrompt(tokens []int, o Settings) (*Prompt, error) {
 	if o.Chunk == 0 {
 		o.Chunk = DefaultChunk
 	}
-	o.Chunk = min(o.Chunk, e.r.tokensAtOnce(slots))
 	cache, err := e.NewCache(o.KV)
 	if err != nil {
 		return nil, err

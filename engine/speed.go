@@ -233,6 +233,9 @@ func (r *gpuRunner) limits() (Limits, error) {
 		size, times, n = 64<<20, 1, 512
 	}
 	size = min(size, r.d.Limits.BindingBytes)
+	for n > 512 && 2*n*n*n > r.d.MostWork() {
+		n /= 2
+	}
 	from, err := buffer("copied from", size)
 	if err != nil {
 		return Limits{}, err

@@ -56,7 +56,7 @@ func (t *Text) Score(ctx context.Context, tokens []int) ([][]float32, error) {
 
 // feed appends tokens and calls emit with the logits that are wanted of each chunk.
 func (t *Text) feed(ctx context.Context, tokens []int, wanted rowsWanted, emit func(*result)) error {
-	return feedAll(ctx, t.Cache, tokens, chunk(t.Cache, len(tokens)), step{logits: wanted}, func(fed int, res *result) error {
+	return feedAll(ctx, t.Cache, tokens, DefaultChunk, step{logits: wanted}, func(fed int, res *result) error {
 		emit(res)
 		if fed == len(tokens) {
 			t.Logits = res.logits[len(res.logits)-t.e.Config.VocabSize:]
@@ -65,9 +65,6 @@ func (t *Text) feed(ctx context.Context, tokens []int, wanted rowsWanted, emit f
 		return nil
 	})
 }
-
-// chunk returns how many of n tokens are fed to a cache at a time.
-func chunk(c *Cache, n int) int { return min(DefaultChunk, c.r.tokensAtOnce(c.ropePos+n)) }
 
 // feed appends the tokens of a step to the cache. What it feeds ahead lies behind
 // the cache's end, where room is left without growing it, and belongs to the
@@ -97,15 +94,16 @@ func feed(c *Cache, s *step) (*result, error) {
 	return res, nil
 }
 
-// feedAll feeds tokens as s says, atOnce at a time, and calls emit after each
-// chunk with the number of tokens fed so far and the result. The last row's
+// feedAll feeds tokens as s says, atOnce at a time or as many as the device does in a
+// moment, which it learns on the way, and calls emit after each chunk with the number of tokens fed so far and the result. The last row's
 // logits are those of the last chunk only.
 func feedAll(ctx context.Context, c *Cache, tokens []int, atOnce int, s step, emit func(fed int, res *result) error) error {
-	for from := 0; from < len(tokens); from += atOnce {
+	slots := c.longest() + len(tokens)
+	for from, to := 0, 0; from < len(tokens); from = to {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		to := min(from+atOnce, len(tokens))
+		to = min(from+min(atOnce, c.r.tokensAtOnce(slots)), len(tokens))
 		chunk := s
 		chunk.tokens = words(tokens[from:to])
 		if s.logits == lastRow && to < len(tokens) {

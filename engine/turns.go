@@ -63,7 +63,6 @@ func (p *Prompt) Extend(ctx context.Context, tokens []int, read func(tokens int)
 	from := p.Cache.textPos
 	p.Tokens = append(slices.Clip(p.Tokens), tokens...)
 	p.length = len(p.Tokens)
-	p.o.Chunk = min(p.o.Chunk, p.e.r.tokensAtOnce(p.Cache.longest()+len(tokens)))
 	p.o.Read = nil
 	if read != nil {
 		p.o.Read = func(n int) error { return read(n - from) }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 )
 
 // ErrNoDevice is what [Open] wraps when there is nothing to run shaders on.
@@ -35,7 +36,7 @@ type Device struct {
 	subgroups bool // kernels may use subgroups
 	emulated  bool // as Software, whatever a test makes of that: compiling takes long
 
-	driver     *driver
+	driver     driver
 	kernels    map[kernelID]*kernel
 	trial      map[Task]variant // kernels to take instead of the table's; see try
 	bindGroups map[bindKey]bindGroup
@@ -44,7 +45,10 @@ type Device struct {
 	submits    uint32  // that were waited for
 	nextID     uint64  // of the next buffer
 	live       int     // bytes of all buffers not yet destroyed
-	unsettled  int     // bytes of weights that were uploaded since the device was last waited for; see settle
+	queue      queue   // submits that were not waited for yet
+	pace       *pace
+	now        func() time.Time
+	unsettled  int // bytes of weights that were uploaded since the device was last waited for; see settle
 
 	profile *profile // what dispatches take; nil: not measured
 
@@ -58,9 +62,14 @@ func Open() (*Device, error) { return OpenWith(shaderFile) }
 // OpenWith is Open with other shaders: shader returns the text of shaders/NAME.wgsl, and
 // whether there is one. It serves to try a change to a kernel, and tests to see that a
 // wrong one is found.
-func OpenWith(shader func(name string) (text string, ok bool)) (d *Device, err error) {
+func OpenWith(shader func(name string) (text string, ok bool)) (*Device, error) {
+	return openOn(openDriver, shader)
+}
+
+// openOn is OpenWith on the driver that open returns: tests have one without a GPU.
+func openOn(open func() (driver, adapterInfo, error), shader func(name string) (text string, ok bool)) (d *Device, err error) {
 	defer catch("open", &err)
-	driver, info, err := openDriver()
+	driver, info, err := open()
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +81,8 @@ func OpenWith(shader func(name string) (text string, ok bool)) (d *Device, err e
 			BufferBytes:  int(min(info.bufferBytes, math.MaxInt32*64)),
 			Groups:       65535, // WebGPU's default, which is not raised
 		},
+		pace:       paceOf(info.name),
+		now:        time.Now,
 		shader:     shader,
 		kernels:    map[kernelID]*kernel{},
 		trial:      map[Task]variant{},
@@ -86,14 +97,14 @@ func OpenWith(shader func(name string) (text string, ok bool)) (d *Device, err e
 }
 
 // MostWork returns the floating-point operations that one submit should not
-// exceed, so that it takes a second or less: wgpu-native waits for five seconds
-// at most and desktops reset a GPU that is busy for two. Passes are submitted in
-// pieces accordingly; a caller sees to it that one kernel stays below.
+// exceed now, so that it takes about 50 ms: systems reset a GPU that is busy for long,
+// phones after half a second. Passes are submitted in pieces accordingly; a caller
+// sees to it that one kernel stays below. A software adapter takes a second or less.
 func (d *Device) MostWork() int {
 	if d.Software {
 		return 1_000_000_000
 	}
-	return 40_000_000_000
+	return d.pace.mostWork()
 }
 
 // Lost returns why the device no longer works, or nil. Natively the call that

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// driver is a GPUDevice of the browser. Like every function that waits for the
+// browserDriver is a GPUDevice of the browser. Like every function that waits for the
 // browser, openDriver and read must not be called on the event loop, that is,
 // directly inside a js.Func.
-type driver struct {
+type browserDriver struct {
 	device, queue js.Value
 	bytes         js.Value // the Uint8Array constructor
 	recordings    js.Value // of web/gpu.js
@@ -24,11 +24,11 @@ type driver struct {
 // object is something of the browser's that commands name by a number.
 type object struct {
 	js.Value
-	d      *driver
+	d      *browserDriver
 	number uint32
 }
 
-func (d *driver) object(v js.Value) object {
+func (d *browserDriver) object(v js.Value) object {
 	d.objects++
 	d.recordings.Get("objects").Call("set", d.objects, v)
 	return object{v, d, d.objects}
@@ -37,24 +37,24 @@ func (d *driver) object(v js.Value) object {
 func (o object) forget() { o.d.recordings.Get("objects").Call("delete", o.number) }
 
 type (
-	memory struct{ buf object }
+	browserMemory struct{ buf object }
 
-	pipeline struct {
+	browserPipeline struct {
 		compute object
 		layout  js.Value
 	}
 
-	bindGroup struct{ group object }
+	browserGroup struct{ group object }
 
 	profile struct{}
 
-	recorder struct {
-		d        *driver
+	browserRecorder struct {
+		d        *browserDriver
 		commands []uint32 // see submit in web/gpu.js
 	}
 )
 
-func openDriver() (*driver, adapterInfo, error) {
+func openDriver() (driver, adapterInfo, error) {
 	api := js.Global().Get("navigator").Get("gpu")
 	if !api.Truthy() {
 		return nil, adapterInfo{}, fmt.Errorf("%w: navigator.gpu is missing; WebGPU needs https or localhost "+
@@ -84,7 +84,7 @@ func openDriver() (*driver, adapterInfo, error) {
 	if err != nil {
 		return nil, adapterInfo{}, fmt.Errorf("open %s: %w", name, err)
 	}
-	d := &driver{
+	d := &browserDriver{
 		device: device, queue: device.Get("queue"), bytes: js.Global().Get("Uint8Array"),
 		recordings: js.Global().Call("recordings", device),
 	}
@@ -102,7 +102,7 @@ func openDriver() (*driver, adapterInfo, error) {
 
 // listen notes what the browser reports by events, some time after the call
 // that caused it.
-func (d *driver) listen() {
+func (d *browserDriver) listen() {
 	note := func(message string) {
 		if d.first == nil {
 			d.first = errors.New(message)
@@ -118,34 +118,33 @@ func (d *driver) listen() {
 	}))
 }
 
-// lost returns why the device no longer works, if that is known.
-func (d *driver) lost() error { return d.first }
+func (d *browserDriver) lost() error { return d.first }
 
-func (d *driver) close() { d.device.Call("destroy") }
+func (d *browserDriver) close() { d.device.Call("destroy") }
 
-func (d *driver) allocate(label string, bytes int, u usage) (memory, error) {
+func (d *browserDriver) allocate(label string, bytes int, u usage) (memory, error) {
 	buf := d.device.Call("createBuffer", map[string]any{"label": label, "size": bytes, "usage": uint32(u)})
-	return memory{d.object(buf)}, nil
+	return browserMemory{d.object(buf)}, nil
 }
 
-func (m memory) free() {
+func (m browserMemory) free() {
 	m.buf.Call("destroy")
 	m.buf.forget()
 }
 
 // write hands over a copy: a view of Go's memory would be lost when that grows.
-func (d *driver) write(m memory, offset int, data []byte) error {
+func (d *browserDriver) write(m memory, offset int, data []byte) error {
 	array := d.bytes.New(len(data))
 	js.CopyBytesToJS(array, data)
-	d.queue.Call("writeBuffer", m.buf.Value, offset, array)
+	d.queue.Call("writeBuffer", m.(browserMemory).buf.Value, offset, array)
 	return nil
 }
 
-// read waits for what was submitted and calls use with the contents of memory
-// that can be mapped. A browser waits as long as it takes.
-func (d *driver) read(m memory, bytes int, _ bool, use func(data []byte)) error {
-	const mapModeRead = 1
-	if _, err := await(m.buf.Call("mapAsync", mapModeRead, 0, bytes)); err != nil {
+// A browser gives up a device that hangs, and says so. It is waited for as long as that
+// takes: a clock here would run on while the machine sleeps.
+func (d *browserDriver) read(m memory, bytes int, _ wait, use func(data []byte)) error {
+	buf := m.(browserMemory).buf
+	if _, err := await(d.recordings.Call("map", buf.Value, bytes)); err != nil {
 		time.Sleep(20 * time.Millisecond) // that the device was lost is told after this
 		if d.first != nil {
 			return d.first
@@ -153,16 +152,15 @@ func (d *driver) read(m memory, bytes int, _ bool, use func(data []byte)) error 
 		return err
 	}
 	data := make([]byte, bytes)
-	js.CopyBytesToGo(data, d.bytes.New(m.buf.Call("getMappedRange", 0, bytes)))
-	m.buf.Call("unmap")
+	js.CopyBytesToGo(data, d.bytes.New(buf.Call("getMappedRange", 0, bytes)))
+	buf.Call("unmap")
 	use(data)
 	return d.first
 }
 
-// compile compiles a shader. Binding 0 is a uniform block at a dynamic offset.
-// Errors arrive as events and end the device, but for shaders that enable a feature:
+// Errors of compiling arrive as events and end the device, but for shaders that enable a feature:
 // there are others in their place, so these are waited for.
-func (d *driver) compile(label, src string, bindings []binding) (pipeline, error) {
+func (d *browserDriver) compile(label, src string, bindings []binding) (pipeline, error) {
 	const compute = 4 // GPUShaderStage.COMPUTE
 	entries := []any{map[string]any{
 		"binding": 0, "visibility": compute,
@@ -182,7 +180,7 @@ func (d *driver) compile(label, src string, bindings []binding) (pipeline, error
 		d.device.Call("pushErrorScope", "validation")
 	}
 	layout := d.device.Call("createBindGroupLayout", map[string]any{"entries": entries})
-	p := pipeline{
+	p := browserPipeline{
 		layout: layout,
 		compute: d.object(d.device.Call("createComputePipeline", map[string]any{
 			"label":  label,
@@ -196,39 +194,40 @@ func (d *driver) compile(label, src string, bindings []binding) (pipeline, error
 	if dispensable {
 		if fault, err := await(d.device.Call("popErrorScope")); err != nil {
 			p.free()
-			return p, err
+			return nil, err
 		} else if fault.Truthy() {
 			p.free()
-			return p, fmt.Errorf("%s", fault.Get("message").String())
+			return nil, fmt.Errorf("%s", fault.Get("message").String())
 		}
 	}
 	return p, nil
 }
 
-func (p pipeline) free() { p.compute.forget() } // and the browser collects it
+func (p browserPipeline) free() { p.compute.forget() } // and the browser collects it
 
-func (d *driver) bind(p pipeline, memories []bound) (bindGroup, error) {
+func (d *browserDriver) bind(p pipeline, memories []bound) (bindGroup, error) {
 	var entries []any
 	for _, b := range memories {
 		entries = append(entries, map[string]any{
-			"binding": b.number, "resource": map[string]any{"buffer": b.m.buf.Value, "size": b.bytes},
+			"binding": b.number, "resource": map[string]any{"buffer": b.m.(browserMemory).buf.Value, "size": b.bytes},
 		})
 	}
-	group := d.device.Call("createBindGroup", map[string]any{"layout": p.layout, "entries": entries})
-	return bindGroup{d.object(group)}, nil
+	group := d.device.Call("createBindGroup", map[string]any{"layout": p.(browserPipeline).layout, "entries": entries})
+	return browserGroup{d.object(group)}, nil
 }
 
-func (g bindGroup) free() { g.group.forget() }
+func (g browserGroup) free() { g.group.forget() }
 
-func (d *driver) record() (*recorder, error) { return &recorder{d: d}, nil }
+func (d *browserDriver) record() (recorder, error) { return &browserRecorder{d: d}, nil }
 
-func (r *recorder) copy(dst memory, dstOffset int, src memory, srcOffset, n int) error {
-	r.commands = append(r.commands, 0, src.buf.number, uint32(srcOffset), dst.buf.number, uint32(dstOffset), uint32(n))
+func (r *browserRecorder) copy(dst memory, dstOffset int, src memory, srcOffset, n int) error {
+	r.commands = append(r.commands, 0, src.(browserMemory).buf.number, uint32(srcOffset),
+		dst.(browserMemory).buf.number, uint32(dstOffset), uint32(n))
 	return nil
 }
 
-func (r *recorder) dispatch(p pipeline, g bindGroup, offset int, groups [3]int) {
-	r.commands = append(r.commands, p.compute.number, g.group.number, uint32(offset),
+func (r *browserRecorder) dispatch(p pipeline, g bindGroup, offset int, groups [3]int) {
+	r.commands = append(r.commands, p.(browserPipeline).compute.number, g.(browserGroup).group.number, uint32(offset),
 		uint32(groups[0]), uint32(groups[1]), uint32(groups[2]))
 }
 
@@ -236,7 +235,7 @@ func (*profile) before(*Pass, kernelID, []*Buffer) {}
 func (*profile) after(*Pass)                       {}
 
 // finish hands what was recorded to the queue, unless before says no.
-func (r *recorder) finish(before func() error) error {
+func (r *browserRecorder) finish(before func() error) error {
 	if err := before(); err != nil {
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/cogentcore/webgpu/wgpu"
 )
 
-// driver is a device of wgpu-native, through cogentcore's binding.
-type driver struct {
+// nativeDriver is a device of wgpu-native, through cogentcore's binding.
+type nativeDriver struct {
 	adapter *wgpu.Adapter
 	dev     *wgpu.Device
 	queue   *wgpu.Queue
@@ -21,17 +21,17 @@ type driver struct {
 }
 
 type (
-	memory struct{ buf *wgpu.Buffer }
+	nativeMemory struct{ buf *wgpu.Buffer }
 
-	pipeline struct {
+	nativePipeline struct {
 		compute *wgpu.ComputePipeline
 		layout  *wgpu.BindGroupLayout
 	}
 
-	bindGroup struct{ group *wgpu.BindGroup }
+	nativeGroup struct{ group *wgpu.BindGroup }
 
-	recorder struct {
-		d       *driver
+	nativeRecorder struct {
+		d       *nativeDriver
 		encoder *wgpu.CommandEncoder
 		pass    *wgpu.ComputePassEncoder // nil while no compute pass is open
 	}
@@ -51,7 +51,7 @@ var backendNames = map[wgpu.BackendType]string{
 	wgpu.BackendTypeD3D12:  "D3D12",
 }
 
-func openDriver() (*driver, adapterInfo, error) {
+func openDriver() (driver, adapterInfo, error) {
 	wgpu.SetLogLevel(wgpu.LogLevelError)
 	// With a descriptor the binding hands over memory it has not cleared, and
 	// wgpu-native aborts on what it finds there.
@@ -88,7 +88,7 @@ func openDriver() (*driver, adapterInfo, error) {
 		return nil, adapterInfo{}, fmt.Errorf("open %s: %w", info.DriverDescription, err)
 	}
 	granted := dev.GetLimits().Limits
-	return &driver{adapter: adapter, dev: dev, queue: dev.GetQueue(), timestamps: timestamps}, adapterInfo{
+	return &nativeDriver{adapter: adapter, dev: dev, queue: dev.GetQueue(), timestamps: timestamps}, adapterInfo{
 		name:         info.DriverDescription, // info.Name is a number
 		backend:      backendNames[info.BackendType],
 		software:     info.AdapterType == wgpu.AdapterTypeCPU,
@@ -97,27 +97,29 @@ func openDriver() (*driver, adapterInfo, error) {
 	}, nil
 }
 
-func (d *driver) close() {
+func (d *nativeDriver) close() {
 	d.dev.Release()
 	d.adapter.Release()
 }
 
-// lost returns why the device no longer works, if that is known: wgpu-native
-// reports from the call that fails.
-func (d *driver) lost() error { return nil }
+func (d *nativeDriver) lost() error { return nil }
 
-func (d *driver) allocate(label string, bytes int, u usage) (memory, error) {
-	buf, err := d.dev.CreateBuffer(&wgpu.BufferDescriptor{Label: label, Size: uint64(bytes), Usage: wgpu.BufferUsage(u)})
-	return memory{buf}, err
+func (d *nativeDriver) allocate(label string, bytes int, u usage) (memory, error) {
+	return d.memory(label, bytes, u)
 }
 
-func (m memory) free() {
+func (d *nativeDriver) memory(label string, bytes int, u usage) (nativeMemory, error) {
+	buf, err := d.dev.CreateBuffer(&wgpu.BufferDescriptor{Label: label, Size: uint64(bytes), Usage: wgpu.BufferUsage(u)})
+	return nativeMemory{buf}, err
+}
+
+func (m nativeMemory) free() {
 	m.buf.Destroy()
 	m.buf.Release()
 }
 
-func (d *driver) write(m memory, offset int, data []byte) error {
-	return d.queue.WriteBuffer(m.buf, uint64(offset), data)
+func (d *nativeDriver) write(m memory, offset int, data []byte) error {
+	return d.queue.WriteBuffer(m.(nativeMemory).buf, uint64(offset), data)
 }
 
 // read waits for what was submitted and calls use with the contents of memory
@@ -127,27 +129,26 @@ func (d *driver) write(m memory, offset int, data []byte) error {
 // the commands that the device still runs: lavapipe crashes then
 // (https://github.com/gfx-rs/wgpu/issues/3601). So where the work may be long, Poll
 // only looks, from time to time. That is a millisecond late, the shortest sleep.
-func (d *driver) read(m memory, bytes int, long bool, use func(data []byte)) error {
-	status := wgpu.BufferMapAsyncStatusUnknown
-	err := m.buf.MapAsync(wgpu.MapModeRead, 0, uint64(bytes), func(s wgpu.BufferMapAsyncStatus) { status = s })
+func (d *nativeDriver) read(m memory, bytes int, w wait, use func(data []byte)) error {
+	buf, status := m.(nativeMemory).buf, wgpu.BufferMapAsyncStatusUnknown
+	err := buf.MapAsync(wgpu.MapModeRead, 0, uint64(bytes), func(s wgpu.BufferMapAsyncStatus) { status = s })
 	if err != nil {
 		return err
 	}
-	for start := time.Now(); status == wgpu.BufferMapAsyncStatusUnknown && time.Since(start) < patience; {
-		d.dev.Poll(!long, nil)
-		if long && status == wgpu.BufferMapAsyncStatusUnknown {
+	for start := time.Now(); status == wgpu.BufferMapAsyncStatusUnknown && time.Since(start) < w.patience; {
+		d.dev.Poll(!w.long, nil)
+		if w.long && status == wgpu.BufferMapAsyncStatusUnknown {
 			time.Sleep(time.Millisecond)
 		}
 	}
 	if status != wgpu.BufferMapAsyncStatusSuccess {
 		return fmt.Errorf("mapping ended with status %v", status)
 	}
-	use(m.buf.GetMappedRange(0, uint(bytes)))
-	return m.buf.Unmap()
+	use(buf.GetMappedRange(0, uint(bytes)))
+	return buf.Unmap()
 }
 
-// compile compiles a shader. Binding 0 is a uniform block at a dynamic offset.
-func (d *driver) compile(label, src string, bindings []binding) (p pipeline, err error) {
+func (d *nativeDriver) compile(label, src string, bindings []binding) (pipeline, error) {
 	entries := []wgpu.BindGroupLayoutEntry{{
 		Binding:    0,
 		Visibility: wgpu.ShaderStageCompute,
@@ -169,19 +170,20 @@ func (d *driver) compile(label, src string, bindings []binding) (p pipeline, err
 		WGSLDescriptor: &wgpu.ShaderModuleWGSLDescriptor{Code: src},
 	})
 	if err != nil {
-		return p, err
+		return nil, err
 	}
 	defer module.Release()
+	var p nativePipeline
 	p.layout, err = d.dev.CreateBindGroupLayout(&wgpu.BindGroupLayoutDescriptor{Entries: entries})
 	if err != nil {
-		return p, err
+		return nil, err
 	}
 	layout, err := d.dev.CreatePipelineLayout(&wgpu.PipelineLayoutDescriptor{
 		BindGroupLayouts: []*wgpu.BindGroupLayout{p.layout},
 	})
 	if err != nil {
 		p.layout.Release()
-		return p, err
+		return nil, err
 	}
 	defer layout.Release()
 	p.compute, err = d.dev.CreateComputePipeline(&wgpu.ComputePipelineDescriptor{
@@ -190,37 +192,38 @@ func (d *driver) compile(label, src string, bindings []binding) (p pipeline, err
 	})
 	if err != nil {
 		p.layout.Release()
+		return nil, err
 	}
-	return p, err
+	return p, nil
 }
 
-func (p pipeline) free() {
+func (p nativePipeline) free() {
 	p.compute.Release()
 	p.layout.Release()
 }
 
-func (d *driver) bind(p pipeline, memories []bound) (bindGroup, error) {
+func (d *nativeDriver) bind(p pipeline, memories []bound) (bindGroup, error) {
 	var entries []wgpu.BindGroupEntry
 	for _, b := range memories {
-		entries = append(entries, wgpu.BindGroupEntry{Binding: b.number, Buffer: b.m.buf, Size: uint64(b.bytes)})
+		entries = append(entries, wgpu.BindGroupEntry{Binding: b.number, Buffer: b.m.(nativeMemory).buf, Size: uint64(b.bytes)})
 	}
-	group, err := d.dev.CreateBindGroup(&wgpu.BindGroupDescriptor{Layout: p.layout, Entries: entries})
-	return bindGroup{group}, err
+	group, err := d.dev.CreateBindGroup(&wgpu.BindGroupDescriptor{Layout: p.(nativePipeline).layout, Entries: entries})
+	return nativeGroup{group}, err
 }
 
-func (g bindGroup) free() { g.group.Release() }
+func (g nativeGroup) free() { g.group.Release() }
 
-func (d *driver) record() (*recorder, error) {
+func (d *nativeDriver) record() (recorder, error) {
 	encoder, err := d.dev.CreateCommandEncoder(nil)
-	return &recorder{d: d, encoder: encoder}, err
+	return &nativeRecorder{d: d, encoder: encoder}, err
 }
 
-func (r *recorder) copy(dst memory, dstOffset int, src memory, srcOffset, n int) error {
+func (r *nativeRecorder) copy(dst memory, dstOffset int, src memory, srcOffset, n int) error {
 	r.endPass()
-	return r.encoder.CopyBufferToBuffer(src.buf, uint64(srcOffset), dst.buf, uint64(dstOffset), uint64(n))
+	return r.encoder.CopyBufferToBuffer(src.(nativeMemory).buf, uint64(srcOffset), dst.(nativeMemory).buf, uint64(dstOffset), uint64(n))
 }
 
-func (r *recorder) dispatch(p pipeline, g bindGroup, offset int, groups [3]int) {
+func (r *nativeRecorder) dispatch(p pipeline, g bindGroup, offset int, groups [3]int) {
 	if t := r.d.timer; t != nil {
 		r.endPass()
 		t.stamp(r.encoder)
@@ -232,12 +235,12 @@ func (r *recorder) dispatch(p pipeline, g bindGroup, offset int, groups [3]int) 
 	if r.pass == nil {
 		r.pass = r.encoder.BeginComputePass(nil)
 	}
-	r.pass.SetPipeline(p.compute)
-	r.pass.SetBindGroup(0, g.group, []uint32{uint32(offset)})
+	r.pass.SetPipeline(p.(nativePipeline).compute)
+	r.pass.SetBindGroup(0, g.(nativeGroup).group, []uint32{uint32(offset)})
 	r.pass.DispatchWorkgroups(uint32(groups[0]), uint32(groups[1]), uint32(groups[2]))
 }
 
-func (r *recorder) endPass() {
+func (r *nativeRecorder) endPass() {
 	if r.pass != nil {
 		r.pass.End()
 		r.pass.Release() // before the encoder finishes, or wgpu-native complains
@@ -246,7 +249,7 @@ func (r *recorder) endPass() {
 }
 
 // finish ends the recording and, unless before says no, hands it to the queue.
-func (r *recorder) finish(before func() error) error {
+func (r *nativeRecorder) finish(before func() error) error {
 	defer r.encoder.Release()
 	r.endPass()
 	if r.d.timer != nil {

@@ -13,12 +13,11 @@ import (
 type Pass struct {
 	d      *Device
 	err    error
-	rec    *recorder // nil while nothing is recorded
-	params []byte    // uniform blocks of the dispatches since the last submit
+	rec    recorder // nil while nothing is recorded
+	params []byte   // uniform blocks of the dispatches since the last submit
 	reads  []*Read
-	count  int  // dispatches so far, over all submits
-	work   int  // floating-point operations since the device was last waited for
-	cold   bool // a kernel ran for the first time since then
+	count  int // dispatches so far, over all submits
+	work   int // floating-point operations since the last submit
 }
 
 // Read is data on its way back from the device.
@@ -143,24 +142,50 @@ func (p *Pass) await(reads []*Read) {
 		p.Copy(d.staging, 0, d.params, offset, 4)
 	}
 	p.flush()
-	// On an emulated GPU the kernels for real ones, which tests run, take any time.
-	long := d.emulated && (p.cold || p.work > d.MostWork()/10 || !d.Software)
-	p.work, p.cold = 0, false
 	if p.err == nil {
-		p.err = d.fetch(reads, d.submits, long)
+		p.err = d.fetch(reads, d.submits, d.howLong())
+	}
+	if p.err != nil {
+		d.queue = queue{}
 	}
 }
 
-// patience is how long a submit may take before the device is given up.
-const patience = 10 * time.Minute
+// How long submits may take before the device is given up.
+const (
+	patience     = 30 * time.Second
+	longPatience = 10 * time.Minute // while a kernel may be compiled, and on a CPU that is busy otherwise
+)
+
+// howLong says what is known about the submits that were not waited for yet.
+func (d *Device) howLong() wait {
+	q := d.queue
+	if d.emulated {
+		// The kernels for real GPUs, which tests run here, take any time.
+		return wait{q.cold || q.work > d.MostWork()/10 || !d.Software, longPatience}
+	}
+	w := wait{long: q.work > d.MostWork(), patience: patience}
+	if q.cold {
+		w = wait{true, longPatience}
+	}
+	return w
+}
+
+// waited notes what the submits took that the device has done now.
+func (d *Device) waited() {
+	q := d.queue
+	d.queue = queue{}
+	if q.busy && !q.cold && d.profile == nil {
+		d.pace.note(q.work, q.largest, d.now().Sub(q.since))
+	}
+}
 
 // fetch maps the staging buffer, waits until it holds the number of the submit,
 // and fills the reads from it.
-func (d *Device) fetch(reads []*Read, number uint32, long bool) (err error) {
+func (d *Device) fetch(reads []*Read, number uint32, w wait) (err error) {
 	defer catch("read back", &err)
-	for start := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+	for start := d.now(); ; time.Sleep(5 * time.Millisecond) {
 		done := false
-		err := d.driver.read(d.staging.m, d.staging.size, long, func(data []byte) {
+		err := d.driver.read(d.staging.m, d.staging.size, w, func(data []byte) {
 			at := 4
 			for _, r := range reads {
 				at += copy(r.data, data[at:at+len(r.data)])
@@ -168,16 +193,20 @@ func (d *Device) fetch(reads []*Read, number uint32, long bool) (err error) {
 			done = binary.LittleEndian.Uint32(data) == number
 		})
 		if lost := d.driver.lost(); lost != nil {
-			return lost
+			d.pace.lost()
+			return fmt.Errorf("%s: %w", d.Name, lost)
 		}
 		if err != nil {
-			return fmt.Errorf("read back: %w", err)
+			d.pace.lost()
+			return fmt.Errorf("read back from %s: %w", d.Name, err)
 		}
 		if done {
+			d.waited()
 			return nil
 		}
-		if time.Since(start) > patience {
-			return fmt.Errorf("%s did not finish a submit within %v", d.Name, patience)
+		if d.now().Sub(start) > w.patience {
+			d.pace.lost()
+			return fmt.Errorf("%s did not finish a submit within %v", d.Name, w.patience)
 		}
 	}
 }
@@ -200,7 +229,7 @@ func (p *Pass) flush() {
 	if p.rec == nil {
 		return
 	}
-	defer func() { p.rec, p.params = nil, p.params[:0] }()
+	defer func() { p.rec, p.params, p.work = nil, p.params[:0], 0 }()
 	defer catch("submit", &p.err)
 	err := p.rec.finish(func() error {
 		if p.err == nil {
@@ -214,6 +243,7 @@ func (p *Pass) flush() {
 	if err != nil && p.err == nil {
 		p.err = fmt.Errorf("submit: %w", err)
 	}
+	p.d.queue.add(p.work, p.d.now())
 }
 
 // dispatch records one kernel.
@@ -267,20 +297,31 @@ func (p *Pass) dispatch(id kernelID, groups [3]int, params []uint32, buffers ...
 	if p.d.profile != nil {
 		p.d.profile.after(p)
 	}
-	if p.d.emulated && !k.warm {
-		// A software adapter compiles at the first dispatch, for seconds where
-		// heads are wide: one kernel per submit, or the wait gets too long.
-		p.cold = true
-		p.await(nil)
+	if !k.warm {
+		k.warm, p.d.queue.cold = true, true
+		if p.d.emulated {
+			// A software adapter compiles at the first dispatch, for seconds where
+			// heads are wide: one kernel per submit, or the wait gets too long.
+			p.await(nil)
+		}
 	}
-	k.warm = true
 }
 
 // spend announces a dispatch of about so many floating-point operations. If the
-// device would have more than [Device.MostWork] to do, it is waited for first.
+// submit would have more than [Device.MostWork], what was recorded is submitted first. It
+// is waited for on a software adapter, to learn the pace of others, and about once a
+// second. In between the device always has the next submit before it ends one.
 func (p *Pass) spend(operations int) {
-	if p.work > 0 && p.work+operations > p.d.MostWork() {
-		p.await(nil)
+	d, work := p.d, p.work
+	if d.emulated {
+		work += d.queue.work
+	}
+	if work > 0 && work+operations > d.MostWork() {
+		if d.emulated || d.pace.waits(d.queue.work+p.work) {
+			p.await(nil)
+		} else {
+			p.flush()
+		}
 	}
 	p.work += operations
 }

@@ -67,7 +67,7 @@ func (f *profile) after(p *Pass) {
 // adapter has none a submit of its own, from whose time that of an empty one is
 // taken off, where it took no less. The first dispatches of a kernel may compile it: run do before.
 func (d *Device) Profile(do func() error) (kernels []KernelTime, how string, err error) {
-	return d.profileWith(do, d.driver.timestamps)
+	return d.profileWith(do, d.driver.(*nativeDriver).timestamps)
 }
 
 func (d *Device) profileWith(do func() error, timestamps bool) (kernels []KernelTime, how string, err error) {
@@ -81,8 +81,9 @@ func (d *Device) profileWith(do func() error, timestamps bool) (kernels []Kernel
 	} else if f.empty, err = d.emptyWait(); err != nil {
 		return nil, "", err
 	}
-	d.profile, d.driver.timer = f, t
-	defer func() { d.profile, d.driver.timer = nil, nil }()
+	native := d.driver.(*nativeDriver)
+	d.profile, native.timer = f, t
+	defer func() { d.profile, native.timer = nil, nil }()
 	if err := do(); err != nil {
 		return nil, "", err
 	}
@@ -117,9 +118,9 @@ func (d *Device) emptyWait() (time.Duration, error) {
 // timer brackets every dispatch with timestamps.
 type timer struct {
 	set      *wgpu.QuerySet
-	resolved memory // the timestamps of one submit
-	readable memory // the same, for the program to read
-	n        int    // timestamps recorded since the last submit
+	resolved nativeMemory // the timestamps of one submit
+	readable nativeMemory // the same, for the program to read
+	n        int          // timestamps recorded since the last submit
 	ticks    []uint64
 	period   float64 // nanoseconds per tick
 	err      error
@@ -138,23 +139,24 @@ func (d *Device) newTimer() (t *timer, err error) {
 	}()
 	defer catch("make a timer", &err)
 	const queryResolve usage = 0x200
-	t.set, err = d.driver.dev.CreateQuerySet(&wgpu.QuerySetDescriptor{Type: wgpu.QueryTypeTimestamp, Count: maxStamps})
+	native := d.driver.(*nativeDriver)
+	t.set, err = native.dev.CreateQuerySet(&wgpu.QuerySetDescriptor{Type: wgpu.QueryTypeTimestamp, Count: maxStamps})
 	if err != nil {
 		return t, err
 	}
-	if t.resolved, err = d.driver.allocate("timestamps", 8*maxStamps, queryResolve|copySrc); err != nil {
+	if t.resolved, err = native.memory("timestamps", 8*maxStamps, queryResolve|copySrc); err != nil {
 		return t, err
 	}
-	if t.readable, err = d.driver.allocate("timestamps", 8*maxStamps, mapRead|copyDst); err != nil {
+	if t.readable, err = native.memory("timestamps", 8*maxStamps, mapRead|copyDst); err != nil {
 		return t, err
 	}
-	return t, t.calibrate(d.driver)
+	return t, t.calibrate(native)
 }
 
 // calibrate finds out how long a tick is, which the binding does not tell, from
 // two timestamps a fifth of a second apart. Each is the one of several that was
 // asked for and read in the shortest time, so that it is known best when it was.
-func (t *timer) calibrate(d *driver) error {
+func (t *timer) calibrate(d *nativeDriver) error {
 	now := func() (tick uint64, at time.Time, err error) {
 		least := time.Hour
 		for range 10 {
@@ -186,20 +188,21 @@ func (t *timer) calibrate(d *driver) error {
 }
 
 // now returns a timestamp of this moment.
-func (t *timer) now(d *driver) (tick uint64, err error) {
+func (t *timer) now(d *nativeDriver) (tick uint64, err error) {
 	r, err := d.record()
 	if err != nil {
 		return 0, err
 	}
-	t.stamp(r.encoder)
-	if err := t.resolve(r.encoder); err != nil {
+	encoder := r.(*nativeRecorder).encoder
+	t.stamp(encoder)
+	if err := t.resolve(encoder); err != nil {
 		return 0, err
 	}
 	if err := r.finish(func() error { return nil }); err != nil {
 		return 0, err
 	}
 	t.n = 0
-	err = d.read(t.readable, 8, false, func(data []byte) { tick = binary.LittleEndian.Uint64(data) })
+	err = d.read(t.readable, 8, wait{patience: patience}, func(data []byte) { tick = binary.LittleEndian.Uint64(data) })
 	return tick, err
 }
 
@@ -223,11 +226,11 @@ func (t *timer) resolve(encoder *wgpu.CommandEncoder) error {
 }
 
 // collect waits for the submit and notes how long each dispatch took.
-func (t *timer) collect(d *driver) error {
+func (t *timer) collect(d *nativeDriver) error {
 	if t.n == 0 {
 		return nil
 	}
-	err := d.read(t.readable, 8*t.n, false, func(data []byte) {
+	err := d.read(t.readable, 8*t.n, wait{patience: patience}, func(data []byte) {
 		for at := 0; at < 8*t.n; at += 16 {
 			start, end := binary.LittleEndian.Uint64(data[at:]), binary.LittleEndian.Uint64(data[at+8:])
 			t.ticks = append(t.ticks, max(end, start)-start)
@@ -242,7 +245,7 @@ func (t *timer) free() {
 	if t.set != nil {
 		t.set.Release()
 	}
-	for _, m := range []memory{t.resolved, t.readable} {
+	for _, m := range []nativeMemory{t.resolved, t.readable} {
 		if m.buf != nil {
 			m.free()
 		}

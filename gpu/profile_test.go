@@ -36,7 +36,7 @@ func TestProfile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, timestamps := range []bool{true, false} {
-		if timestamps && !d.driver.timestamps {
+		if timestamps && !d.driver.(*nativeDriver).timestamps {
 			t.Log("this adapter has no timestamps")
 			continue
 		}
@@ -55,7 +55,7 @@ func TestProfile(t *testing.T) {
 		}
 		t.Logf("%s: %v for 512 x 512, %v for 64 x 64, %v for 64 elements", how, kernels[1].Time, kernels[0].Time, kernels[2].Time)
 	}
-	if d.profile != nil || d.driver.timer != nil {
+	if d.profile != nil || d.driver.(*nativeDriver).timer != nil {
 		t.Error("the profile goes on after its end")
 	}
 	if err := work(); err != nil {

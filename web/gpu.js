@@ -41,5 +41,20 @@ function recordings(device) {
             pass?.end();
             device.queue.submit([encoder.finish()]);
         },
+
+        /**
+         * Maps a buffer to be read. Firefox looks whether that is done ten times a second,
+         * and whenever something is submitted: so nothing is, about every millisecond.
+         * @param {any} buffer    a GPUBuffer
+         * @param {number} bytes
+         */
+        async map(buffer, bytes) {
+            const nudge = setInterval(() => device.queue.submit([]), 1);
+            try {
+                await buffer.mapAsync(1, 0, bytes); // GPUMapMode.READ
+            } finally {
+                clearInterval(nudge);
+            }
+        },
     };
 }
