@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -130,19 +131,25 @@ func isLoopback(u *url.URL) bool {
 	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// Nearest returns the names of the catalogue that are most like a name, the nearest first.
+// Nearest returns the names of the catalogue that are most like a name, the nearest first: those
+// that begin most like it, and of equal ones those that are most like it as a whole.
 func Nearest(name string) []string {
 	var names []string
 	for _, e := range models.Catalogue() {
 		names = append(names, e.Name)
 	}
 	name = strings.ToLower(name)
-	slices.SortStableFunc(names, func(a, b string) int { return distance(name, a) - distance(name, b) })
+	slices.SortStableFunc(names, func(a, b string) int {
+		beginA, wholeA := distance(name, a)
+		beginB, wholeB := distance(name, b)
+		return cmp.Or(cmp.Compare(beginA, beginB), cmp.Compare(wholeA, wholeB))
+	})
 	return names[:3]
 }
 
-// distance is how many characters have to be put in, taken out or changed to make b of a.
-func distance(a, b string) int {
+// distance is how many characters have to be put in, taken out or changed to make the nearest
+// beginning of b of a, and the whole of it.
+func distance(a, b string) (begin, whole int) {
 	row := make([]int, len(b)+1) // of the beginnings of b, to the beginning of a so far
 	for j := range row {
 		row[j] = j
@@ -159,5 +166,5 @@ func distance(a, b string) int {
 			row[j+1] = min(change, row[j]+1, row[j+1]+1)
 		}
 	}
-	return row[len(b)]
+	return slices.Min(row), row[len(b)]
 }

@@ -41,7 +41,8 @@ func TestFindRefuses(t *testing.T) {
 	s := New("store", "https://hub.example", "", "")
 	for name, want := range map[string]string{
 		"smolm2-135":                "the nearest names are smollm2-135m",
-		"llama":                     "tinyllama",
+		"smol":                      "the nearest names are smollm2-135m, smollm2-360m, smollm2-1.7b",
+		"llama":                     "the nearest names are llama-3.2-1b",
 		"":                          "keyfold models",
 		"hf:o/r":                    "want hf:OWNER/REPO/FILE.gguf",
 		"hf:o/r/x.safetensors":      "want hf:OWNER/REPO/FILE.gguf",
@@ -63,11 +64,11 @@ func TestFindRefuses(t *testing.T) {
 
 func TestDistance(t *testing.T) {
 	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"a", "", 1}, {"", "ab", 2}, {"kitten", "sitting", 3}, {"abc", "abc", 0}, {"abc", "ac", 1}} {
-		if got := distance(c.a, c.b); got != c.want {
-			t.Errorf("%q to %q is %d, want %d", c.a, c.b, got, c.want)
+		a, b         string
+		begin, whole int
+	}{{"", "", 0, 0}, {"a", "", 1, 1}, {"", "ab", 0, 2}, {"kitten", "sitting", 2, 3}, {"abc", "abc", 0, 0}, {"abc", "ac", 1, 1}, {"ab", "abcd", 0, 2}} {
+		if begin, whole := distance(c.a, c.b); begin != c.begin || whole != c.whole {
+			t.Errorf("%q to %q is %d and %d, want %d and %d", c.a, c.b, begin, whole, c.begin, c.whole)
 		}
 	}
 }
