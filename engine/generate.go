@@ -143,6 +143,7 @@ type generator struct {
 	chosen []chosen      // ahead of the text: the tokens after id, which all but the last are fed with
 	start  time.Time     // of the work on the next token
 	share  time.Duration // of each token in the time of the last submit
+	ahead  ahead
 }
 
 // check returns an error unless the text can go on as it should.
@@ -222,7 +223,7 @@ func (g *generator) feed(n int) error {
 }
 
 // submit runs the forward pass for the chosen token, and if the device chooses
-// and nothing is traced, for as many after it as take little time, n-1 at most.
+// and nothing is traced, for as many after it as [ahead] says, n-1 at most.
 func (g *generator) submit(n int) error {
 	s := &step{tokens: words([]int{g.id})}
 	if g.o.Watch != nil {
@@ -238,30 +239,18 @@ func (g *generator) submit(n int) error {
 		s.logits = lastRow
 	}
 	if g.onDevice && s.trace == nil {
-		s.ahead = min(n-1, aheadWithin(g.share))
+		s.ahead = min(n, g.ahead.next()) - 1
 	}
 	res, err := feed(g.Cache, s)
 	if err != nil {
 		return err
 	}
 	g.chosen, g.Logits = res.chosen, res.logits
-	g.share = time.Since(g.start) / time.Duration(max(1, len(g.chosen)))
+	took, fed := time.Since(g.start), max(1, len(g.chosen))
+	g.share = took / time.Duration(fed)
+	g.ahead.note(fed, took)
 	g.start = time.Now()
 	return nil
-}
-
-const (
-	maxAhead  = 15                    // tokens that one submit feeds ahead at most
-	aheadTime = 33 * time.Millisecond // what it may take, so that nobody who reads along sees the text jump
-)
-
-// aheadWithin returns how many tokens to feed ahead where one takes so long; 0
-// if that is not known yet.
-func aheadWithin(token time.Duration) int {
-	if token == 0 {
-		return 0
-	}
-	return min(maxAhead, int(aheadTime/token))
 }
 
 // LogProb returns ln softmax(logits)[id], in nats; logits are (vocab).
