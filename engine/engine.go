@@ -9,8 +9,8 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"keyfold/engine/checkpoint"
@@ -45,8 +45,9 @@ const raceBytes = 64 << 20
 // Open loads the model of an open checkpoint, which may be closed afterwards.
 // The tokenizer may be nil where only token ids are used.
 //
-// A GPU is believed only after a self-test of its kernels. With Auto a machine
-// without WebGPU or with one that computes wrong numbers gets the CPU, and for a
+// A GPU is believed only after a self-test of its kernels. With Auto the CPU is taken
+// where there is no GPU, or one that cannot be opened, has too little memory, is lost
+// or computes wrong numbers, and for a
 // small model both devices run a few tokens and the faster one stays; Note says
 // what happened.
 func Open(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind) (*Engine, error) {
@@ -82,17 +83,10 @@ func openWith(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer,
 func openAuto(ctx context.Context, f *checkpoint.File, openDevice func() (*gpu.Device, error)) (
 	r runner, note string, checks []gpu.Check, err error) {
 	onGPU, checks, err := openGPURunner(f, openDevice)
-	var wrong *kernelError
-	switch {
-	case errors.As(err, &wrong):
+	if err != nil {
+		note = insteadOf(err)
 		r, err = newCPURunner(f)
-		return r, "runs on the CPU: " + wrong.sentence, checks, err
-	case errors.Is(err, gpu.ErrNoDevice):
-		note = "runs on the CPU: " + err.Error()
-		r, err = newCPURunner(f)
-		return r, note, nil, err
-	case err != nil:
-		return nil, "", nil, err
+		return r, note, checks, err
 	}
 	var bytes int64
 	for _, t := range f.Tensors() {
@@ -109,7 +103,7 @@ func openAuto(ctx context.Context, f *checkpoint.File, openDevice func() (*gpu.D
 	gpuRate, err := race(ctx, onGPU)
 	if err != nil {
 		onGPU.close()
-		return nil, "", nil, err
+		return onCPU, insteadOf(err), checks, ctx.Err()
 	}
 	cpuRate, err := race(ctx, onCPU)
 	if err != nil {
@@ -122,6 +116,9 @@ func openAuto(ctx context.Context, f *checkpoint.File, openDevice func() (*gpu.D
 	}
 	return onGPU, fmt.Sprintf("took the GPU: it decodes %.0f tokens/s here, the CPU %.0f", gpuRate, cpuRate), checks, nil
 }
+
+// insteadOf says in one line why the CPU runs: drivers draw their errors in several.
+func insteadOf(err error) string { return "runs on the CPU: " + strings.Join(strings.Fields(err.Error()), " ") }
 
 // race returns the tokens per second of decoding a few tokens.
 func race(ctx context.Context, r runner) (float64, error) {

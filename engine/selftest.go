@@ -25,7 +25,7 @@ func openGPURunner(f *checkpoint.File, openDevice func() (*gpu.Device, error)) (
 	}
 	r, err := newGPURunner(f, d)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("load to %s: %w", d.Name, err)
 	}
 	checks, err := r.selfTest()
 	if err != nil {

@@ -89,6 +89,41 @@ func TestWrongKernelsAreNotUsed(t *testing.T) {
 	}
 }
 
+// A GPU that cannot be opened or loaded gives way to the CPU, which says why, and is
+// refused where it was asked for.
+func TestDevicesThatCannotBeUsed(t *testing.T) {
+	small := func() (*gpu.Device, error) { // no matrix fits into it
+		d, err := gpu.Open()
+		if err == nil {
+			d.Name, d.Limits.BindingBytes = "a small GPU", 64
+		}
+		return d, err
+	}
+	refused := func() (*gpu.Device, error) { return nil, errors.New("open a busy GPU:\n  requestDevice: refused") }
+	for _, tc := range []struct {
+		name, want string
+		open       func() (*gpu.Device, error)
+	}{
+		{"refused", "open a busy GPU:", refused},
+		{"small", "load to a small GPU: ", small},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := fixtureFile(t, checkpoint.F16)
+			e, err := openWith(context.Background(), f, nil, Auto, tc.open)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(e.Close)
+			if e.Device.Kind != "cpu" || !strings.HasPrefix(e.Note, "runs on the CPU: "+tc.want) || strings.Contains(e.Note, "\n") {
+				t.Errorf("took %s, %q, want the CPU and %q", e.Device.Kind, e.Note, tc.want)
+			}
+			if _, err := openWith(context.Background(), f, nil, GPU, tc.open); err == nil || !strings.HasPrefix(err.Error(), tc.want) {
+				t.Errorf("-device gpu: %v, want an error with %q", err, tc.want)
+			}
+		})
+	}
+}
+
 // A device without errors passes, and the engine says what was checked.
 func TestChecksAreKept(t *testing.T) {
 	e := openFixture(t, GPU, checkpoint.Q4_0)

@@ -68,9 +68,14 @@ func openDriver() (driver, adapterInfo, error) {
 		return nil, adapterInfo{}, fmt.Errorf("%w: requestAdapter returned null; "+
 			"this browser or machine has WebGPU switched off", ErrNoDevice)
 	}
-	info := adapter.Get("info")
-	name := strings.TrimSpace(info.Get("vendor").String() + " " + info.Get("architecture").String() +
-		" " + info.Get("description").String())
+	name, fallback := "an adapter without a name", false // browsers need not have info
+	if info := adapter.Get("info"); info.Truthy() {
+		fallback = info.Get("isFallbackAdapter").Truthy()
+		if said := strings.TrimSpace(info.Get("vendor").String() + " " + info.Get("architecture").String() +
+			" " + info.Get("description").String()); said != "" {
+			name = said
+		}
+	}
 	limits := map[string]any{}
 	for _, key := range []string{"maxStorageBufferBindingSize", "maxBufferSize"} {
 		limits[key] = adapter.Get("limits").Get(key)
@@ -93,7 +98,7 @@ func openDriver() (driver, adapterInfo, error) {
 	return d, adapterInfo{
 		name:         name,
 		backend:      "WebGPU",
-		software:     info.Get("isFallbackAdapter").Truthy() || strings.Contains(strings.ToLower(name), "swiftshader"),
+		software:     fallback || strings.Contains(strings.ToLower(name), "swiftshader"),
 		subgroups:    subgroups,
 		bindingBytes: uint64(granted.Get("maxStorageBufferBindingSize").Float()),
 		bufferBytes:  uint64(granted.Get("maxBufferSize").Float()),
