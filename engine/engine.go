@@ -118,7 +118,9 @@ func openAuto(ctx context.Context, f *checkpoint.File, openDevice func() (*gpu.D
 }
 
 // insteadOf says in one line why the CPU runs: drivers draw their errors in several.
-func insteadOf(err error) string { return "runs on the CPU: " + strings.Join(strings.Fields(err.Error()), " ") }
+func insteadOf(err error) string {
+	return "runs on the CPU: " + strings.Join(strings.Fields(err.Error()), " ")
+}
 
 // race returns the tokens per second of decoding a few tokens.
 func race(ctx context.Context, r runner) (float64, error) {

@@ -340,7 +340,7 @@ func TestPageWithAWrongKernel(t *testing.T) {
 	p := openPage(t, `
 		const create = GPUDevice.prototype.createShaderModule;
 		GPUDevice.prototype.createShaderModule = function (d) {
-			return create.call(this, {...d, code: d.code.replace("g / (1.0 + exp(-g))", "g / (1.0 - exp(-g))")});
+			return create.call(this, {...d, code: d.code.replace("g / (1.0 + exp(min(-g, 80.0)))", "g / (1.0 - exp(min(-g, 80.0)))")});
 		}`)
 	p.do(`await loaded()`)
 	p.want("the reason", `return text("#model-view")`, "swiglu failed on")
