@@ -32,6 +32,8 @@ func openChatPage(t testing.TB) *page {
 const openChat = `
 	globalThis.store = await import("/some/where/store.js")
 	globalThis.say = async (what) => {
+		await idle();
+		await drawn(); // until then a message is not taken
 		const before = store.state.chat;
 		select("#message", what);
 		document.querySelector("#message").dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", bubbles: true, cancelable: true}));
