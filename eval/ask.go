@@ -358,15 +358,11 @@ func (w *worker) write(ctx context.Context, t *engine.Text, ask Ask) (string, er
 	if err != nil {
 		return "", err
 	}
-	stream := w.e.Tokenizer.Stream()
-	for _, id := range t.Tokens {
-		stream.Next(id)
-	}
 	var text strings.Builder
 	greedy := engine.Sampler{RepeatPenalty: 1, TopP: 1}
 	n := min(limit, w.e.Config.SeqLen-t.Cache.Next()+1)
 	err = t.Generate(ctx, engine.Generation{N: n, Sampler: greedy, Emit: func(t engine.Token) error {
-		text.WriteString(stream.Next(t.ID))
+		text.WriteString(t.Text)
 		if ask.FirstLine && strings.Contains(strings.TrimLeft(text.String(), "\n"), "\n") { // a whole line
 			return errWritten
 		}
@@ -375,7 +371,7 @@ func (w *worker) write(ctx context.Context, t *engine.Text, ask Ask) (string, er
 	if err != nil && !errors.Is(err, errWritten) {
 		return "", err
 	}
-	return text.String() + stream.Rest(), nil
+	return text.String(), nil
 }
 
 // answerTokens returns how many tokens an answer may have.

@@ -108,13 +108,9 @@ func (r *run) answer(ctx context.Context, req Request) (string, error) {
 		return "", err
 	}
 	defer text.Free()
-	stream := e.Tokenizer.Stream()
-	for _, id := range text.Tokens {
-		stream.Next(id)
-	}
 	var written strings.Builder
 	err = text.Generate(ctx, engine.Generation{N: n, Sampler: sampler, Emit: func(t engine.Token) error {
-		written.WriteString(stream.Next(t.ID))
+		written.WriteString(t.Text)
 		return ctx.Err()
 	}})
 	return written.String(), err

@@ -75,16 +75,12 @@ func ask(ctx context.Context, e *engine.Engine, tokens []int, s compress.Setting
 		return err
 	}
 
-	stream := e.Tokenizer.Stream()
-	for _, id := range tokens {
-		stream.Next(id)
-	}
 	var answer strings.Builder
 	err = p.Generate(ctx, engine.Generation{
 		N:       4,
 		Sampler: engine.Sampler{RepeatPenalty: 1, TopP: 1}, // the likeliest token, always
 		Emit: func(t engine.Token) error {
-			answer.WriteString(stream.Next(t.ID))
+			answer.WriteString(t.Text)
 			return nil
 		},
 	})
