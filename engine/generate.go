@@ -83,9 +83,8 @@ type Generation struct {
 
 // Generate continues the text. It calls o.Emit for each token and ends early
 // after one that ends a text or completes one of o.Stop, which is emitted too;
-// t.Stop says what ended it. The
-// last token is not fed to the cache. Afterwards the text's logits are of no use:
-// where the device chooses, they are not read back.
+// t.Stop says what ended it. The last token is not fed to the cache. Afterwards the
+// text's logits are of no use: where the device chooses, they are not read back.
 //
 // With a shadow the full cache is fed the same tokens and every token carries
 // its Quality.

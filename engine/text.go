@@ -95,8 +95,8 @@ func feed(c *Cache, s *step) (*result, error) {
 }
 
 // feedAll feeds tokens as s says, atOnce at a time or as many as the device does in a
-// moment, which it learns on the way, and calls emit after each chunk with the number of tokens fed so far and the result. The last row's
-// logits are those of the last chunk only.
+// moment, which it learns on the way. It calls emit after each chunk with the number of
+// tokens fed so far and the result. The last row's logits are those of the last chunk only.
 func feedAll(ctx context.Context, c *Cache, tokens []int, atOnce int, s step, emit func(fed int, res *result) error) error {
 	slots := c.longest() + len(tokens)
 	for from, to := 0, 0; from < len(tokens); from = to {
