@@ -19,7 +19,7 @@ type driver interface {
 	allocate(label string, bytes int, u usage) (memory, error)
 	write(m memory, offset int, data []byte) error
 
-	// read waits for what was submitted and calls use with the contents of memory
+	// read waits for what was submitted and calls use with the first bytes of memory
 	// that can be mapped.
 	read(m memory, bytes int, w wait, use func(data []byte)) error
 

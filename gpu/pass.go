@@ -120,13 +120,8 @@ func (p *Pass) await(reads []*Read) {
 	for _, r := range reads {
 		total += len(r.data)
 	}
-	if d.staging == nil || d.staging.size < total {
-		d.staging.Destroy()
-		var err error
-		d.staging, err = d.newBuffer("staging", total, mapRead|copyDst)
-		if err != nil {
-			p.Fail(err)
-		}
+	if err := d.stage(total); err != nil {
+		p.Fail(err)
 	}
 	at := 4
 	for _, r := range reads {
@@ -143,11 +138,28 @@ func (p *Pass) await(reads []*Read) {
 	}
 	p.flush()
 	if p.err == nil {
-		p.err = d.fetch(reads, d.submits, d.howLong())
+		p.err = d.fetch(reads, total, d.submits, d.howLong())
 	}
 	if p.err != nil {
 		d.queue = queue{}
 	}
+	if d.staging != nil && d.staging.size > mostStaging {
+		d.staging.Destroy()
+		d.staging = nil
+	}
+}
+
+// mostStaging is the size of a staging buffer that is kept: tokens need no more, and what
+// needs more is read so rarely that a buffer of its own costs little.
+const mostStaging = 1 << 20
+
+// stage makes sure that the staging buffer has so many bytes.
+func (d *Device) stage(bytes int) (err error) {
+	if d.staging == nil || d.staging.size < bytes {
+		d.staging.Destroy()
+		d.staging, err = d.newBuffer("staging", bytes, mapRead|copyDst)
+	}
+	return err
 }
 
 // How long submits may take before the device is given up.
@@ -179,13 +191,13 @@ func (d *Device) waited() {
 	}
 }
 
-// fetch maps the staging buffer, waits until it holds the number of the submit,
-// and fills the reads from it.
-func (d *Device) fetch(reads []*Read, number uint32, w wait) (err error) {
+// fetch maps so many bytes of the staging buffer, waits until they hold the number of
+// the submit, and fills the reads from them.
+func (d *Device) fetch(reads []*Read, bytes int, number uint32, w wait) (err error) {
 	defer catch("read back", &err)
 	for start := d.now(); ; time.Sleep(5 * time.Millisecond) {
 		done := false
-		err := d.driver.read(d.staging.m, d.staging.size, w, func(data []byte) {
+		err := d.driver.read(d.staging.m, bytes, w, func(data []byte) {
 			at := 4
 			for _, r := range reads {
 				at += copy(r.data, data[at:at+len(r.data)])

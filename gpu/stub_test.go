@@ -20,6 +20,7 @@ type stub struct {
 	free    time.Time // when the queue has done everything
 	drained time.Duration
 	reads   int
+	mapped  int             // bytes of the last read
 	submits []time.Duration // what each took
 
 	loseAt, hangAt int    // the submit that loses the device, and that which never ends; 0: none does
@@ -55,6 +56,7 @@ func (d *stub) write(m memory, offset int, data []byte) error {
 
 func (d *stub) read(m memory, bytes int, w wait, use func(data []byte)) error {
 	d.reads++
+	d.mapped = bytes
 	if d.gone != nil {
 		return errors.New("mapping failed")
 	}
@@ -271,5 +273,46 @@ func TestNoMemory(t *testing.T) {
 		if err == nil || err.Error() != fmt.Sprintf("allocate %s of %d bytes: out of memory", label, map[string]int{"staging": 8, "zeros": 4}[label]) {
 			t.Errorf("%s: %v", label, err)
 		}
+	}
+}
+
+// A wait maps what is read and no more, whatever was read before, and memory beyond a
+// megabyte is given back: after a read, and after one that fails.
+func TestStagingIsWhatIsRead(t *testing.T) {
+	d := &stub{rate: 1e12, work: func() int { return 0 }}
+	dev := d.device(t, "stub that is read")
+	b, err := dev.NewBuffer("zeros", 4*mostStaging)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(sizes ...int) error {
+		p := dev.Begin()
+		for _, n := range sizes {
+			p.Read(b, 0, n)
+		}
+		return p.Submit()
+	}
+	before := dev.LiveBytes()
+	for _, sizes := range [][]int{{4}, {4 * mostStaging}, {4}, {4, 8, 12}, {mostStaging - 4}, {mostStaging}, {8}, {2 * mostStaging, 2 * mostStaging}, {4}} {
+		total := 4 // the number of the submit
+		for _, n := range sizes {
+			total += n
+		}
+		if err := read(sizes...); err != nil {
+			t.Fatal(err)
+		}
+		if d.mapped != total {
+			t.Errorf("reading %v mapped %d bytes, want %d", sizes, d.mapped, total)
+		}
+		if held := dev.LiveBytes() - before; held > mostStaging {
+			t.Errorf("after reading %v the staging buffer has %d bytes", sizes, held)
+		}
+	}
+	d.loseAt = len(d.submits) + 1
+	if err := read(4 * mostStaging); err == nil {
+		t.Error("read from a lost device")
+	}
+	if held := dev.LiveBytes() - before; held > mostStaging {
+		t.Errorf("after a loss the staging buffer has %d bytes", held)
 	}
 }
