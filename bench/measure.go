@@ -4,10 +4,12 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"keyfold/engine"
 	"keyfold/engine/checkpoint"
+	"keyfold/engine/tokenizer"
 )
 
 // Options say what Measure measures.
@@ -20,6 +22,9 @@ type Options struct {
 	Fill            bool  // with random rows, instead of reading
 	Decode          int   // tokens to write behind each context
 	Runs            int   // times that each speed is measured
+
+	Match     int                  // tokens on which a GPU's choices are compared with the CPU's
+	Tokenizer *tokenizer.Tokenizer // of the text that they are from; nil: arbitrary ones
 }
 
 // Measure measures the engine of a model file.
@@ -42,6 +47,12 @@ func Measure(ctx context.Context, e *engine.Engine, f *checkpoint.File, o Option
 		return nil, err
 	}
 	r.Limits.CopyGBs, r.Limits.MatMulGFLOPs = limits.CopyBytes/1e9, limits.MatMulRate/1e9
+	if r.Overhead, err = e.Overhead(); err != nil {
+		return nil, err
+	}
+	if err := r.match(ctx, e, f, o); err != nil {
+		return nil, err
+	}
 	if o.Prefill > 0 {
 		if r.Prefill, err = measurePrefill(ctx, e, o); err != nil {
 			return nil, err
@@ -57,6 +68,19 @@ func Measure(ctx context.Context, e *engine.Engine, f *checkpoint.File, o Option
 		r.Contexts, r.Options = append(r.Contexts, *c), options
 	}
 	return r, nil
+}
+
+// match compares the GPU with the CPU, if the model fits into memory once more.
+func (r *Report) match(ctx context.Context, e *engine.Engine, f *checkpoint.File, o Options) (err error) {
+	if o.Match == 0 {
+		return nil
+	}
+	r.Match, err = e.MatchCPU(ctx, f, o.Tokenizer, o.Match, func(int) error { return nil })
+	if large := (*engine.MemoryError)(nil); errors.As(err, &large) {
+		r.MatchRefused = err.Error()
+		return nil
+	}
+	return err
 }
 
 // repeat times do, once more than runs, and returns tokens per second without the
@@ -76,7 +100,7 @@ func repeat(runs, tokens int, do func() (time.Duration, error)) (Rate, error) {
 }
 
 func measurePrefill(ctx context.Context, e *engine.Engine, o Options) (*Prefill, error) {
-	tokens := arbitraryTokens(o.Prefill, e.Config.VocabSize)
+	tokens := engine.ArbitraryTokens(o.Prefill, e.Config.VocabSize)
 	read := func() (time.Duration, error) {
 		start := time.Now()
 		p, err := e.Prefill(ctx, tokens, engine.Settings{KV: o.KV})
@@ -125,7 +149,7 @@ func (r *Context) fill(ctx context.Context, e *engine.Engine, o Options) (p *eng
 	if o.Fill {
 		p, err = e.Fill(r.Context, o.Settings)
 	} else {
-		p, err = e.Prefill(ctx, arbitraryTokens(r.Context, e.Config.VocabSize), o.Settings)
+		p, err = e.Prefill(ctx, engine.ArbitraryTokens(r.Context, e.Config.VocabSize), o.Settings)
 	}
 	r.FillMS = 1e3 * time.Since(start).Seconds()
 	return p, err
@@ -200,13 +224,4 @@ func profile(e *engine.Engine, n int, do func() (time.Duration, error)) (*Profil
 		p.KernelsMS += k.MS
 	}
 	return p, err
-}
-
-// arbitraryTokens returns n different-looking tokens of a vocabulary.
-func arbitraryTokens(n, vocab int) []int {
-	tokens := make([]int, n)
-	for i := range tokens {
-		tokens[i] = (i*7919 + 13) % vocab
-	}
-	return tokens
 }

@@ -32,6 +32,10 @@ type Report struct {
 		CopyGBs      float64 `json:"copy_gb_per_s"`
 		MatMulGFLOPs float64 `json:"matmul_gflop_per_s"`
 	} `json:"limits"`
+	Overhead     *engine.OverheadReport `json:"overhead,omitempty"`  // of a GPU
+	Match        *engine.Match          `json:"cpu_match,omitempty"` // of a GPU
+	MatchRefused string                 `json:"cpu_match_refused,omitempty"`
+
 	Prefill  *Prefill  `json:"prefill,omitempty"`
 	Contexts []Context `json:"contexts"`
 }

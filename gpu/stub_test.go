@@ -16,6 +16,8 @@ type stub struct {
 	latency time.Duration // of every read
 	work    func() int    // floating-point operations of the submit that is being recorded
 
+	dispatched int // kernels of the submit that is being recorded
+
 	now     time.Time
 	free    time.Time // when the queue has done everything
 	drained time.Duration
@@ -33,8 +35,9 @@ type stubMemory struct{ data []byte }
 func (*stubMemory) free() {}
 
 type stubRecorder struct {
-	d        *stub
-	commands []func()
+	d          *stub
+	commands   []func()
+	dispatches int
 }
 
 var errGone = errors.New("the device was lost")
@@ -84,13 +87,14 @@ func (r *stubRecorder) copy(dst memory, dstOffset int, src memory, srcOffset, n 
 	return nil
 }
 
-func (r *stubRecorder) dispatch(pipeline, bindGroup, int, [3]int) {}
+func (r *stubRecorder) dispatch(pipeline, bindGroup, int, [3]int) { r.dispatches++ }
 
 func (r *stubRecorder) finish(before func() error) error {
 	if err := before(); err != nil {
 		return err
 	}
 	d := r.d
+	d.dispatched = r.dispatches
 	for _, command := range r.commands {
 		command()
 	}

@@ -16,6 +16,7 @@ import (
 	"keyfold/compress"
 	"keyfold/engine"
 	"keyfold/engine/checkpoint"
+	"keyfold/engine/tokenizer"
 	"keyfold/internal/output"
 	"keyfold/models"
 )
@@ -40,6 +41,7 @@ type benchmark struct {
 	runFlags
 	shape, weights, save, json string
 	prefill, decode, runs      int
+	match                      int
 	contexts                   string
 	fill, kernels              bool
 
@@ -60,6 +62,7 @@ func benchCommand(ctx context.Context, t terminal, args []string) error {
 	fs.BoolVar(&b.fill, "fill", false, "fill contexts with random rows instead of reading them; for methods that measure nothing")
 	fs.BoolVar(&b.kernels, "kernels", false, "instead of speeds, time all kernels that do the same thing, on -kv and the longest -context (512), and say which choices would change")
 	fs.IntVar(&b.runs, "runs", 5, "`TIMES` that each speed is measured, after one time that is not counted; 0 with -save: only write the file")
+	fs.IntVar(&b.match, "match", engine.MatchTokens, "`TOKENS` of a text on which the GPU's choices are compared with the CPU's; 0: none")
 	fs.StringVar(&b.json, "json", "", "`FILE` for everything as JSON; - is standard output, and the tables go to standard error")
 	if err := b.parse(t, fs, args, 0); err != nil {
 		return err
@@ -74,7 +77,7 @@ func benchCommand(ctx context.Context, t terminal, args []string) error {
 	if b.save != "" && !output.IsFile(b.save) {
 		return usageError("-save is %q, want a file that can be read again", b.save)
 	}
-	f, err := b.openModel()
+	f, tok, err := b.openModel()
 	if err != nil || b.runs == 0 {
 		return err
 	}
@@ -94,6 +97,7 @@ func benchCommand(ctx context.Context, t terminal, args []string) error {
 		Settings:   b.read,
 		MethodName: b.method, Seed: uint32(b.seed),
 		Prefill: b.prefill, Contexts: b.contextN, Fill: b.fill, Decode: b.decode, Runs: b.runs,
+		Match: b.match, Tokenizer: tok,
 	})
 	if err != nil {
 		return err
@@ -124,6 +128,8 @@ func (b *benchmark) check(fs *flagSet) (err error) {
 		return usageError("-type and -save are for -shape, which is missing")
 	case b.prefill < 0:
 		return usageError("-prefill is %d, want 0 or more", b.prefill)
+	case b.match < 0:
+		return usageError("-match is %d, want 0 or more", b.match)
 	case b.decode < 1:
 		return usageError("-decode is %d, want at least 1", b.decode)
 	case b.runs < 0 || b.runs == 0 && b.save == "":
@@ -159,13 +165,22 @@ func parseShape(text string) (models.Shape, error) {
 	return models.NewShape("", n[0], n[1], n[2], n[3], n[4], n[5]), nil
 }
 
-// openModel opens -model, or makes the one of -shape. Without -save that goes to
-// a temporary file, which is gone when it is closed.
-func (b *benchmark) openModel() (*checkpoint.File, error) {
-	if b.shape == "" {
-		f, _, err := b.open(false)
-		return f, err
+// openModel opens -model, or makes the one of -shape, whose text is arbitrary tokens.
+func (b *benchmark) openModel() (*checkpoint.File, *tokenizer.Tokenizer, error) {
+	if b.shape != "" {
+		f, err := b.makeModel()
+		return f, nil, err
 	}
+	f, tok, err := b.open(true)
+	if err != nil && b.tokenizer == "" { // speed needs none
+		f, _, err = b.open(false)
+	}
+	return f, tok, err
+}
+
+// makeModel makes the model of -shape. Without -save it goes to a temporary file,
+// which is gone when it is closed.
+func (b *benchmark) makeModel() (*checkpoint.File, error) {
 	shape, err := parseShape(b.shape)
 	if err != nil {
 		return nil, err
@@ -201,6 +216,7 @@ func printBench(w io.Writer, r *bench.Report) {
 	}
 	row("device", "%s", device)
 	row("limits", "copy %.3g GB/s (read and written), the engine's float32 matmul %.3g GFLOP/s", r.Limits.CopyGBs, r.Limits.MatMulGFLOPs)
+	printOverhead(w, r)
 	if p := r.Prefill; p != nil {
 		row("prefill", "%d tokens: %v", p.Tokens, p.Rate)
 		row("", "%.3g GFLOP/s, %.0f %% of the matmul", p.GFLOPs, 100*p.Share)
@@ -209,6 +225,24 @@ func printBench(w io.Writer, r *bench.Report) {
 	for _, c := range r.Contexts {
 		fmt.Fprintln(w)
 		printContext(w, r, c)
+	}
+}
+
+// printOverhead prints what a GPU takes besides arithmetic, and whether that is right.
+func printOverhead(w io.Writer, r *bench.Report) {
+	if o := r.Overhead; o != nil {
+		var bursts []string
+		for _, b := range o.Bursts {
+			bursts = append(bursts, fmt.Sprintf("%d in %.3g ms", b.Kernels, b.MS))
+		}
+		printRow(w, "overhead", "a wait takes %.3g ms, a dispatch %.3g µs (%s)", o.WaitMS, o.DispatchUS, strings.Join(bursts, ", "))
+	}
+	if m := r.Match; m != nil {
+		printRow(w, "CPU match", "%d of %d first choices are the CPU's (%.1f %%), logits differ by %.2g at most",
+			m.Same, m.Tokens, 100*float64(m.Same)/float64(m.Tokens), m.Difference)
+	}
+	if r.MatchRefused != "" {
+		printRow(w, "CPU match", "not compared: the model would be in memory once more, and %s", r.MatchRefused)
 	}
 }
 

@@ -28,7 +28,7 @@ func TestBenchReport(t *testing.T) {
 	for _, device := range devices(t) {
 		file := filepath.Join(t.TempDir(), "bench.json")
 		out := mustRun(t, "bench", "-device", device, "-shape", "64,96,3,4,2,320", "-prefill", "8", "-decode", "6", "-context", "0,40",
-			"-fill", "-method", "random", "-budget", "0.5", "-runs", "2", "-json", file)
+			"-fill", "-method", "random", "-budget", "0.5", "-runs", "2", "-match", "40", "-json", file)
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -83,10 +83,16 @@ func TestBenchReport(t *testing.T) {
 		near("its share", c.MatMulShare, c.GFLOPs/r.Limits.MatMulGFLOPs)
 
 		if device == "cpu" {
-			if c.Profile != nil || p.Profile != nil || strings.Contains(out, "kernels") {
-				t.Errorf("the CPU has kernels: %s", out)
+			if c.Profile != nil || p.Profile != nil || r.Overhead != nil || r.Match != nil || strings.Contains(out, "kernels") {
+				t.Errorf("the CPU has kernels, or is compared with itself: %s", out)
 			}
 			continue
+		}
+		if m := r.Match; m == nil || m.Tokens != 40 || m.Same != 40 || m.Difference > 0.01 || !strings.Contains(out, "40 of 40 first choices") {
+			t.Errorf("CPU match %+v; printed %s", m, out)
+		}
+		if o := r.Overhead; o == nil || o.WaitMS <= 0 || len(o.Bursts) != 3 || !strings.Contains(out, "a wait takes") {
+			t.Errorf("overhead %+v; printed %s", o, out)
 		}
 		for _, profile := range []*bench.Profile{p.Profile, c.Profile} {
 			var dispatches, ms float64

@@ -55,7 +55,7 @@ var allowed = map[string][]string{
 		"keyfold/corpus", "keyfold/engine/...", "keyfold/compress", "keyfold/layout", "gonum.org/v1/plot/...",
 		"keyfold/internal/output", "keyfold/internal/textfile",
 	},
-	"keyfold/bench":            {"keyfold/engine", "keyfold/engine/checkpoint", "keyfold/layout"},
+	"keyfold/bench":            {"keyfold/engine", "keyfold/engine/checkpoint", "keyfold/engine/tokenizer", "keyfold/layout"},
 	"keyfold/bench/peers/wasm": {"keyfold/engine", "keyfold/engine/checkpoint", "keyfold/layout"},
 	"keyfold/corpus":           {},
 	"keyfold/experiments/results": {
