@@ -41,14 +41,27 @@ func (id kernelID) String() string {
 	return s
 }
 
+// files returns the names of the files of a text: the kernel's, its parts, and halves
+// if one of these has scales.
+func (id kernelID) files() []string {
+	files, scales := []string{id.name}, false
+	for _, part := range id.parts {
+		if part != "" {
+			files = append(files, part)
+		}
+		scales = scales || strings.Contains(part, "_q") // weights_q8_0, cache_q4_0, cache_write_q8_0, ...
+	}
+	if scales {
+		files = append(files, "halves")
+	}
+	return files
+}
+
 // source returns the WGSL text of a kernel: its file with its constants
 // rewritten, then the joined files. shader returns the text of a file.
 func (id kernelID) source(shader func(name string) (text string, ok bool)) (string, error) {
 	var text strings.Builder
-	for i, name := range append([]string{id.name}, id.parts[:]...) {
-		if name == "" {
-			continue
-		}
+	for i, name := range id.files() {
 		file, ok := shader(name)
 		if !ok {
 			return "", fmt.Errorf("no shader named %s.wgsl", name)

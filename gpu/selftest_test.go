@@ -75,6 +75,10 @@ type sabotage struct {
 	gpu            bool // what only adapters use that are no software
 }
 
+// withWeights begins the list of all kernels that read a matrix and scales.
+const withWeights = "embed q8_0, matmul q8_0 (1 row), matmul q8_0 (5 rows), matmul q8_0 (33 rows), " +
+	"norm_matvec q8_0, norm_swiglu q8_0, "
+
 const allChoices = "choose (temperature 0), choose (temperature 0.8), choose (top-k), choose (top-p), choose (min-p)"
 
 var sabotages = []sabotage{
@@ -184,6 +188,12 @@ var sabotages = []sabotage{
 	{"gvote_vote", "var need = params.p_nuc *", "var need = 0.8 *", "gvote_vote f16", false},
 	{"gvote_vote", "params.include_c0 == 1u", "params.include_c0 == 0u", "gvote_vote f16", false},
 	{"gvote_vote", "params.first_sample + group.x", "group.x", "gvote_vote f16", false},
+	{"halves", "f32(magnitude) / 16777216.0", "0.0", withWeights + "key_similarity q8_0, key_rotate q8_0", false}, // as devices that have no subnormal halves
+	{"halves", "0x38000000u, 0x7", "0x38800000u, 0x7", withWeights + "attention q8_0 (1 token), attention q8_0 (5 tokens), " +
+		"attn_mass q8_0, pivot_distance q8_0, attn_max q8_0, expected_logits q8_0, gaussian_merge q8_0, " +
+		"explicit_merge q8_0, key_rotate q8_0, gvote_vote q8_0", false},
+	{"halves", "u32(round(bitcast<f32>(magnitude) * 16777216.0))", "0u", "cache_write q8_0, key_rotate q8_0", false},
+	{"halves", "0xfffu", "0u", "cache_write q8_0", false},
 	{"zero", "x[i] = 0u", "x[i] = 1u", "zero", false},
 	{"zero", "i < params.n", "i <= params.n", "zero", false},
 }
@@ -195,34 +205,25 @@ func partSabotages() []sabotage {
 		want := strings.ReplaceAll(strings.Join(kernels, ", "), "TYPE", fmt.Sprint(typ))
 		list = append(list, sabotage{file, old, new, want, false})
 	}
-	const noSubnormals = "select(SCALE, 0.0, abs(SCALE) < 6.1035e-5)" // what some devices make of a half
 	for _, tc := range []struct {
 		t        layout.WeightType
 		old, new string
 	}{
 		{layout.F32, "return weights", "return -weights"},
 		{layout.F16, "cell.x)", "cell.y)"},
-		{layout.F16, "return vec4<f32>(unpack2x16float(cell.x), ", "let first = unpack2x16float(cell.x); " +
-			"return vec4<f32>(select(first, vec2<f32>(), abs(first) < vec2<f32>(6.1035e-5)), "},
 		{layout.Q8_0, "col4 / 8u", "col4 / 4u"}, // another block's scale
-		{layout.Q8_0, "return d", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "d")},
 		{layout.Q8_0, ">> vec4<u32>(24u)", ">> vec4<u32>(25u)"},
 		{layout.Q4_0, "col4 / 8u", "col4 / 4u"},
-		{layout.Q4_0, "return d", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "d")},
 		{layout.Q4_0, "vec4<f32>(q) - 8.0", "vec4<f32>(q) - 7.0"},
 		{layout.Q8M, "col4 / 8u", "col4 / 4u"},
-		{layout.Q8M, "return dm.x", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "dm.x")},
 		{layout.Q8M, " + dm.y", " - dm.y"},
 		{layout.Q4M, "col4 / 8u", "col4 / 4u"},
-		{layout.Q4M, "return dm.x", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "dm.x")},
 		{layout.Q4M, " + dm.y", " - dm.y"},
 		{layout.Q4K, "col4 % 64u / 16u", "col4 % 64u / 32u"}, // another group's scale
 		{layout.Q4K, "col4 / 8u % 2u", "col4 / 16u % 2u"},
-		{layout.Q4K, "return dm.x", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "dm.x")},
 		{layout.Q4K, "(pair << 8u) >> 24u", "(pair << 8u) >> 25u"},
 		{layout.Q4K, " - dm.y", " + dm.y"},
 		{layout.Q8K, "col4 / 4u % 2u", "col4 / 8u % 2u"},
-		{layout.Q8K, "return dm.x", "return " + strings.ReplaceAll(noSubnormals, "SCALE", "dm.x")},
 		{layout.Q8K, "dm.y * f32(pair >> 24u)", "dm.y * f32(pair >> 25u)"},
 	} {
 		add("weights_"+tc.t.String(), tc.old, tc.new, tc.t, "embed TYPE", "matmul TYPE (1 row)", "matmul TYPE (5 rows)", "matmul TYPE (33 rows)",
@@ -255,8 +256,8 @@ func partSabotages() []sabotage {
 		old, new string
 	}{
 		{layout.CacheQ8_0, ">> vec4<u32>(24u)", ">> vec4<u32>(25u)"},
-		{layout.CacheQ8_0, "[i4 / 8u % 2u]", "[0]"}, // another block's scale
-		{layout.CacheQ4_0, "[i4 / 8u % 2u]", "[0]"},
+		{layout.CacheQ8_0, "i4 / 8u % 2u * 16u", "0u"}, // another block's scale
+		{layout.CacheQ4_0, "i4 / 8u % 2u * 16u", "0u"},
 		{layout.CacheQ4_0, "16u * (i4 % 2u)", "0u"},
 		{layout.CacheQ4_0, " - 8.0", " - 7.0"},
 	} {
@@ -305,7 +306,7 @@ func TestSelfTestNamesWhatIsWrong(t *testing.T) {
 	broken, before := map[string]bool{}, ""
 	for _, s := range slices.Concat(sabotages, partSabotages()) {
 		for id, k := range d.kernels {
-			for _, name := range []string{id.name, id.parts[0], id.parts[1]} {
+			for _, name := range id.files() {
 				if name == s.file || name == before {
 					delete(d.kernels, id)
 					k.pipeline.free()
@@ -319,6 +320,8 @@ func TestSelfTestNamesWhatIsWrong(t *testing.T) {
 		weights, caches := []layout.WeightType{layout.Q8_0}, []layout.CacheType{layout.CacheF16}
 		if strings.HasPrefix(s.file, "weights_") {
 			weights, caches = weightTypes, nil
+		} else if s.file == "halves" {
+			caches = []layout.CacheType{layout.CacheQ8_0}
 		} else if i := slices.IndexFunc(layout.CacheTypes, func(t layout.CacheType) bool {
 			return strings.HasSuffix(s.file, "_"+t.String())
 		}); i >= 0 {

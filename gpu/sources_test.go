@@ -148,7 +148,7 @@ func TestKernelIDsCoverEveryShader(t *testing.T) {
 	covered := map[string]bool{}
 	ids := kernelIDs(t)
 	for _, id := range ids {
-		for _, name := range append([]string{id.name}, id.parts[:]...) {
+		for _, name := range id.files() {
 			covered[name] = true
 		}
 		for _, c := range id.consts {

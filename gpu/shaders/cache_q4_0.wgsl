@@ -1,5 +1,5 @@
 // cache_q4_0.wgsl: reads four neighbouring elements of a row of a Q4_0 cache.
-// Joined to a kernel with a constant HEAD_DIM.
+// Joined to a kernel with a constant HEAD_DIM, and to halves.wgsl.
 //
 //     x = d * (q - 8)        one scale d per 32 neighbouring elements
 //
@@ -19,7 +19,7 @@ const ROW_WORDS: u32 = ROW_SCALES + (HEAD_DIM / 32u + 1u) / 2u;
 fn dequantised(eight: u32, scales: u32, i4: u32) -> vec4<f32> {
     let word = eight >> (16u * (i4 % 2u));
     let q = vec4<u32>(word, word >> 4u, word >> 8u, word >> 12u) & vec4<u32>(15u);
-    return unpack2x16float(scales)[i4 / 8u % 2u] * (vec4<f32>(q) - 8.0);
+    return half_value(scales >> (i4 / 8u % 2u * 16u)) * (vec4<f32>(q) - 8.0);
 }
 
 fn k4(slot: u32, i4: u32) -> vec4<f32> {

@@ -1,5 +1,5 @@
 // cache_q8_0.wgsl: reads four neighbouring elements of a row of a Q8_0 cache.
-// Joined to a kernel with a constant HEAD_DIM.
+// Joined to a kernel with a constant HEAD_DIM, and to halves.wgsl.
 //
 //     x = d * q        one scale d per 32 neighbouring elements
 //
@@ -19,7 +19,7 @@ const ROW_WORDS: u32 = ROW_SCALES + (HEAD_DIM / 32u + 1u) / 2u;
 fn dequantised(q: u32, scales: u32, i4: u32) -> vec4<f32> {
     // A byte is moved to the top of an i32 and back, which keeps its sign.
     let q_signed = vec4<i32>(vec4<u32>(q << 24u, q << 16u, q << 8u, q)) >> vec4<u32>(24u);
-    return unpack2x16float(scales)[i4 / 8u % 2u] * vec4<f32>(q_signed);
+    return half_value(scales >> (i4 / 8u % 2u * 16u)) * vec4<f32>(q_signed);
 }
 
 fn k4(slot: u32, i4: u32) -> vec4<f32> {

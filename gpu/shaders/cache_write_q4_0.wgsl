@@ -1,5 +1,5 @@
 // cache_write_q4_0.wgsl: writes a block of 32 elements of a row of a Q4_0
-// cache. Joined to a kernel with a constant HEAD_DIM.
+// cache. Joined to a kernel with a constant HEAD_DIM, and to halves.wgsl.
 //
 //     d = x[first of max|x|] / -8        q = min(15, the integer part of x * (1 / d) + 8.5)
 //
@@ -45,7 +45,7 @@ fn inverse(d: f32) -> f32 {
 
 // with_scale returns a word of scales with that of the block at i4.
 fn with_scale(word: u32, i4: u32, d: f32) -> u32 {
-    let half = pack2x16float(vec2<f32>(clamp(d, -65504.0, 65504.0), 0.0)) & 0xffffu;
+    let half = half_bits(d);
     return select(half, (word & 0xffffu) | (half << 16u), i4 % SPAN4 > 0u);
 }
 

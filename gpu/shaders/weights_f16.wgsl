@@ -2,6 +2,7 @@
 // to a kernel whose struct Params has cols and scales (unused here).
 //
 // Shapes     weights (rows, cols / 4) four halves in two words, low half first
+// Limits     a device may take weights below 6.1e-5 for 0, as unpack2x16float may: next to others they are nothing
 // Twin       layout/weights.go
 // Source     definition
 

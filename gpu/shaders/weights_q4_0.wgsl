@@ -1,5 +1,5 @@
 // weights_q4_0.wgsl: reads four neighbouring weights of a Q4_0 matrix. Joined
-// to a kernel whose struct Params has cols and scales.
+// to a kernel whose struct Params has cols and scales, and to halves.wgsl.
 //
 //     w = d * (q - 8)        one scale d per 32 neighbouring columns
 //
@@ -14,7 +14,7 @@
 fn weight4(row: u32, col4: u32) -> vec4<f32> {
     let word = weights[row * (params.cols / 8u) + col4 / 2u] >> (16u * (col4 % 2u));
     let block = row * (params.cols / 32u) + col4 / 8u;
-    let d = unpack2x16float(weights[params.scales + block / 2u])[block % 2u];
+    let d = half_value(weights[params.scales + block / 2u] >> (16u * (block % 2u)));
     let q = vec4<u32>(word, word >> 4u, word >> 8u, word >> 12u) & vec4<u32>(15u);
     return d * (vec4<f32>(q) - 8.0);
 }

@@ -1,6 +1,6 @@
 // weights_q4m.wgsl: reads four neighbouring weights of a matrix of 4 bits with
 // scale and minimum (Q4_1 checkpoints). Joined to a kernel whose struct Params
-// has cols and scales.
+// has cols and scales, and to halves.wgsl.
 //
 //     w = d * q + m        one scale d and one minimum m per 32 neighbouring columns
 //
@@ -14,7 +14,7 @@
 
 fn weight4(row: u32, col4: u32) -> vec4<f32> {
     let word = weights[row * (params.cols / 8u) + col4 / 2u] >> (16u * (col4 % 2u));
-    let dm = unpack2x16float(weights[params.scales + row * (params.cols / 32u) + col4 / 8u]);
+    let dm = half_pair(weights[params.scales + row * (params.cols / 32u) + col4 / 8u]);
     let q = vec4<u32>(word, word >> 4u, word >> 8u, word >> 12u) & vec4<u32>(15u);
     return dm.x * vec4<f32>(q) + dm.y;
 }

@@ -1,6 +1,6 @@
 // weights_q8m.wgsl: reads four neighbouring weights of a matrix with scale and
 // minimum (Q4_1 and Q5_1 checkpoints). Joined to a kernel whose struct Params
-// has cols and scales.
+// has cols and scales, and to halves.wgsl.
 //
 //     w = d * q + m        one scale d and one minimum m per 32 neighbouring columns
 //
@@ -14,7 +14,7 @@
 
 fn weight4(row: u32, col4: u32) -> vec4<f32> {
     let q = weights[row * (params.cols / 4u) + col4];
-    let dm = unpack2x16float(weights[params.scales + row * (params.cols / 32u) + col4 / 8u]);
+    let dm = half_pair(weights[params.scales + row * (params.cols / 32u) + col4 / 8u]);
     let bytes = vec4<u32>(q, q >> 8u, q >> 16u, q >> 24u) & vec4<u32>(255u);
     return dm.x * vec4<f32>(bytes) + dm.y;
 }

@@ -26,7 +26,7 @@ func (c *KeySimilarity) Outputs() []Output { return []Output{near("cosine", c.Co
 // the direction of the key before, and one with the opposite one.
 func KeySimilarityCases(t layout.CacheType) []Case {
 	return perShape(t, shapesFor(t), func(s CacheShape) Call {
-		c := NewCache(t, s, 2, 0)
+		c := withTinyRows(NewCache(t, s, 2, 0))
 		last := len(c.Heads) - 1
 		if first := c.Heads[last].Offset; c.Len(last) > 5 {
 			row := make([]float32, s.HeadDim)
@@ -135,7 +135,7 @@ func newKeyRotate(c layout.Cache, by []int32, table []float32) *KeyRotate {
 // KeyRotateCases are random turns in caches of type t, and none for some slots.
 func KeyRotateCases(t layout.CacheType) []Case {
 	return perShape(t, shapesFor(t), func(s CacheShape) Call {
-		c, r := NewCache(t, s, 0, 7), newRandom(s.Why+" turns")
+		c, r := withTinyRows(NewCache(t, s, 0, 7)), newRandom(s.Why+" turns")
 		by := make([]int32, len(c.Slots))
 		for slot := range by {
 			by[slot] = []int32{0, 1, -1, int32(r.below(6001)) - 3000}[r.below(4)]

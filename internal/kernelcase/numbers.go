@@ -95,8 +95,11 @@ func weights(t layout.WeightType, rows, cols int) *layout.Weights {
 			h = math.Float32bits(layout.Uniform(h)/2 - 0.25)
 		case t == layout.F16 || i >= quants:
 			h &= 0x83ff83ff // signs and mantissas
-			if record%3 != 0 {
+			switch {
+			case t == layout.F16 || record%3 != 0:
 				h |= exponents[t]
+			case record%6 == 3:
+				h = h&0x80008000 | 0x00010001 // 6e-8, the smallest half
 			}
 		}
 		w.Words[i] = h

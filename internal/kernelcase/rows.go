@@ -33,11 +33,15 @@ func (c *CacheWrite) Outputs() []Output {
 }
 
 // newCacheWrite writes to an empty cache of the same shape. One key is beyond the
-// largest half, however it is turned.
+// largest half, however it is turned, and the last token's are tiny.
 func newCacheWrite(c layout.Cache, group int, positions []uint32, first int, table []float32) *CacheWrite {
 	nHeads := group * len(c.Heads)
 	qkv := numbers("qkv", (len(positions)-first)*(nHeads+2*len(c.Heads))*c.HeadDim(), 1)
 	qkv[nHeads*c.HeadDim()] = 1e6
+	last := qkv[len(qkv)-2*len(c.Heads)*c.HeadDim():]
+	for i := range last {
+		last[i] *= tiny(c.K.Type)[i/c.HeadDim()%2]
+	}
 	return &CacheWrite{Cache: emptyCache(c, 0), QKV: qkv, Table: table, Positions: positions, First: first, NHeads: nHeads}
 }
 
