@@ -13,35 +13,37 @@ const (
 
 // ahead learns how many tokens one submit should feed.
 type ahead struct {
-	n           int           // tokens of the last submit; 0: there was none
-	took        time.Duration // by it
+	few         int           // tokens of a short submit, which tells what a wait takes; 0: there was none
+	fewTook     time.Duration // by it
+	n, most     int           // tokens of the last submit, and of any
 	token, wait time.Duration
-	tried       bool // submits of two lengths
 }
 
 // note learns from a submit of n tokens.
 func (a *ahead) note(n int, took time.Duration) {
-	if a.n > 0 && (n >= 2*a.n || a.n >= 2*n) { // others are too close to tell
-		a.token = (took - a.took) / time.Duration(n-a.n)
-		a.tried = true
+	if a.few == 0 || n < 2*a.few || took <= a.fewTook { // it is the short one
+		a.few, a.fewTook = n, took
 	}
-	share := took / time.Duration(n)
-	if a.n == 0 || a.token <= 0 || a.token > share {
-		a.token = share // as if nothing were waited for
+	share := took / time.Duration(n) // as if nothing were waited for
+	switch {
+	case n > a.few:
+		a.token = min((took-a.fewTook)/time.Duration(n-a.few), share)
+	case a.token == 0 || a.token > share:
+		a.token = share
 	}
 	a.token = max(a.token, 1)
-	a.n, a.took, a.wait = n, took, max(0, took-time.Duration(n)*a.token)
+	a.n, a.most, a.wait = n, max(a.most, n), max(0, took-time.Duration(n)*a.token)
 }
 
-// next returns how many tokens the next submit should feed: twice as many as the last one
+// next returns how many tokens the next submit should feed: twice as many as any before
 // at most, since only submits of different lengths tell what a wait takes.
 func (a *ahead) next() int {
-	if a.n == 0 {
+	switch {
+	case a.n == 0:
 		return 1
-	}
-	if !a.tried && a.took <= mostAhead {
+	case a.most < 2*a.few && a.fewTook <= mostAhead: // what a wait takes is not known
 		return 2 * a.n
 	}
 	time := max(aheadTime, min(waitShare*a.wait, mostAhead))
-	return max(1, min(int(time/a.token), 2*a.n, 1+maxAhead))
+	return max(1, min(int(time/a.token), 2*a.most, 1+maxAhead))
 }

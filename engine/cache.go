@@ -253,6 +253,26 @@ func (c *Cache) reserve(n int) error {
 	return nil
 }
 
+// reserveAhead makes room for one more token in every head, and returns how many of them, about
+// n, to feed at once. Where n is much of growSlots the cache grows by whole times n. What is free
+// is shared out, so that no few tokens are left to fill the cache: a submit of few costs the
+// same wait. So it may be a third more than n.
+func (c *Cache) reserveAhead(n int) (int, error) {
+	room := 1
+	if n > growSlots/2 {
+		room = (growSlots + n - 1) / n * n
+	}
+	free := c.free()
+	if free == 0 {
+		if err := c.reserve(room); err != nil {
+			return 0, err
+		}
+		free = c.free()
+	}
+	times := max(1, (free+2*n/3)/n)
+	return (free + times - 1) / times, nil
+}
+
 // free returns the slots that are free in every head.
 func (c *Cache) free() int {
 	free := math.MaxInt

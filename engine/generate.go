@@ -238,7 +238,11 @@ func (g *generator) submit(n int) error {
 		s.logits = lastRow
 	}
 	if g.onDevice && s.trace == nil {
-		s.ahead = min(n, g.ahead.next()) - 1
+		atOnce, err := g.Cache.reserveAhead(min(n, g.ahead.next()))
+		if err != nil {
+			return err
+		}
+		s.ahead = min(n, atOnce) - 1
 	}
 	res, err := feed(g.Cache, s)
 	if err != nil {
