@@ -68,13 +68,10 @@ func openDriver() (driver, adapterInfo, error) {
 		return nil, adapterInfo{}, fmt.Errorf("%w: requestAdapter returned null; "+
 			"this browser or machine has WebGPU switched off", ErrNoDevice)
 	}
-	name, fallback := "an adapter without a name", false // browsers need not have info
+	name, fallback := browserName("", "", ""), adapter.Get("isFallbackAdapter").Truthy() // browsers need not have info
 	if info := adapter.Get("info"); info.Truthy() {
-		fallback = info.Get("isFallbackAdapter").Truthy()
-		if said := strings.TrimSpace(info.Get("vendor").String() + " " + info.Get("architecture").String() +
-			" " + info.Get("description").String()); said != "" {
-			name = said
-		}
+		fallback = fallback || info.Get("isFallbackAdapter").Truthy()
+		name = browserName(info.Get("vendor").String(), info.Get("architecture").String(), info.Get("description").String())
 	}
 	limits := map[string]any{}
 	for _, key := range []string{"maxStorageBufferBindingSize", "maxBufferSize"} {
@@ -98,7 +95,7 @@ func openDriver() (driver, adapterInfo, error) {
 	return d, adapterInfo{
 		name:         name,
 		backend:      "WebGPU",
-		software:     fallback || strings.Contains(strings.ToLower(name), "swiftshader"),
+		software:     fallback || emulates(name),
 		subgroups:    subgroups,
 		bindingBytes: uint64(granted.Get("maxStorageBufferBindingSize").Float()),
 		bufferBytes:  uint64(granted.Get("maxBufferSize").Float()),

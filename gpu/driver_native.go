@@ -42,7 +42,15 @@ var adapterOrder = []wgpu.AdapterType{
 	wgpu.AdapterTypeDiscreteGPU,
 	wgpu.AdapterTypeIntegratedGPU,
 	wgpu.AdapterTypeUnknown,
-	wgpu.AdapterTypeCPU,
+	wgpu.AdapterTypeCPU, // the GPUs of virtual machines too
+}
+
+// rank is the place of an adapter among others, the best of which has the lowest.
+func rank(name string, t wgpu.AdapterType) int {
+	if emulates(name) {
+		return len(adapterOrder)
+	}
+	return slices.Index(adapterOrder, t)
 }
 
 var backendNames = map[wgpu.BackendType]string{
@@ -63,8 +71,10 @@ func openDriver() (driver, adapterInfo, error) {
 		return nil, adapterInfo{}, fmt.Errorf("%w: found no Vulkan, Metal or D3D12 driver; "+
 			"on Debian and Ubuntu the packages libvulkan1 and mesa-vulkan-drivers bring a software one", ErrNoDevice)
 	}
-	rank := func(a *wgpu.Adapter) int { return slices.Index(adapterOrder, a.GetInfo().AdapterType) }
-	slices.SortStableFunc(adapters, func(a, b *wgpu.Adapter) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(adapters, func(a, b *wgpu.Adapter) int {
+		one, other := a.GetInfo(), b.GetInfo()
+		return rank(one.DriverDescription, one.AdapterType) - rank(other.DriverDescription, other.AdapterType)
+	})
 	for _, a := range adapters[1:] {
 		a.Release()
 	}
@@ -91,7 +101,7 @@ func openDriver() (driver, adapterInfo, error) {
 	return &nativeDriver{adapter: adapter, dev: dev, queue: dev.GetQueue(), timestamps: timestamps}, adapterInfo{
 		name:         info.DriverDescription, // info.Name is a number
 		backend:      backendNames[info.BackendType],
-		software:     info.AdapterType == wgpu.AdapterTypeCPU,
+		software:     emulates(info.DriverDescription),
 		bindingBytes: granted.MaxStorageBufferBindingSize,
 		bufferBytes:  granted.MaxBufferSize,
 	}, nil

@@ -1,0 +1,34 @@
+package gpu
+
+import "strings"
+
+// softwareNames are in the names of all adapters that emulate a GPU on a CPU, in lower
+// case: Mesa's, Google's and Microsoft's. The last two lines are what Chrome calls
+// Mesa's and Microsoft's.
+var softwareNames = []string{
+	"llvmpipe", "lavapipe", "swiftshader", "microsoft basic render driver",
+	"mesa software",
+	"microsoft warp",
+}
+
+// emulates reports whether an adapter of this name emulates a GPU on a CPU. The type of
+// the adapter does not say it: wgpu-native gives the GPUs of virtual machines the type of
+// CPUs, and Microsoft's emulation may come as a GPU.
+func emulates(name string) bool {
+	name = strings.ToLower(name)
+	for _, part := range softwareNames {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// browserName makes a name of what a browser says about an adapter. It may say nothing.
+func browserName(vendor, architecture, description string) string {
+	name := strings.Join(strings.Fields(vendor+" "+architecture+" "+description), " ")
+	if name == "" {
+		return "an adapter without a name"
+	}
+	return name
+}
