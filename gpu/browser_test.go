@@ -204,7 +204,8 @@ type pageRun struct {
 	Groups  int        `json:"groups"`
 }
 
-// What subgroups add is what the twin adds, in the cases of TestMatMul and TestNormMatVec.
+// What subgroups add is what the twin adds, in the cases of TestMatMul and TestNormMatVec. It
+// is the same where threads far apart form the subgroups.
 func TestSubgroupsInChromium(t *testing.T) {
 	type expected struct {
 		what string
@@ -219,9 +220,19 @@ func TestSubgroupsInChromium(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		texts := []shaderText{newShaderText(id.String(), src)}
+		if w.Type == layout.Q8_0 {
+			const neighbours, scattered = "let t = local.x;", "let t = local.x % 8u * 8u + local.x / 8u;"
+			if !strings.Contains(src, neighbours) {
+				t.Fatalf("%v has no %q", id, neighbours)
+			}
+			texts = append(texts, newShaderText(id.String()+", scattered", strings.Replace(src, neighbours, scattered, 1)))
+		}
 		head := []uint32{uint32(w.Cols), uint32(w.Type.QuantWords(w.Rows, w.Cols)), uint32(w.Rows)} // struct Params
-		runs = append(runs, pageRun{newShaderText(id.String(), src), append(head, params...), append([][]uint32{w.Words}, buffers...), groups})
-		results = append(results, expected{fmt.Sprintf("%v, %s", w.Type, what), want, tl})
+		for _, text := range texts {
+			runs = append(runs, pageRun{text, append(head, params...), append([][]uint32{w.Words}, buffers...), groups})
+			results = append(results, expected{text.Name + ", " + what, want, tl})
+		}
 	}
 	for _, wt := range weightTypes {
 		for _, tc := range []struct {

@@ -269,7 +269,8 @@ var (
 	headerLabel    = regexp.MustCompile(`(?m)^// ([A-Z]\w*) {2,}(\S+)`)
 	storageBinding = regexp.MustCompile(
 		`^@group\(0\) @binding\([1-8]\) var<storage, read(_write)?> \w+: [^;]+;( +//.*)?$`)
-	reservedWord = regexp.MustCompile(`\b(enable|override|const_assert|diagnostic)\b`)
+	reservedWord  = regexp.MustCompile(`\b(enable|override|const_assert|diagnostic)\b`)
+	subgroupPlace = regexp.MustCompile(`\b(subgroup_size|subgroup_id|num_subgroups|subgroup_invocation_id)\b`)
 )
 
 // styleErrors lists what is wrong with a shader file, given its name without
@@ -327,6 +328,9 @@ func styleErrors(name, src string, exists func(file string) bool) []string {
 		code, _, _ := strings.Cut(line, "//")
 		if word := reservedWord.FindString(code); word != "" && (code != "enable subgroups;" || !browserOnly(name)) {
 			fail(i+1, "%s, which the native compiler does not know", word)
+		}
+		if word := subgroupPlace.FindString(code); word != "" {
+			fail(i+1, "%s, which some drivers report wrongly, or do not know", word)
 		}
 		if strings.Contains(code, "var<storage") {
 			bindings++
@@ -400,6 +404,7 @@ func TestShaderStyleCatchesErrors(t *testing.T) {
 		{"swiglu", "let i = id.x;", "let i = id.x;" + strings.Repeat(" ", 110), "columns"},
 		{"swiglu", "struct Params", "enable f16;\nstruct Params", "enable"},
 		{"swiglu", "const WG_SIZE", "override WG_SIZE", "override"},
+		{"matvec_subgroups", "subgroupElect()", "lane == t % subgroup_size", "report wrongly"},
 		{"swiglu", "var<storage, read> gate_up", "var<storage,read> gate_up", "a storage binding"},
 		{"swiglu", "@group(0) @binding(1)", "@binding(1) @group(0)", "finds 1"},
 		{"swiglu", "@binding(2)", "@binding(1)", "finds 1"},

@@ -10,9 +10,8 @@
 // Dispatch   (rows / 4 rounded up, 1, 1)
 // Threads    WG_SIZE; thread t owns columns 4t .. 4t+3, 4(t+WG_SIZE) ... of the workgroup's four rows: neighbours,
 //            or two neighbours of the gate and those they are multiplied with
-// Limits     neighbouring threads form the subgroups, which WGSL does not promise and every adapter does; the
-//            self-test says where not. cols a multiple of 4; y must not be x; 2 * gate = rows or gate = 0;
-//            as in swiglu.wgsl the exponent ends at 80
+// Limits     cols a multiple of 4; y must not be x; 2 * gate = rows or gate = 0; the exponent ends at 80, as in
+//            swiglu.wgsl. Any threads may form the subgroups, of any sizes: some drivers report another one
 // Twin       ref/matmul.go
 // Source     definition
 
@@ -35,12 +34,12 @@ struct Params {
 
 const WG_SIZE: u32 = 64u;
 
-var<workgroup> partial: array<vec4<f32>, WG_SIZE>; // of each subgroup: one sum per row of the workgroup
+var<workgroup> partial: array<vec4<f32>, WG_SIZE>; // at a subgroup's elected thread: one sum per row of the workgroup
 var<workgroup> squares: array<f32, WG_SIZE>;
+var<workgroup> elected: array<atomic<u32>, WG_SIZE / 32u>; // a bit per thread
 
 @compute @workgroup_size(WG_SIZE)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>,
-        @builtin(subgroup_size) size: u32, @builtin(subgroup_invocation_id) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
     let gated = params.gate > 0u;
     let r = group.x * select(4u, 2u, gated);
     let r2 = r + select(2u, params.gate, gated);
@@ -66,19 +65,24 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     // 2. Each subgroup adds its threads' sums.
     sum = subgroupAdd(sum);
     square = subgroupAdd(square);
-    if lane == 0u {
-        partial[t / size] = sum;
-        squares[t / size] = square;
+    if subgroupElect() {
+        partial[t] = sum;
+        squares[t] = square;
+        atomicOr(&elected[t / 32u], 1u << (t % 32u));
     }
     workgroupBarrier();
 
-    // 3. Threads 0 to 3 add the subgroups' and store one row each, or threads 0 and 1 with a gate.
+    // 3. Threads 0 to 3 add the subgroups', in the order of the elected threads so that sums are always the same,
+    //    and store one row each, or threads 0 and 1 with a gate.
     if t < 4u {
-        sum = partial[0];
-        square = squares[0];
-        for (var i = 1u; i < WG_SIZE / size; i++) {
-            sum += partial[i];
-            square += squares[i];
+        sum = vec4<f32>(0.0);
+        square = 0.0;
+        for (var word = 0u; word < WG_SIZE / 32u; word++) {
+            for (var left = atomicLoad(&elected[word]); left != 0u; left &= left - 1u) {
+                let first = 32u * word + firstTrailingBit(left);
+                sum += partial[first];
+                square += squares[first];
+            }
         }
         let s = sum * scale(square);
         let at = params.row0 + r + t;
