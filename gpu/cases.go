@@ -2,6 +2,7 @@ package gpu
 
 import (
 	"fmt"
+	"slices"
 
 	"keyfold/internal/kernelcase"
 	"keyfold/layout"
@@ -182,7 +183,10 @@ func (r *caseRun) heads(v []layout.Head) *Buffer {
 }
 
 func (r *caseRun) weights(w *layout.Weights) *Weights {
-	part := weightPart{typ: w.Type, rows: w.Rows, scales: w.Type.QuantWords(w.Rows, w.Cols), buf: r.words(w.Words)}
+	buf := r.buffer(w.Words, &w.Words[0], func() []uint32 {
+		return append(slices.Clone(w.Words), make([]uint32, wholeBlocks(4*len(w.Words))/4-len(w.Words))...)
+	})
+	part := weightPart{typ: w.Type, rows: w.Rows, scales: w.Type.QuantWords(w.Rows, w.Cols), buf: buf}
 	return &Weights{Rows: w.Rows, Cols: w.Cols, parts: []weightPart{part}}
 }
 

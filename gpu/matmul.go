@@ -85,13 +85,13 @@ type matVecOptions struct {
 
 // matVec records the multiplication of one token.
 func (p *Pass) matVec(w *Weights, o matVecOptions, buffers ...*Buffer) {
-	v := p.d.variant(OneToken)
-	id := v.id()
 	for _, part := range w.parts {
-		id.parts = [2]string{part.reader(), o.input}
+		v := p.d.variant(OneToken).of(part.typ)
+		id := v.id()
+		id.parts = [2]string{v.reader(part), o.input}
 		p.spend(2 * part.rows * w.Cols)
 		p.dispatch(id, [3]int{divUp(part.rows, v.rows), 1, 1},
-			[]uint32{ // struct Params in matvec.wgsl, matvec_rows.wgsl and matvec_subgroups.wgsl
+			[]uint32{ // struct Params in matvec.wgsl and its variants
 				uint32(w.Cols), uint32(part.scales), uint32(part.rows), uint32(o.row),
 				uint32(part.row0), boolWord(o.add), uint32(o.gate), math.Float32bits(o.eps),
 			}, append([]*Buffer{part.buf}, buffers...)...)

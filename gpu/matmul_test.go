@@ -106,6 +106,21 @@ func TestMatMulOfSeveralTypes(t *testing.T) {
 	}
 }
 
+// The buffer of a matrix has what readers of blocks take at once to its end: WebGPU lets no
+// kernel read what is left behind the last whole element of an array.
+func TestBuffersHoldWholeBlocks(t *testing.T) {
+	d := openForTest(t)
+	for _, wt := range weightTypes {
+		for rows := 1; rows <= 5; rows++ {
+			for _, part := range d.uploadWeights(t, quantised("w", wt, rows, 32)).parts {
+				if part.buf.Size()%16 != 0 {
+					t.Errorf("%d rows of %v: %d bytes", rows, wt, part.buf.Size())
+				}
+			}
+		}
+	}
+}
+
 // A matrix larger than one binding is split by rows, and nothing else changes.
 func TestMatMulSplitsLargeMatrices(t *testing.T) {
 	d := openForTest(t)

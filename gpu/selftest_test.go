@@ -97,12 +97,18 @@ var sabotages = []sabotage{
 	{"matmul_tiled", "w_tile[c + r + 24u]", "w_tile[c + r + 16u]", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", true},
 	{"matmul_tiled", "c0 += DEPTH4", "c0 += 2u * DEPTH4", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", true},
 	{"matmul_tiled", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", true},
-	{"matvec", "c += WG_SIZE", "c += 2u * WG_SIZE", "matmul q8_0 (1 row), norm_matvec q8_0, norm_swiglu q8_0", true},
-	{"matvec", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (1 row)", true},
-	{"matvec", "squares[t] += squares[t + half]", "squares[t] += squares[t]", "norm_matvec q8_0, norm_swiglu q8_0", true},
-	{"matvec", "params.gate, gated", "2u, gated", "norm_swiglu q8_0", true},
-	{"matvec", "1.0 + exp", "1.0 - exp", "norm_swiglu q8_0", true},
-	{"matvec", "exp(min(-s[t], 80.0))", "select(exp(-s[t]), 1.0, s[t] < -88.0)", "norm_swiglu q8_0", true}, // a device without infinities
+	{"matvec", "c += WG_SIZE", "c += 2u * WG_SIZE", "matmul f16 (1 row), norm_matvec f16, norm_swiglu f16", true},
+	{"matvec", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul f16 (1 row)", true},
+	{"matvec", "squares[t] += squares[t + half]", "squares[t] += squares[t]", "norm_matvec f16, norm_swiglu f16", true},
+	{"matvec", "params.gate, gated", "2u, gated", "norm_swiglu f16", true},
+	{"matvec", "1.0 + exp", "1.0 - exp", "norm_swiglu f16", true},
+	{"matvec", "exp(min(-s[t], 80.0))", "select(exp(-s[t]), 1.0, s[t] < -88.0)", "norm_swiglu f16", true}, // a device without infinities
+	{"matvec_blocks", "half = LANES / 2u", "half = LANES / 4u", "matmul q8_0 (1 row), norm_matvec q8_0, norm_swiglu q8_0", true},
+	{"matvec_blocks", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (1 row)", true},
+	{"matvec_blocks", "squares[t] += squares[t + half]", "squares[t] += squares[t]", "norm_matvec q8_0, norm_swiglu q8_0", true},
+	{"matvec_blocks", "params.gate, gated", "2u, gated", "norm_swiglu q8_0", true},
+	{"matvec_blocks", "1.0 + exp", "1.0 - exp", "norm_swiglu q8_0", true},
+	{"matvec_blocks", "exp(min(-s[lane], 80.0))", "select(exp(-s[lane]), 1.0, s[lane] < -88.0)", "norm_swiglu q8_0", true}, // a device without infinities
 	{"matvec_rows", "params.x_row * cols4", "0u", "norm_matvec q8_0", false},
 	{"matvec_rows", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (1 row)", false},
 	{"matvec_rows", "params.gate, gated);\n    let end", "2u, gated);\n    let end", "norm_swiglu q8_0", false},
@@ -229,6 +235,28 @@ func partSabotages() []sabotage {
 		add("weights_"+tc.t.String(), tc.old, tc.new, tc.t, "embed TYPE", "matmul TYPE (1 row)", "matmul TYPE (5 rows)", "matmul TYPE (33 rows)",
 			"norm_matvec TYPE", "norm_swiglu TYPE")
 	}
+	for _, tc := range []struct {
+		t        layout.WeightType
+		old, new string
+	}{
+		{layout.Q8_0, "i / 2u", "i"}, // another block's scale
+		{layout.Q8_0, "i % 2u", "0u"},
+		{layout.Q8_0, "bytes(q2.w) * b[3]", "bytes(q2.w) * b[2]"},
+		{layout.Q4_0, "i % 2u", "0u"},
+		{layout.Q4_0, "sums.x + sums.y", "sums.x"},
+		{layout.Q4_0, "0xf00u", "0x700u"},
+		{layout.Q4_0, "u[3] * by", "u[3]"},
+		{layout.Q8M, " + dm.y", " - dm.y"},
+		{layout.Q4M, "sums.x + sums.y", "sums.y"},
+		{layout.Q4K, "block % 8u / 2u", "block % 8u / 4u"}, // another group's scale
+		{layout.Q4K, "block % 2u * 16u", "0u"},
+		{layout.Q4K, " - dm.y", " + dm.y"},
+		{layout.Q8K, "pairs.xz", "pairs.xx"},
+		{layout.Q8K, "pairs.yw", "pairs.yy"},
+	} {
+		want := strings.ReplaceAll("matmul TYPE (1 row), norm_matvec TYPE, norm_swiglu TYPE", "TYPE", tc.t.String())
+		list = append(list, sabotage{"blocks_" + tc.t.String(), tc.old, tc.new, want, true})
+	}
 	writers := []string{"cache_write TYPE", "gaussian_merge TYPE", "explicit_merge TYPE", "key_rotate TYPE"} // the last of keys alone
 	for _, ct := range layout.CacheTypes {
 		reader, writer := "cache_"+ct.String(), "cache_write_"+ct.String()
@@ -318,10 +346,12 @@ func TestSelfTestNamesWhatIsWrong(t *testing.T) {
 		d.shader = wrongShader(t, s.file, s.old, s.new)
 		d.Software = !s.gpu
 		weights, caches := []layout.WeightType{layout.Q8_0}, []layout.CacheType{layout.CacheF16}
-		if strings.HasPrefix(s.file, "weights_") {
+		if strings.HasPrefix(s.file, "weights_") || strings.HasPrefix(s.file, "blocks_") {
 			weights, caches = weightTypes, nil
 		} else if s.file == "halves" {
 			caches = []layout.CacheType{layout.CacheQ8_0}
+		} else if s.file == "matvec" { // takes types without blocks
+			weights = []layout.WeightType{layout.F16}
 		} else if i := slices.IndexFunc(layout.CacheTypes, func(t layout.CacheType) bool {
 			return strings.HasSuffix(s.file, "_"+t.String())
 		}); i >= 0 {

@@ -79,15 +79,19 @@ func kernelIDs(t testing.TB) []kernelID {
 					joined = append(joined, c.kernel(name, reads, writes))
 				}
 			}
-		case calls("weights_f32"):
+		case calls("weights_f32"), calls("blocks_q8_0"):
 			for _, wt := range weightTypes {
 				w := weightPart{typ: wt}
 				if !calls("input_plain") {
 					joined = append(joined, kernelID{name: name, parts: [2]string{w.reader()}})
 					continue
 				}
+				v := variant{kernel: name, blocks: calls("blocks_q8_0")}
+				if v.of(wt) != v {
+					continue
+				}
 				for _, input := range []string{"input_plain", "input_norm"} {
-					joined = append(joined, kernelID{name: name, parts: [2]string{w.reader(), input}})
+					joined = append(joined, kernelID{name: name, parts: [2]string{v.reader(w), input}})
 				}
 			}
 		case calls("random"):

@@ -1,5 +1,7 @@
 package gpu
 
+import "keyfold/layout"
+
 // Several kernels compute the same thing, each in another way. GPUs want many
 // threads that work together; adapters that emulate a GPU want threads that
 // never wait for each other. This file says which kernels there are, and which one
@@ -45,6 +47,7 @@ type variant struct {
 	kernel       string
 	threads      int  // of a workgroup, written into WG_SIZE; 0: as the file says
 	rows, tokens int  // that a workgroup takes; 0 where the wrapper knows better
+	blocks       bool // it reads blocks, and leaves types without them to matvec
 	subgroups    bool // it needs the feature of this name, which some browsers have
 }
 
@@ -66,6 +69,26 @@ type kernels struct {
 	others        []variant // which no type takes
 }
 
+// matvec is the plain kernel of a matrix times one token.
+var matvec = variant{kernel: "matvec", rows: 4}
+
+// of returns the kernel that does the task with weights of a type: v, unless that
+// needs blocks and the type has none.
+func (v variant) of(t layout.WeightType) variant {
+	if v.blocks && t.ColumnsOf()%layout.Block != 0 {
+		return matvec
+	}
+	return v
+}
+
+// reader names the shader file through which v reads weights.
+func (v variant) reader(p weightPart) string {
+	if v.blocks {
+		return "blocks_" + p.typ.String()
+	}
+	return p.reader()
+}
+
 // table is the table of adapter types.
 //
 // Ballots are cast by one kernel. Barriers are slow on software adapters except in
@@ -74,9 +97,10 @@ type kernels struct {
 // with AVX2, 2026-11).
 var table = [...]kernels{
 	OneToken: {
-		gpu:      variant{kernel: "matvec", rows: 4},
+		gpu:      variant{kernel: "matvec_blocks", rows: 16, blocks: true},
 		software: variant{kernel: "matvec_rows", rows: 32},
 		others: []variant{
+			matvec,
 			{kernel: "matvec", threads: 32, rows: 4},
 			{kernel: "matvec", threads: 128, rows: 4},
 			{kernel: "matvec_subgroups", rows: 4, subgroups: true},

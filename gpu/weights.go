@@ -44,7 +44,7 @@ func (w *Weights) addRows(d *Device, label string, p layout.Part) error {
 	per := layout.Part{Type: p.Type, Rows: p.Rows}
 	for n := 1; ; n++ {
 		per.Rows = divUp(divUp(p.Rows, n), RowsPerUpload) * RowsPerUpload
-		if 4*per.Words(w.Cols) <= d.Limits.BindingBytes {
+		if wholeBlocks(4*per.Words(w.Cols)) <= d.Limits.BindingBytes {
 			break
 		}
 		if per.Rows == RowsPerUpload {
@@ -54,7 +54,7 @@ func (w *Weights) addRows(d *Device, label string, p layout.Part) error {
 	}
 	for left := p.Rows; left > 0; left -= per.Rows {
 		per.Rows = min(per.Rows, left)
-		buf, err := d.NewBuffer(label, 4*per.Words(w.Cols))
+		buf, err := d.NewBuffer(label, wholeBlocks(4*per.Words(w.Cols)))
 		if err != nil {
 			return err
 		}
@@ -65,6 +65,10 @@ func (w *Weights) addRows(d *Device, label string, p layout.Part) error {
 	}
 	return nil
 }
+
+// wholeBlocks rounds the bytes of a matrix up to those that readers of blocks take at once:
+// WebGPU hides what is left behind the last of an array's elements.
+func wholeBlocks(bytes int) int { return divUp(bytes, 16) * 16 }
 
 // Upload writes rows row0 .. row0+src.Rows of the matrix, which have the type of src.
 // In the rows of one type row0 is a multiple of [RowsPerUpload], and so is src.Rows

@@ -3,7 +3,7 @@ package ref
 import "keyfold/layout"
 
 // MatMul is the CPU twin of gpu/shaders/matmul.wgsl and matmul_tiled.wgsl, and of
-// matvec.wgsl, matvec_rows.wgsl and matvec_subgroups.wgsl for one token.
+// matvec.wgsl and its variants matvec_*.wgsl for one token.
 //
 //	y[t, r] = Σ_c w[r, c] x[t, c]
 //
@@ -29,7 +29,7 @@ func AddMatMul(w *layout.Weights, x, y []float32, n int) {
 	}
 }
 
-// NormMatVec is the CPU twin of gpu/shaders/matvec.wgsl and matvec_rows.wgsl
+// NormMatVec is the CPU twin of gpu/shaders/matvec.wgsl and its variants
 // joined to input_norm.wgsl: row `row` of x is normalised by [RMSNorm] first.
 //
 //	w     (rows, cols)

@@ -1,0 +1,36 @@
+// blocks_q8_0.wgsl: multiplies a block of a Q8_0 matrix with 32 columns of x.
+// Joined to matvec_blocks.wgsl, whose struct Params has cols and scales, and to
+// halves.wgsl.
+//
+//     sum_c w x = d * sum_c q x
+//
+// Shapes     as in weights_q8_0.wgsl
+// Twin       layout/weights.go
+// Source     definition
+
+@group(0) @binding(1) var<storage, read> weights: array<vec4<u32>>;
+
+// word returns a word of the scales.
+fn word(at: u32) -> u32 {
+    return weights[at / 4u][at % 4u];
+}
+
+// bytes returns the four bytes of a word. A byte is moved to the top of an i32 and back, which keeps its sign.
+fn bytes(q: u32) -> vec4<f32> {
+    return vec4<f32>(vec4<i32>(vec4<u32>(q << 24u, q << 16u, q << 8u, q)) >> vec4<u32>(24u));
+}
+
+fn prepared(u: mat4x4<f32>) -> mat4x4<f32> {
+    return u;
+}
+
+fn dot32(row: u32, block: u32, a: mat4x4<f32>, b: mat4x4<f32>, sums: vec2<f32>) -> f32 {
+    let at = 2u * (row * (params.cols / 32u) + block);
+    let q = weights[at];
+    let q2 = weights[at + 1u];
+    let qx = bytes(q.x) * a[0] + bytes(q.y) * a[1] + bytes(q.z) * a[2] + bytes(q.w) * a[3]
+        + bytes(q2.x) * b[0] + bytes(q2.y) * b[1] + bytes(q2.z) * b[2] + bytes(q2.w) * b[3];
+    let i = row * (params.cols / 32u) + block;
+    let d = half_value(word(params.scales + i / 2u) >> (16u * (i % 2u)));
+    return d * dot(qx, vec4<f32>(1.0));
+}
