@@ -30,10 +30,16 @@ func sabotaged(t *testing.T, file, old, new string) func() (*gpu.Device, error) 
 			}
 			return text, err == nil
 		})
-		if errors.Is(err, gpu.ErrNoDevice) && os.Getenv("REQUIRE_GPU") != "1" {
-			t.Skipf("needs a WebGPU adapter: %v", err)
-		}
+		skipWithout(t, err)
 		return d, err
+	}
+}
+
+// skipWithout skips a test whose device could not be opened for want of one.
+func skipWithout(t *testing.T, err error) {
+	t.Helper()
+	if errors.Is(err, gpu.ErrNoDevice) && os.Getenv("REQUIRE_GPU") != "1" {
+		t.Skipf("needs a WebGPU adapter: %v", err)
 	}
 }
 
@@ -47,11 +53,11 @@ func TestWrongKernelsAreNotUsed(t *testing.T) {
 		failed         int
 	}{
 		{"swiglu", "1.0 + exp", "1.0 - exp", "kernel swiglu failed on ", 1},
-		{"attn_mass", "sum / f32", "sum * f32", "kernels attn_mass f16 and attn_mass f32 failed on ", 2},
+		{"cache_f16", "k_cache[slot", "k_cache[1u + slot", "kernels attention f16 (1 token) and attention f16 (5 tokens) failed on ", 2},
 		{"weights_f16", "cell.x)", "cell.y)", "kernels embed f16, matmul f16 (1 row) and 4 more failed on ", 6},
-		{"rope", "let pair = id.x;", "let pair = id.x", "kernel rope failed on ", 1},
+		{"swiglu", "let i = id.x;", "let i = id.x", "kernel swiglu failed on ", 1},
 	} {
-		t.Run(tc.file, func(t *testing.T) {
+		t.Run(tc.file+" "+tc.new, func(t *testing.T) {
 			f := fixtureFile(t, checkpoint.F16)
 			openDevice := sabotaged(t, tc.file, tc.old, tc.new)
 			e, err := openWith(context.Background(), f, nil, Auto, openDevice)
@@ -84,6 +90,59 @@ func TestWrongKernelsAreNotUsed(t *testing.T) {
 			_, err = openWith(context.Background(), f, nil, GPU, openDevice)
 			if err == nil || !strings.HasPrefix(err.Error(), tc.want) {
 				t.Errorf("-device gpu: %v, want an error with %q", err, tc.want)
+			}
+		})
+	}
+}
+
+// A kernel that only methods use is tested when one does. If it is wrong the error names
+// it, and what does without goes on.
+func TestWrongKernelsOfMethods(t *testing.T) {
+	for _, tc := range []struct {
+		file, old, new string
+		method         string
+		want           string
+	}{
+		{"attn_mass", "sum / f32", "sum * f32", "h2o", "kernel attn_mass f16 failed on "},
+		{"rope", "let pair = id.x;", "let pair = id.x", "gvote", "kernel rope failed on "},
+		{"gvote_sample", "params.layer << 16u", "params.layer << 15u", "gvote", "kernel gvote_sample failed on "},
+		{"kv_gather", "v_cache[slots.x", "v_cache[slots.y", "window", "kernel kv_gather f16 failed on "},
+		{"gaussian_merge", "exp(-square", "exp(square", "kvmerger", "kernel gaussian_merge f16 failed on "},
+		{"key_similarity", "sqrt(square) * sqrt(square_before)", "sqrt(square) * sqrt(square)", "kvmerger", "kernel key_similarity f16 failed on "},
+	} {
+		t.Run(tc.file, func(t *testing.T) {
+			e, err := openWith(context.Background(), fixtureFile(t, checkpoint.F16), nil, GPU, sabotaged(t, tc.file, tc.old, tc.new))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(e.Close)
+			budget := 0.5
+			if tc.method == "gvote" {
+				budget = 0
+			}
+			run := func(method string, budget float64) error {
+				o := Settings{}
+				if method != "" {
+					o.Method = newMethod(t, method, budget)
+				}
+				p, err := e.Prefill(context.Background(), someTokens(60), o)
+				if err != nil {
+					return err
+				}
+				defer p.Free()
+				if o.Method != nil {
+					_, _, err = p.Compress()
+				}
+				return err
+			}
+			for range 2 {
+				var wrong *gpu.WrongKernels
+				if err := run(tc.method, budget); err == nil || !strings.Contains(err.Error(), tc.want) || !errors.As(err, &wrong) {
+					t.Errorf("%s: %v, want an error with %q", tc.method, err, tc.want)
+				}
+				if err := run("", 0); err != nil {
+					t.Errorf("without a method: %v", err)
+				}
 			}
 		})
 	}
@@ -134,7 +193,7 @@ func TestChecksAreKept(t *testing.T) {
 		}
 		kernels[c.Kernel] = true
 	}
-	for _, kernel := range []string{"embed q4_0", "matmul q4_0 (1 row)", "attention f16 (1 token)", "attention f32 (5 tokens)", "zero"} {
+	for _, kernel := range []string{"embed q4_0", "matmul q4_0 (1 row)", "attention f16 (1 token)", "attention f16 (5 tokens)", "swiglu"} {
 		if !kernels[kernel] {
 			t.Errorf("%s was not checked", kernel)
 		}

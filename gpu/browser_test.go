@@ -343,10 +343,10 @@ func TestChromiumRejectsBadShaders(t *testing.T) {
 	}
 
 	d := openForTest(t)
-	k, err := d.compile(kernelID{name: "non-uniform barrier"}, nonUniformBarrier)
-	if err != nil {
-		t.Logf("the native compiler rejects a non-uniform barrier too: %v", err)
+	c := d.driver.compile([]source{{"non-uniform barrier", nonUniformBarrier, storageBindings(nonUniformBarrier)}})[0]
+	if c.err != nil {
+		t.Logf("the native compiler rejects a non-uniform barrier too: %v", c.err)
 		return
 	}
-	k.pipeline.free()
+	c.free()
 }

@@ -14,8 +14,7 @@ type caseRun struct {
 	d       *Device
 	buffers map[any]*Buffer
 	keep    []any // the arrays, so that no other gets the address of one
-	pass    *Pass // in which the calls of a case are recorded
-	err     error // the first that has nothing to do with kernels: no memory
+	pass    *Pass // in which the calls are recorded
 }
 
 func newCaseRun(d *Device) *caseRun { return &caseRun{d: d, buffers: map[any]*Buffer{}} }
@@ -29,29 +28,47 @@ func (r *caseRun) free() {
 
 // check runs a case on the device and compares what it leaves with what the twin does.
 func (r *caseRun) check(c kernelcase.Case, slack kernelcase.Slack) error {
-	p := r.d.Begin()
-	r.pass = p
-	for _, call := range c.Calls {
-		r.record(p, call)
+	r.pass = r.d.Begin()
+	compare := r.recordCase(c, slack)
+	if err := r.pass.Submit(); err != nil {
+		return err
 	}
-	if r.err != nil {
-		return r.err
+	return compare()
+}
+
+// recordCase records the calls of a case and runs their twins. Once the pass has been
+// submitted, the function that it returns compares what both have left.
+func (r *caseRun) recordCase(c kernelcase.Case, slack kernelcase.Slack) (compare func() error) {
+	for _, call := range c.Calls {
+		r.record(r.pass, call)
+	}
+	if err := r.pass.err; err != nil {
+		return func() error { return err }
 	}
 	c.Twin()
 	outputs := c.Outputs()
 	var reads []*Read
 	for _, o := range outputs {
-		reads = append(reads, p.Read(r.buffers[o.Array()], 4*o.From, 4*(o.To-o.From)))
+		reads = append(reads, r.pass.Read(r.buffers[o.Array()], 4*o.From, 4*(o.To-o.From)))
 	}
-	if err := p.Submit(); err != nil {
-		return err
-	}
-	for i, o := range outputs {
-		if err := o.Compare(reads[i].Words(), slack); err != nil {
-			return err
+	return func() error {
+		for i, o := range outputs {
+			if err := o.Compare(reads[i].Words(), slack); err != nil {
+				return err
+			}
 		}
+		return nil
 	}
-	return nil
+}
+
+// kernelsOf returns the kernels that a case runs on the device.
+func (d *Device) kernelsOf(c kernelcase.Case) (ids []kernelID) {
+	r := newCaseRun(d)
+	r.pass = &Pass{d: d, list: &ids}
+	for _, call := range c.Calls {
+		r.record(r.pass, call)
+	}
+	return ids
 }
 
 // record records a call: the only place that says how each kernel is called with
@@ -143,12 +160,14 @@ func (r *caseRun) buffer(array, first any, words func() []uint32) *Buffer {
 		return b
 	}
 	data := words()
+	if r.pass.list != nil {
+		return &Buffer{size: 4 * len(data)}
+	}
 	b, err := r.d.NewBuffer("case", 4*len(data))
 	if err == nil {
 		err = b.UploadWords(0, data)
 	}
 	if err != nil {
-		r.err = err
 		r.pass.Fail(err)
 		return &Buffer{}
 	}

@@ -38,7 +38,8 @@ type Device struct {
 
 	driver     driver
 	kernels    map[kernelID]*kernel
-	trial      map[Task]variant // kernels to take instead of the table's; see try
+	trial      map[Task]variant   // kernels to take instead of the table's; see try
+	tested     map[kernelID]error // what their cases found; nil before the self-test
 	bindGroups map[bindKey]bindGroup
 	params     *Buffer // uniform blocks of one submit, paramStride bytes apart, and its number
 	staging    *Buffer // what a submit reads back
@@ -48,7 +49,9 @@ type Device struct {
 	queue      queue   // submits that were not waited for yet
 	pace       *pace
 	now        func() time.Time
-	unsettled  int // bytes of weights that were uploaded since the device was last waited for; see settle
+	headDim    int  // of the model; casesOf makes caches of that width
+	testing    bool // cases are recorded
+	unsettled  int  // bytes of weights that were uploaded since the device was last waited for; see settle
 
 	profile *profile // what dispatches take; nil: not measured
 
@@ -110,6 +113,10 @@ func (d *Device) MostWork() int {
 // Lost returns why the device no longer works, or nil. Natively the call that
 // fails says so itself.
 func (d *Device) Lost() error { return d.driver.lost() }
+
+// Counts returns how many kernels were compiled so far, and how often the device was
+// waited for: what a start takes.
+func (d *Device) Counts() (kernels, waits int) { return len(d.kernels), int(d.submits) }
 
 // LiveBytes returns the bytes of all buffers that exist now.
 func (d *Device) LiveBytes() int { return d.live }

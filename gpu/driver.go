@@ -23,8 +23,9 @@ type driver interface {
 	// that can be mapped.
 	read(m memory, bytes int, w wait, use func(data []byte)) error
 
-	// compile compiles a shader. Binding 0 is a uniform block at a dynamic offset.
-	compile(label, src string, bindings []binding) (pipeline, error)
+	// compile compiles shaders, all at the same time where the driver can. Binding 0 of
+	// each is a uniform block at a dynamic offset.
+	compile(sources []source) []compiled
 	bind(p pipeline, memories []bound) (bindGroup, error)
 
 	record() (recorder, error)
@@ -37,6 +38,19 @@ type (
 	memory    interface{ free() }
 	pipeline  interface{ free() }
 	bindGroup interface{ free() }
+)
+
+// source is a shader to compile, and compiled what became of it.
+type (
+	source struct {
+		label, code string
+		bindings    []binding
+	}
+
+	compiled struct {
+		pipeline
+		err error
+	}
 )
 
 // recorder takes commands down.

@@ -5,7 +5,6 @@ package gpu
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"syscall/js"
 	"time"
 )
@@ -160,9 +159,49 @@ func (d *browserDriver) read(m memory, bytes int, _ wait, use func(data []byte))
 	return d.first
 }
 
-// Errors of compiling arrive as events and end the device, but for shaders that enable a feature:
-// there are others in their place, so these are waited for.
-func (d *browserDriver) compile(label, src string, bindings []binding) (pipeline, error) {
+// compile asks for all pipelines before it waits for any. What is wrong with a text is
+// caught here, so that no event ends the device for it.
+func (d *browserDriver) compile(sources []source) []compiled {
+	all := make([]compiled, len(sources))
+	var layouts []js.Value
+	var promises []any // two for each source
+	for _, s := range sources {
+		d.device.Call("pushErrorScope", "validation")
+		layout := d.device.Call("createBindGroupLayout", map[string]any{"entries": layoutEntries(s.bindings)})
+		created := d.device.Call("createComputePipelineAsync", map[string]any{
+			"label":  s.label,
+			"layout": d.device.Call("createPipelineLayout", map[string]any{"bindGroupLayouts": []any{layout}}),
+			"compute": map[string]any{
+				"module":     d.device.Call("createShaderModule", map[string]any{"label": s.label, "code": s.code}),
+				"entryPoint": "main",
+			},
+		})
+		promises = append(promises, d.device.Call("popErrorScope"), created)
+		layouts = append(layouts, layout)
+	}
+	settled, _ := await(js.Global().Get("Promise").Call("allSettled", promises)) // which none rejects
+	for i, layout := range layouts {
+		compute, err := outcome(settled.Index(2*i), settled.Index(2*i+1))
+		if all[i].err = err; err == nil {
+			all[i].pipeline = browserPipeline{d.object(compute), layout}
+		}
+	}
+	return all
+}
+
+// outcome returns the pipeline that was asked for, or what is wrong with its text.
+func outcome(scope, created js.Value) (js.Value, error) {
+	if fault := scope.Get("value"); fault.Truthy() {
+		return fault, errors.New(fault.Get("message").String())
+	}
+	if reason := created.Get("reason"); reason.Truthy() {
+		return reason, errors.New(reason.Call("toString").String())
+	}
+	return created.Get("value"), nil
+}
+
+// layoutEntries describes the uniform block and the bindings of a shader.
+func layoutEntries(bindings []binding) []any {
 	const compute = 4 // GPUShaderStage.COMPUTE
 	entries := []any{map[string]any{
 		"binding": 0, "visibility": compute,
@@ -177,32 +216,7 @@ func (d *browserDriver) compile(label, src string, bindings []binding) (pipeline
 			"binding": b.number, "visibility": compute, "buffer": map[string]any{"type": kind},
 		})
 	}
-	dispensable := strings.Contains(src, "\nenable ")
-	if dispensable {
-		d.device.Call("pushErrorScope", "validation")
-	}
-	layout := d.device.Call("createBindGroupLayout", map[string]any{"entries": entries})
-	p := browserPipeline{
-		layout: layout,
-		compute: d.object(d.device.Call("createComputePipeline", map[string]any{
-			"label":  label,
-			"layout": d.device.Call("createPipelineLayout", map[string]any{"bindGroupLayouts": []any{layout}}),
-			"compute": map[string]any{
-				"module":     d.device.Call("createShaderModule", map[string]any{"label": label, "code": src}),
-				"entryPoint": "main",
-			},
-		})),
-	}
-	if dispensable {
-		if fault, err := await(d.device.Call("popErrorScope")); err != nil {
-			p.free()
-			return nil, err
-		} else if fault.Truthy() {
-			p.free()
-			return nil, fmt.Errorf("%s", fault.Get("message").String())
-		}
-	}
-	return p, nil
+	return entries
 }
 
 func (p browserPipeline) free() { p.compute.forget() } // and the browser collects it

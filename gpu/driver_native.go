@@ -158,13 +158,23 @@ func (d *nativeDriver) read(m memory, bytes int, w wait, use func(data []byte)) 
 	return buf.Unmap()
 }
 
-func (d *nativeDriver) compile(label, src string, bindings []binding) (pipeline, error) {
+// compile compiles one shader after the other: wgpu-native cannot do it otherwise.
+func (d *nativeDriver) compile(sources []source) []compiled {
+	all := make([]compiled, len(sources))
+	for i, s := range sources {
+		all[i].pipeline, all[i].err = d.compileOne(s)
+	}
+	return all
+}
+
+func (d *nativeDriver) compileOne(s source) (_ pipeline, err error) {
+	defer catch("compile", &err)
 	entries := []wgpu.BindGroupLayoutEntry{{
 		Binding:    0,
 		Visibility: wgpu.ShaderStageCompute,
 		Buffer:     wgpu.BufferBindingLayout{Type: wgpu.BufferBindingTypeUniform, HasDynamicOffset: true},
 	}}
-	for _, b := range bindings {
+	for _, b := range s.bindings {
 		kind := wgpu.BufferBindingTypeStorage
 		if b.readOnly {
 			kind = wgpu.BufferBindingTypeReadOnlyStorage
@@ -176,8 +186,8 @@ func (d *nativeDriver) compile(label, src string, bindings []binding) (pipeline,
 		})
 	}
 	module, err := d.dev.CreateShaderModule(&wgpu.ShaderModuleDescriptor{
-		Label:          label,
-		WGSLDescriptor: &wgpu.ShaderModuleWGSLDescriptor{Code: src},
+		Label:          s.label,
+		WGSLDescriptor: &wgpu.ShaderModuleWGSLDescriptor{Code: s.code},
 	})
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package gpu
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -161,31 +162,49 @@ type kernel struct {
 	bindings []binding
 	params   int // fields of its struct Params
 	pipeline pipeline
-	warm     bool // has been dispatched before
+	warm     bool  // has been dispatched before
+	tested   bool  // its cases have run; see prove
+	fault    error // what they found
 }
 
 // kernel returns the compiled kernel, compiling it on first use.
 func (d *Device) kernel(id kernelID) (*kernel, error) {
-	if k, ok := d.kernels[id]; ok {
-		return k, nil
+	if _, ok := d.kernels[id]; !ok {
+		if err := d.compile([]kernelID{id})[id]; err != nil {
+			return nil, err
+		}
 	}
-	src, err := id.source(d.shader)
-	if err != nil {
-		return nil, err
-	}
-	k, err := d.compile(id, src)
-	if err != nil {
-		return nil, fmt.Errorf("compile %v: %w", id, err)
-	}
-	d.kernels[id] = k
-	return k, nil
+	return d.kernels[id], nil
 }
 
-func (d *Device) compile(id kernelID, src string) (k *kernel, err error) {
-	defer catch("compile "+id.name, &err)
-	k = &kernel{id: id, bindings: storageBindings(src), params: paramFields(src)}
-	k.pipeline, err = d.driver.compile(id.String(), src, k.bindings)
-	return k, err
+// compile compiles those of the kernels that are not compiled yet, all at the same time where
+// the driver can. It returns why some cannot be.
+func (d *Device) compile(ids []kernelID) map[kernelID]error {
+	faults := map[kernelID]error{}
+	var kernels []*kernel
+	var sources []source
+	for _, id := range ids {
+		if d.kernels[id] != nil || slices.ContainsFunc(kernels, func(k *kernel) bool { return k.id == id }) {
+			continue
+		}
+		code, err := id.source(d.shader)
+		if err != nil {
+			faults[id] = err
+			continue
+		}
+		k := &kernel{id: id, bindings: storageBindings(code), params: paramFields(code)}
+		kernels, sources = append(kernels, k), append(sources, source{id.String(), code, k.bindings})
+	}
+	for i, c := range d.driver.compile(sources) {
+		k := kernels[i]
+		if c.err != nil {
+			faults[k.id] = fmt.Errorf("compile %v: %w", k.id, c.err)
+			continue
+		}
+		k.pipeline = c.pipeline
+		d.kernels[k.id] = k
+	}
+	return faults
 }
 
 // bindKey names a bind group: a kernel and the buffers bound to it.

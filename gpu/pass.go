@@ -18,6 +18,8 @@ type Pass struct {
 	reads  []*Read
 	count  int // dispatches so far, over all submits
 	work   int // floating-point operations since the last submit
+
+	list *[]kernelID // where kernels are only noted; nil: they are dispatched
 }
 
 // Read is data on its way back from the device.
@@ -267,7 +269,11 @@ func (p *Pass) dispatch(id kernelID, groups [3]int, params []uint32, buffers ...
 	if p.err != nil || groups[0] == 0 || groups[1] == 0 || groups[2] == 0 {
 		return
 	}
-	k, err := p.d.kernel(id)
+	if p.list != nil {
+		*p.list = append(*p.list, id)
+		return
+	}
+	k, err := p.d.proved(id)
 	if err != nil {
 		p.Fail(err)
 		return
@@ -324,6 +330,9 @@ func (p *Pass) dispatch(id kernelID, groups [3]int, params []uint32, buffers ...
 // is waited for on a software adapter, to learn the pace of others, and about once a
 // second. In between the device always has the next submit before it ends one.
 func (p *Pass) spend(operations int) {
+	if p.list != nil {
+		return
+	}
 	d, work := p.d, p.work
 	if d.emulated {
 		work += d.queue.work

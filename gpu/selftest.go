@@ -1,6 +1,11 @@
 package gpu
 
 import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
 	"keyfold/internal/kernelcase"
 	"keyfold/layout"
 )
@@ -11,60 +16,177 @@ type Check struct {
 	Err    error  // nil: the device computes what the CPU twin does
 }
 
-// SelfTest runs every kernel on a little data on this device and compares it
-// with its CPU twin: in those variants that a model with matrices of these
-// types, caches of these types and heads of headDim uses afterwards, so that
-// nothing is compiled in vain. It returns one check per kernel, in order. A
-// kernel that does not compile or run has failed its check (in a browser, whose
-// device is of no more use then, it is the last one); an error says that the
-// test itself found no memory.
+// WrongKernels is the error of kernels that do not compute what their twins do. It is one
+// sentence that names them.
+type WrongKernels struct{ sentence string }
+
+func (e *WrongKernels) Error() string { return e.sentence }
+
+// SelfTest runs the kernels that every run of a model needs on a little data on this
+// device and compares them with their CPU twins: in those variants that a model with
+// matrices of these types, caches of these types and heads of headDim uses afterwards.
+// They are compiled together and run together. It returns one check per kernel, in order. Where
+// one is wrong, or does not compile, the error is *[WrongKernels]; else it says
+// why the test did not end.
+//
+// From then on every other kernel is tested when it is first recorded, and a pass
+// with one that is wrong fails with the same error. Without matrices only the kernels of
+// the caches are tested.
 func (d *Device) SelfTest(weights []layout.WeightType, caches []layout.CacheType, headDim int) ([]Check, error) {
-	var checks []Check
-	for _, group := range caseGroups(weights, caches, headDim) {
-		run := newCaseRun(d)
-		defer run.free()
-		for _, c := range group() {
-			if !d.concerns(c.Calls[0], checks) {
-				continue
+	if d.headDim = headDim; d.tested == nil {
+		d.tested = map[kernelID]error{}
+	}
+	var cases []kernelcase.Case
+	for _, t := range weights {
+		cases = append(cases, kernelcase.OfWeights(t)...)
+	}
+	if len(weights) > 0 {
+		cases = append(cases, kernelcase.Plain()...)
+	}
+	for _, t := range caches {
+		cases = append(cases, kernelcase.OfCache(t, headDim)...)
+	}
+	checks, err := d.test(cases)
+	if err != nil {
+		return nil, fmt.Errorf("the self-test of %s did not end: %w", d.Name, err)
+	}
+	return checks, d.failure(checks)
+}
+
+// test compiles the kernels of all cases together, runs the cases in one submit, and
+// compares what they leave with what their twins do.
+func (d *Device) test(cases []kernelcase.Case) ([]Check, error) {
+	var all []kernelID
+	kernels := make([][]kernelID, len(cases))
+	for i, c := range cases {
+		kernels[i] = d.kernelsOf(c)
+		all = append(all, kernels[i]...)
+	}
+	faults := d.compile(all)
+	d.testing = true
+	defer func() { d.testing = false }()
+	run := newCaseRun(d)
+	defer run.free()
+	run.pass = d.Begin()
+	checks, compare := make([]Check, len(cases)), make([]func() error, len(cases))
+	for i, c := range cases {
+		checks[i].Kernel = c.Name
+		for _, id := range kernels[i] {
+			if err := faults[id]; err != nil {
+				checks[i].Err = err
 			}
-			err := run.check(c, kernelcase.Lenient)
-			if run.err != nil {
-				return checks, run.err
-			}
-			checks = append(checks, Check{c.Name, err})
-			if d.driver.lost() != nil { // a browser reports errors late and by events: after one, no submit is believed
-				return checks, nil
+		}
+		if checks[i].Err == nil {
+			compare[i] = run.recordCase(c, kernelcase.Lenient)
+		}
+	}
+	run.pass.await(run.pass.reads)
+	if err := run.pass.err; err != nil {
+		return nil, err
+	}
+	for i := range checks {
+		if compare[i] != nil {
+			checks[i].Err = compare[i]()
+		}
+		if checks[i].Err == nil && d.tested != nil {
+			for _, id := range kernels[i] {
+				d.tested[id] = nil
 			}
 		}
 	}
 	return checks, nil
 }
 
-// caseGroups returns functions that make the cases which share weights or a cache.
-func caseGroups(weights []layout.WeightType, caches []layout.CacheType, headDim int) []func() []kernelcase.Case {
-	var groups []func() []kernelcase.Case
-	for _, t := range weights {
-		groups = append(groups, func() []kernelcase.Case { return kernelcase.OfWeights(t) })
+// proved returns a compiled kernel that has passed its test.
+func (d *Device) proved(id kernelID) (*kernel, error) {
+	if err := d.prove(id); err != nil {
+		return nil, err
 	}
-	groups = append(groups, func() []kernelcase.Case { return kernelcase.Plain(headDim) })
-	for _, t := range caches {
-		groups = append(groups, func() []kernelcase.Case { return kernelcase.OfCache(t, headDim) })
-	}
-	return groups
+	return d.kernel(id)
 }
 
-// concerns reports whether a call says something about this device that the checks so
-// far do not.
-func (d *Device) concerns(call kernelcase.Call, checks []Check) bool {
-	switch call.(type) {
-	case *kernelcase.DecodeParts:
-		return d.variant(AttendOne).kernel == "decode_parts"
-	case *kernelcase.GVoteVote: // begins with zero, and would be blamed for it
-		for _, c := range checks {
-			if c.Kernel == "zero" && c.Err != nil {
-				return false
+// prove tests a kernel that is recorded for the first time on a device that had its
+// self-test. The pass that it is recorded in goes on after that.
+func (d *Device) prove(id kernelID) error {
+	if fault, ok := d.tested[id]; ok || d.tested == nil || d.testing {
+		return fault
+	}
+	cases := d.casesOf(id)
+	for task, of := range table { // another variant may be what its task takes by itself
+		for _, v := range append([]variant{of.gpu, of.software}, of.others...) {
+			if len(cases) == 0 && v.kernel == id.name {
+				defer d.try(Task(task), v)()
+				cases = d.casesOf(id)
 			}
 		}
 	}
-	return true
+	if len(cases) == 0 {
+		panic(fmt.Sprintf("BUG: gpu: nothing tests %v", id))
+	}
+	checks, err := d.test(cases)
+	if err != nil {
+		return fmt.Errorf("the test of %v on %s did not end: %w", id, d.Name, err)
+	}
+	d.tested[id] = d.failure(checks)
+	return d.tested[id]
+}
+
+// casesOf returns the cases that run a kernel, and as few others as there are cases of.
+func (d *Device) casesOf(id kernelID) []kernelcase.Case {
+	headDim := d.headDim
+	if id.consts[0].name == "HEAD_DIM" {
+		headDim = id.consts[0].value
+	}
+	cases := slices.Concat(kernelcase.Plain(), kernelcase.OfMethods(headDim))
+	kv := layout.CacheF16 // of kernels that know no type
+	for _, t := range layout.CacheTypes {
+		if slices.Contains(id.parts[:], "cache_"+t.String()) || slices.Contains(id.parts[:], "cache_write_"+t.String()) {
+			kv = t
+		}
+	}
+	cases = slices.Concat(cases, kernelcase.OfCache(kv, headDim), kernelcase.OfCacheMethods(kv, headDim))
+	for _, t := range layout.WeightTypes {
+		if (weightPart{typ: t}).reader() == id.parts[0] {
+			cases = append(cases, kernelcase.OfWeights(t)...)
+		}
+	}
+	var found []kernelcase.Case
+	fewest := math.MaxInt
+	for _, c := range cases {
+		ids := slices.Compact(d.kernelsOf(c))
+		if !slices.Contains(ids, id) || len(ids) > fewest {
+			continue
+		}
+		if len(ids) < fewest {
+			fewest, found = len(ids), nil
+		}
+		found = append(found, c)
+	}
+	return found
+}
+
+// failure returns a sentence about the checks that failed, or nil.
+func (d *Device) failure(checks []Check) error {
+	var names []string
+	var first error
+	for _, c := range checks {
+		if c.Err != nil {
+			names = append(names, c.Kernel)
+			if first == nil {
+				first = c.Err
+			}
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	what := "kernel " + names[0]
+	switch more := len(names) - 1; {
+	case more == 1:
+		what = "kernels " + names[0] + " and " + names[1]
+	case more > 1:
+		what = fmt.Sprintf("kernels %s, %s and %d more", names[0], names[1], more-1)
+	}
+	reason := strings.Join(strings.Fields(first.Error()), " ") // compilers draw their errors in several lines
+	return &WrongKernels{fmt.Sprintf("%s failed on %s: %s", what, d.Name, reason)}
 }

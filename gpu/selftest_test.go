@@ -1,14 +1,33 @@
 package gpu
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"keyfold/internal/kernelcase"
 	"keyfold/layout"
 )
+
+// allCases returns those of the start and of first uses, but for kernels that the device
+// has no use for.
+func (d *Device) allCases(weights []layout.WeightType, caches []layout.CacheType, headDim int) []kernelcase.Case {
+	var cases []kernelcase.Case
+	for _, t := range weights {
+		cases = append(cases, kernelcase.OfWeights(t)...)
+	}
+	cases = slices.Concat(cases, kernelcase.Plain(), kernelcase.OfMethods(headDim))
+	for _, t := range caches {
+		cases = slices.Concat(cases, kernelcase.OfCache(t, headDim), kernelcase.OfCacheMethods(t, headDim))
+	}
+	return slices.DeleteFunc(cases, func(c kernelcase.Case) bool {
+		_, parts := c.Calls[0].(*kernelcase.DecodeParts)
+		return parts && d.variant(AttendOne).kernel != "decode_parts"
+	})
+}
 
 // Every kernel passes on this device, for heads of every width, and nothing
 // stays allocated. Every text in use is compiled by it, and nothing else.
@@ -20,7 +39,7 @@ func TestSelfTest(t *testing.T) {
 				return !slices.Contains(headDims(t), headDim)
 			})
 			before, start := d.LiveBytes(), time.Now()
-			checks, err := d.SelfTest(weightTypes, caches, headDim)
+			checks, err := d.test(d.allCases(weightTypes, caches, headDim))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -41,7 +60,7 @@ func TestSelfTest(t *testing.T) {
 		}
 	})
 	allVariants(t, matrixTasks, func(t *testing.T, d *Device) {
-		checks, err := d.SelfTest(weightTypes, nil, 4)
+		checks, err := d.test(d.allCases(weightTypes, nil, 4))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -200,7 +219,7 @@ var sabotages = []sabotage{
 		"explicit_merge q8_0, key_rotate q8_0, gvote_vote q8_0", false},
 	{"halves", "u32(round(bitcast<f32>(magnitude) * 16777216.0))", "0u", "cache_write q8_0, key_rotate q8_0", false},
 	{"halves", "0xfffu", "0u", "cache_write q8_0", false},
-	{"zero", "x[i] = 0u", "x[i] = 1u", "zero", false},
+	{"zero", "x[i] = 0u", "x[i] = 1u", "zero, gvote_vote f16", false},
 	{"zero", "i < params.n", "i <= params.n", "zero", false},
 }
 
@@ -361,7 +380,13 @@ func TestSelfTestNamesWhatIsWrong(t *testing.T) {
 		if len(caches) > 0 && caches[0].Quantised() {
 			headDim = 64
 		}
-		checks, err := d.SelfTest(weights, caches, headDim)
+		// Kernels without the file do what they did.
+		cases := slices.DeleteFunc(d.allCases(weights, caches, headDim), func(c kernelcase.Case) bool {
+			return !slices.ContainsFunc(d.kernelsOf(c), func(id kernelID) bool {
+				return slices.Contains(id.files(), s.file)
+			})
+		})
+		checks, err := d.test(cases)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -394,16 +419,17 @@ func TestSelfTestOfWhatDoesNotCompile(t *testing.T) {
 	d := openForTest(t)
 	d.shader = wrongShader(t, "swiglu", "let i = id.x;", "let i = id.x")
 	checks, err := d.SelfTest([]layout.WeightType{layout.F32}, []layout.CacheType{layout.CacheF32}, 8)
-	if err != nil {
-		t.Fatal(err)
+	var wrong *WrongKernels
+	if !errors.As(err, &wrong) || !strings.HasPrefix(err.Error(), "kernel swiglu failed on "+d.Name+": compile swiglu: ") {
+		t.Errorf("error %v, want that swiglu does not compile", err)
 	}
 	for _, c := range checks {
 		if failed := c.Err != nil; failed != (c.Kernel == "swiglu") {
 			t.Errorf("%s: %v", c.Kernel, c.Err)
 		}
 	}
-	if last := checks[len(checks)-1].Kernel; last != "gvote_vote f32" {
-		t.Errorf("the last check is of %s, want gvote_vote f32", last)
+	if last := checks[len(checks)-1].Kernel; last != "attention f32 (5 tokens)" {
+		t.Errorf("the last check is of %s, want attention f32 (5 tokens)", last)
 	}
 }
 
@@ -415,4 +441,58 @@ func TestSelfTestWithoutMemory(t *testing.T) {
 	if err == nil || len(checks) > 0 {
 		t.Errorf("%d checks and error %v, want none and an error", len(checks), err)
 	}
+}
+
+// Every kernel that the start has not tested is tested when it is first recorded, whatever
+// its task takes by itself; what is wrong is named then and whenever it is recorded again.
+func TestKernelsAreTestedAtFirstUse(t *testing.T) {
+	d := openForTest(t)
+	weights, caches, headDim := []layout.WeightType{layout.Q8_0}, []layout.CacheType{layout.CacheF16}, 8
+	if _, err := d.SelfTest(weights, caches, headDim); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range kernelIDs(t) {
+		if browserOnly(id.name) {
+			continue
+		}
+		if err := d.prove(id); err != nil {
+			t.Error(err)
+		}
+		if _, ok := d.tested[id]; !ok {
+			t.Errorf("%v was not tested", id)
+		}
+	}
+}
+
+// A kernel that is wrong at its first use fails the pass, and those after it.
+func TestWrongKernelAtFirstUse(t *testing.T) {
+	d := openForTest(t)
+	d.shader = wrongShader(t, "zero", "x[i] = 0u", "x[i] = 1u")
+	if _, err := d.SelfTest([]layout.WeightType{layout.Q8_0}, []layout.CacheType{layout.CacheF16}, 8); err != nil {
+		t.Fatal(err)
+	}
+	x := d.poisoned(t, 4)
+	for range 2 {
+		p := d.Begin()
+		p.SwiGLU(x, d.poisoned(t, 2), 1, 2)
+		p.Zero(x, 4)
+		var wrong *WrongKernels
+		if err := p.Submit(); !errors.As(err, &wrong) || !strings.HasPrefix(err.Error(), "kernel zero failed on "+d.Name+": x[0] = 1, want 0") {
+			t.Errorf("error %v, want one that names zero", err)
+		}
+	}
+}
+
+// On a GPU the test at the start is one submit that is waited for.
+func TestSelfTestIsOneSubmit(t *testing.T) {
+	d := openForTest(t)
+	d.Software, d.emulated = false, false
+	if _, err := d.SelfTest([]layout.WeightType{layout.Q8_0}, []layout.CacheType{layout.CacheF16}, 64); err != nil {
+		t.Fatal(err)
+	}
+	kernels, waits := d.Counts()
+	if kernels > 11 || waits != 1 {
+		t.Errorf("%d kernels and %d waits, want 11 at most and 1", kernels, waits)
+	}
+	t.Logf("%d kernels, %d waits", kernels, waits)
 }

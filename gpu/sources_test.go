@@ -257,8 +257,8 @@ func TestCompileRejectsBadShaders(t *testing.T) {
 		if bad == src {
 			t.Fatalf("%s: there is no %q to change", tc.why, tc.old)
 		}
-		if k, err := d.compile(id, bad); err == nil {
-			k.pipeline.free()
+		if c := d.driver.compile([]source{{id.String(), bad, storageBindings(bad)}})[0]; c.err == nil {
+			c.free()
 			t.Errorf("%s: compiled", tc.why)
 		}
 	}

@@ -76,9 +76,16 @@ func (d *stub) read(m memory, bytes int, w wait, use func(data []byte)) error {
 	return nil
 }
 
-func (d *stub) compile(string, string, []binding) (pipeline, error) { return &stubMemory{}, nil }
-func (d *stub) bind(pipeline, []bound) (bindGroup, error)           { return &stubMemory{}, nil }
-func (d *stub) record() (recorder, error)                           { return &stubRecorder{d: d}, nil }
+func (d *stub) bind(pipeline, []bound) (bindGroup, error) { return &stubMemory{}, nil }
+func (d *stub) record() (recorder, error)                 { return &stubRecorder{d: d}, nil }
+
+func (d *stub) compile(sources []source) []compiled {
+	all := make([]compiled, len(sources))
+	for i := range all {
+		all[i].pipeline = &stubMemory{}
+	}
+	return all
+}
 
 func (r *stubRecorder) copy(dst memory, dstOffset int, src memory, srcOffset, n int) error {
 	r.commands = append(r.commands, func() {

@@ -157,6 +157,11 @@ func (d *Device) variant(task Task) variant { return d.variants(task)[0] }
 // try makes v do a task instead of the table's kernel, until the returned function
 // is called.
 func (d *Device) try(task Task, v variant) (done func()) {
+	before, tried := d.trial[task]
 	d.trial[task] = v
-	return func() { delete(d.trial, task) }
+	return func() {
+		if delete(d.trial, task); tried {
+			d.trial[task] = before
+		}
+	}
 }

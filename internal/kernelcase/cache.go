@@ -144,20 +144,34 @@ func strideOf(c layout.Cache) int {
 	return longest + 3
 }
 
-// OfCache are the small cases of the kernels that touch a cache of type t: two heads
-// of very different length with four query heads, positions that differ from slots,
-// biases, and six tokens appended to each head.
+// smallCache is two heads of very different length with positions that differ from slots
+// and biases, and six tokens appended to each head. Two query heads share a head.
+func smallCache(t layout.CacheType, headDim int) layout.Cache {
+	return NewCache(t, CacheShape{"small", headDim, []int{65, 1}, smallGroup}, 6, 1)
+}
+
+const smallGroup = 2
+
+// OfCache are the small cases of the kernels that every run needs and that touch a cache
+// of type t.
 func OfCache(t layout.CacheType, headDim int) []Case {
-	const group = 2
-	c := NewCache(t, CacheShape{"small", headDim, []int{65, 1}, group}, 6, 1)
+	c := smallCache(t, headDim)
+	return []Case{
+		one(fmt.Sprintf("cache_write %v", t), smallCacheWrite(c, smallGroup)),
+		one(fmt.Sprintf("attention %v (1 token)", t), newAttention(c.With(2), queries("query", c, smallGroup, 1, 1))),
+		one(fmt.Sprintf("attention %v (5 tokens)", t), newAttention(c, queries("queries", c, smallGroup, 5, 1))),
+	}
+}
+
+// OfCacheMethods are those of the kernels that only long caches and some methods need.
+func OfCacheMethods(t layout.CacheType, headDim int) []Case {
+	const group = smallGroup
+	c := smallCache(t, headDim)
 	name := func(kernel string) string { return kernel + " " + t.String() }
 	q := queries("queries", c, group, 5, 1)
 	lse := logSums(c, q)
 	pivots := smallPivots(c)
-	cases := []Case{
-		one(name("cache_write"), smallCacheWrite(c, group)),
-		one(name("attention")+" (1 token)", newAttention(c.With(2), queries("query", c, group, 1, 1))),
-		one(name("attention")+" (5 tokens)", newAttention(c, q)),
+	return []Case{
 		one(name("attention")+" (1 token, parts)", NewDecodeParts(c.With(2), queries("query", c, group, 1, 1), 30)),
 		one(name("attn_mass"), newAttnMass(c, q, lse, 2)),
 		one(name("key_similarity"), newKeySimilarity(withTinyRows(c))),
@@ -168,6 +182,6 @@ func OfCache(t layout.CacheType, headDim int) []Case {
 		one(name("gaussian_merge"), smallGaussianMerge(c)),
 		one(name("explicit_merge"), smallExplicitMerge(c)),
 		one(name("key_rotate"), smallKeyRotate(withTinyRows(c))),
+		one(name("gvote_vote"), smallGVoteVote(c, group)),
 	}
-	return append(cases, one(name("gvote_vote"), smallGVoteVote(c, group)))
 }

@@ -19,7 +19,7 @@ func TestSmallCasesHaveNoCloseCalls(t *testing.T) {
 			if ct.Check(headDim) != nil {
 				continue
 			}
-			cases := OfCache(ct, headDim)
+			cases := OfCacheMethods(ct, headDim)
 			vote := cases[len(cases)-1].Calls[0].(*GVoteVote)
 			vote.Twin()
 			if _, calls := vote.CloseCalls(); calls > 0 {
