@@ -10,7 +10,7 @@ BUILD       := go build -buildvcs=false -o build/keyfold ./cmd/native
 # How wasm is built: as any program, without the tables that only debuggers read.
 GO_WASM     := GOOS=js GOARCH=wasm go build -buildvcs=false -trimpath -ldflags="-s -w"
 
-.PHONY: run build deps npm site demo recording model real results positions bench-peers test test-real check fuzz clean
+.PHONY: run build deps npm site demo recording model real results positions bench-peers firstgpu test test-real check fuzz clean
 
 # Build keyfold and continue a prompt: make run MODEL=model.gguf PROMPT="Once upon a time" ARGS="-n 50".
 # Without MODEL it runs the model that is built in, without PROMPT the text begins from nothing.
@@ -94,6 +94,17 @@ bench-peers: build site bench/peers/node_modules
 
 bench/peers/node_modules: bench/peers/package-lock.json | npm
 	@cd bench/peers && npm ci --ignore-scripts --no-audit --no-fund --silent && touch node_modules
+
+# Build what bench/firstgpu.sh runs on a machine with a GPU and without Go, as build/firstgpu.tar.gz: the command, the
+# tests of two packages, and the Vulkan loader of this machine, which containers there often lack.
+firstgpu:
+	@tools/deps ready compiler vulkan
+	@rm -rf build/firstgpu && mkdir -p build/firstgpu/lib
+	@go build -buildvcs=false -ldflags="-s -w" -o build/firstgpu/keyfold ./cmd/native
+	@for package in gpu engine; do go test -c -ldflags="-s -w" -o build/firstgpu/$$package.test ./$$package || exit; done
+	@loader=$$(PATH="$$PATH:/usr/sbin:/sbin" ldconfig -p | awk '/libvulkan\.so\.1 .*x86-64/ {print $$NF; exit}'); \
+	if [ -n "$$loader" ]; then cp -L "$$loader" build/firstgpu/lib/libvulkan.so.1; fi
+	@tar -czf build/firstgpu.tar.gz -C build/firstgpu . && rm -rf build/firstgpu
 
 # Measure a text of ten contexts in a bounded cache, and draw docs/positions.svg: some minutes.
 positions:
