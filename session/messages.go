@@ -61,6 +61,11 @@ type Request struct {
 	Layer int `json:"layer,omitempty"`
 	Head  int `json:"head,omitempty"`
 	Row   int `json:"row,omitempty"`
+
+	// "match": compare the device with the CPU on a text. "measure": measure the model in
+	// use, or one that is handed over with Name and Device and closed afterwards: Prefill
+	// tokens are read and N are written. Both leave the run as it is.
+	Prefill int `json:"prefill,omitempty"`
 }
 
 // Span is a stretch of the prompt in bytes of UTF-8, From inclusive, To exclusive.
@@ -92,13 +97,15 @@ type Event struct {
 	Map      *SimilarityMap `json:"map,omitempty"`
 	Ballots  *Ballots       `json:"ballots,omitempty"`
 	Needle   *Needle        `json:"needle,omitempty"`
+	Match    *engine.Match  `json:"match,omitempty"`
+	Measured *Measured      `json:"measured,omitempty"`
 	Done     *engine.Report `json:"done,omitempty"`
 	Failed   *Failed        `json:"failed,omitempty"`
 }
 
 // Progress tells how far a long step is. Bytes for loading, tokens for reading.
 type Progress struct {
-	Step  string `json:"step"` // "weights" or "prompt"; before there is an engine "engine" or "fetch"
+	Step  string `json:"step"` // "weights" or "prompt"; of "match" and "measure" also "decode" and "match"; before there is an engine "engine" or "fetch"
 	Done  int    `json:"done"`
 	Total int    `json:"total"`
 	Unit  string `json:"unit"` // "bytes" or "tokens"
@@ -296,6 +303,16 @@ type Needle struct {
 	Option string    `json:"option"` // what the sizes are values of; "": of the budget
 	Sizes  []float64 `json:"sizes"`  // the first keeps everything
 	Found  [][]bool  `json:"found"`  // (texts)(sizes) whether the answer was found; the last row may be shorter
+}
+
+// Measured is what a model does on a device: a row of docs/devices.md.
+type Measured struct {
+	Model   engine.ModelReport   `json:"model"`
+	Weights string               `json:"weights"`      // the type of most of them
+	Bytes   int                  `json:"weight_bytes"` // in the file
+	Device  engine.DeviceReport  `json:"device"`
+	Version engine.VersionReport `json:"version"`
+	Figures engine.Figures       `json:"figures"`
 }
 
 // Failed ends a request that went wrong.

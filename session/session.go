@@ -109,22 +109,29 @@ func (s *Session) handle(ctx context.Context, req Request, emit func(Event)) err
 		if err := s.load(ctx, req, emit); err != nil {
 			return err
 		}
-		emit(Event{Done: &engine.Report{Model: s.loaded.Model, Device: s.loaded.Device}})
+		emit(Event{Done: s.describe()})
 		return nil
 	}
 	if s.engine == nil {
 		return errors.New("no model is loaded yet")
 	}
-	if req.Do == "run" || req.Do == "needle" || req.Do == "chat" {
+	switch req.Do {
+	case "run", "needle", "chat", "match", "measure":
 		if s.engine.Lost() != nil {
 			if err := s.load(ctx, s.opened, emit); err != nil {
 				return err
 			}
 		}
-		if req.Do == "needle" {
-			return s.needle(ctx, req, emit)
-		}
+	}
+	switch req.Do {
+	case "run", "chat":
 		return s.start(ctx, req, emit)
+	case "needle":
+		return s.needle(ctx, req, emit)
+	case "match":
+		return s.match(ctx, req, emit)
+	case "measure":
+		return s.measure(ctx, req, emit)
 	}
 	if s.run == nil {
 		return errors.New("nothing has been run yet")
@@ -171,20 +178,31 @@ func (s *Session) close() {
 	}
 }
 
+// openFile opens the file of a model, and its tokenizer.
+func (s *Session) openFile(req Request) (*checkpoint.File, *tokenizer.Tokenizer, error) {
+	f, err := s.Open(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	if f.Meta == nil {
+		f.Close()
+		return nil, nil, wrong("model", "%s carries no tokenizer; the page takes GGUF files, which do", f.Name)
+	}
+	tok, err := tokenizer.FromGGUF(f.Meta)
+	if err != nil {
+		f.Close()
+		return nil, nil, fmt.Errorf("%s: %w", f.Name, err)
+	}
+	return f, tok, nil
+}
+
 // load opens a model. The old one stays in use until the new one works.
 func (s *Session) load(ctx context.Context, req Request, emit func(Event)) error {
-	f, err := s.Open(req)
+	f, tok, err := s.openFile(req)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if f.Meta == nil {
-		return wrong("model", "%s carries no tokenizer; the page takes GGUF files, which do", f.Name)
-	}
-	tok, err := tokenizer.FromGGUF(f.Meta)
-	if err != nil {
-		return fmt.Errorf("%s: %w", f.Name, err)
-	}
 	kind := engine.DeviceKind(req.Device)
 	if kind == "" {
 		kind = engine.Auto

@@ -9,7 +9,7 @@
  * stream of events with the request's id, the last of which is done or failed.
  * @typedef {object} Request
  * @property {number} [id]
- * @property {string} do        load, run, chat, turn, plan, replan, branch, needle, cell, map or ballots
+ * @property {string} do        load, run, chat, turn, plan, replan, branch, needle, cell, map, ballots, match or measure
  * @property {string} [name]    load: of the file
  * @property {string} [device]  load: auto, gpu or cpu
  * @property {string} [prompt]
@@ -31,6 +31,7 @@
  * @property {number} [layer]
  * @property {number} [head]
  * @property {number} [row]
+ * @property {number} [prefill] measure: tokens to read; n are written
  */
 
 /**
@@ -70,6 +71,8 @@
  * @property {SimilarityMap} [map]
  * @property {Ballots} [ballots]
  * @property {Needle} [needle]
+ * @property {Match} [match]
+ * @property {Measured} [measured]
  * @property {Report} [done]
  * @property {Failed} [failed]
  */
@@ -77,7 +80,7 @@
 /**
  * How far a long step is.
  * @typedef {object} Progress
- * @property {string} step      engine, fetch, weights or prompt
+ * @property {string} step      engine, fetch, weights, prompt, decode or match
  * @property {number} done
  * @property {number} total     0: unknown
  * @property {string} unit      bytes or tokens
@@ -272,6 +275,50 @@
  * @property {string} option    what the sizes are values of; "": of the budget
  * @property {number[]} sizes   the first keeps everything
  * @property {boolean[][]} found (texts)(sizes) whether the answer was found; the last row may be shorter
+ */
+
+/**
+ * How far a device agrees with the CPU on a text that both are fed.
+ * @typedef {object} Match
+ * @property {number} tokens    of the text; a choice follows each
+ * @property {number} same      choices that are the CPU's
+ * @property {number} largest_logit_difference
+ */
+
+/**
+ * What a model does on a device.
+ * @typedef {object} Measured
+ * @property {ModelReport} model
+ * @property {string} weights   the type of most of them
+ * @property {number} weight_bytes in the file
+ * @property {DeviceReport} device
+ * @property {VersionReport} version
+ * @property {Figures} figures
+ */
+
+/**
+ * @typedef {object} Figures
+ * @property {number} prompt_tokens
+ * @property {number} prompt_tok_per_s
+ * @property {number} decode_tokens
+ * @property {number} decode_tok_per_s
+ * @property {OverheadReport} [overhead] of a GPU
+ * @property {Match} [cpu_match] of a GPU
+ */
+
+/**
+ * What a GPU takes besides arithmetic.
+ * @typedef {object} OverheadReport
+ * @property {number} wait_ms
+ * @property {number} dispatch_us
+ * @property {BurstReport[]} bursts
+ */
+
+/**
+ * A submit of so many kernels that do hardly anything, and the wait for it.
+ * @typedef {object} BurstReport
+ * @property {number} kernels
+ * @property {number} ms
  */
 
 /**
