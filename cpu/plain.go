@@ -38,6 +38,16 @@ func Choose(logits []float32, d layout.Draw, position uint32) (id int, lse float
 	return ref.Choose(logits, d, position)
 }
 
+// Compare compares two rows of logits: see [ref.Compare].
+func Compare(full, comp []float32, fullLSE, compLSE float32, id int) layout.Comparison {
+	return ref.Compare(full, comp, fullLSE, compLSE, id, 0, len(full))
+}
+
+// Likeliest returns the n likeliest tokens: see [ref.Likeliest].
+func Likeliest(logits []float32, n int) []layout.Candidate {
+	return ref.Likeliest(logits, n, 0, len(logits))
+}
+
 // KeySimilarity compares neighbouring keys: see [ref.KeySimilarity].
 func KeySimilarity(c layout.Cache, cosine []float32, stride int) {
 	ref.KeySimilarity(c, cosine, stride)

@@ -37,10 +37,10 @@ func (r *cpuRunner) queries(qkv []float32, n int) layout.Queries {
 }
 
 // attendAgainst computes the attention of this token's queries over another cache
-// that holds the token too, and adds both outputs to the result.
+// that the token was fed to before, and adds both outputs to the result.
 func (r *cpuRunner) attendAgainst(a *cpuActivations, l int, other *Cache, q layout.Queries, res *result) {
 	out := make([]float32, len(a.att))
-	cpu.Attention(other.onCPU(l, 0), q, out, a.lse)
+	cpu.Attention(other.onCPU(l, 1), q, out, a.lse)
 	res.attention = append(res.attention, a.att...)
 	res.attentionAgainst = append(res.attentionAgainst, out...)
 }

@@ -29,6 +29,9 @@ func (r clocked) config() checkpoint.Config {
 }
 
 func (r clocked) forward(_ *Cache, s *step) (*result, error) {
+	if s.given != nil {
+		return &result{choices: make([]choice, 1)}, nil
+	}
 	took := r.wait + time.Duration(1+s.ahead)*r.token
 	switch {
 	case *r.submits == 0:
@@ -40,7 +43,7 @@ func (r clocked) forward(_ *Cache, s *step) (*result, error) {
 		*r.longest = max(*r.longest, took)
 	}
 	time.Sleep(took)
-	return &result{chosen: make([]chosen, 1+s.ahead)}, nil
+	return &result{choices: make([]choice, 1+s.ahead)}, nil
 }
 
 // decodeRate returns the tokens per second that a clock sees behind a start of 300 tokens, in
@@ -64,16 +67,18 @@ func decode(t testing.TB, text *Text, warmup, n int) (perSecond float64, took ti
 	t.Helper()
 	g := &generator{Text: text, o: Generation{Sampler: greedy}, onDevice: true}
 	g.start = time.Now()
-	g.choose()
+	if err := g.begin(); err != nil {
+		t.Fatal(err)
+	}
 	var start time.Time
 	for i := range warmup + n {
 		if i == warmup {
 			start = time.Now()
 		}
+		g.take()
 		if err := g.feed(warmup + n - i); err != nil {
 			t.Fatal(err)
 		}
-		g.choose()
 	}
 	took = time.Since(start)
 	return float64(n) / took.Seconds(), took

@@ -313,15 +313,15 @@ func TestFeedAhead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			taken := min(len(res.chosen), 1+burst*3%8) // not all of them
+			taken := min(len(res.choices), 1+burst*3%8) // not all of them
 			ahead.note(taken - 1)
-			for _, c := range res.chosen[:taken] {
+			for _, c := range res.choices[:taken] {
 				one, err := feed(single, &step{tokens: []uint32{token}, choose: &draw})
 				if err != nil {
 					t.Fatal(err)
 				}
-				if len(one.chosen) != 1 || one.chosen[0] != c {
-					t.Fatalf("%+v, position %d: ahead %v, one by one %v", draw, single.textPos, c, one.chosen)
+				if len(one.choices) != 1 || one.choices[0].chosen != c.chosen {
+					t.Fatalf("%+v, position %d: ahead %v, one by one %v", draw, single.textPos, c, one.choices)
 				}
 				token = uint32(c.id)
 			}

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"keyfold/cpu"
 	"keyfold/layout"
 )
@@ -10,22 +12,44 @@ import (
 func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 	n := len(s.tokens)
 	r.growTable(c.ropePos + n)
-	a, res := newCPUActivations(r.cfg, n), &result{}
+	a, res := newCPUActivations(r.cfg, n), &result{logits: s.given}
+	if s.given == nil {
+		// 1. Look up the embeddings.
+		cpu.Embed(r.w.embed, s.tokens, a.x)
+		r.layers(a, c, s, res)
 
-	// 1. Look up the embeddings.
-	cpu.Embed(r.w.embed, s.tokens, a.x)
-	r.layers(a, c, s, res)
-
-	// 12. Logits of the rows that are wanted.
-	if from, end := wantedRows(s, n); from < end {
-		res.logits = r.logits(a, from, end-from)
+		// 12. Logits of the rows that are wanted.
+		if from, end := wantedRows(s, n); from < end {
+			res.logits = r.logits(a, from, end-from)
+		}
+	}
+	if s.watched != nil {
+		res.watched = s.watched.cpu
+	}
+	for _, lane := range s.beside {
+		other, err := r.forward(lane.cache, &step{tokens: lane.tokens, given: lane.given, logits: lastRow, against: lane.against})
+		if err != nil {
+			return nil, err
+		}
+		res.beside = append(res.beside, other.logits)
+		if lane.against != nil {
+			res.attention, res.attentionAgainst = other.attention, other.attentionAgainst
+		}
 	}
 
 	// 13. Choose the next token.
 	if s.choose != nil {
-		last := res.logits[len(res.logits)-r.cfg.VocabSize:]
-		id, lse := cpu.Choose(last, *s.choose, uint32(c.textPos+n))
-		res.chosen = []chosen{{id, last[id], lse}}
+		rows := slices.Concat([][]float32{res.logits[len(res.logits)-r.cfg.VocabSize:]}, res.beside)
+		positions := []int{c.textPos + n}
+		for _, lane := range s.beside {
+			positions = append(positions, lane.cache.textPos+len(lane.tokens))
+		}
+		var picked []chosen
+		for i, row := range rows {
+			id, lse := cpu.Choose(row, *s.choose, uint32(positions[i]))
+			picked = append(picked, chosen{id, row[id], lse})
+		}
+		res.choices = []choice{choose(rows, picked, s.likeliest)}
 	}
 	return res, nil
 }

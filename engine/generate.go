@@ -19,14 +19,19 @@ type Token struct {
 	KVBytes int           // bytes of occupied slots when it was chosen
 	Quality *Quality      // against the full cache; nil unless asked for
 
-	// With a shadow, what the choice was made from, under the compressed and the
-	// full cache: (vocab), valid until the next token.
-	Logits, FullLogits []float32
+	// The likeliest tokens, as many as were asked for, and with a shadow those under the full cache.
+	Likeliest, FullLikeliest []Likely
 
 	// With Watching, the attention that the query behind this choice paid to
 	// each slot, mean over a group's heads: (n_layers * n_kv_heads)(slots). Nil
 	// for the first token, which the prompt's own last query chose.
 	Attention [][]float32
+}
+
+// Likely is a token that may be next.
+type Likely struct {
+	ID      int
+	Logprob float64 // natural log of the model's own probability of it
 }
 
 // Watching collects the attention of decoded tokens.
@@ -47,12 +52,10 @@ func (e *Engine) Watch(slots int) (*Watching, error) {
 // Free gives its memory back.
 func (w *Watching) Free() { w.trace.free() }
 
-// read returns what was paid since the last call: the device only adds up.
-func (w *Watching) read() ([][]float32, error) {
-	sums, err := w.mass.read(w.trace)
-	if err != nil {
-		return nil, err
-	}
+// paid returns what was paid since the last call, where so much was paid in all: the device
+// only adds up. sums are (n_layers).
+func (w *Watching) paid(layers [][]float32) [][]float32 {
+	sums := w.mass.heads(w.trace, layers)
 	paid := make([][]float32, len(sums))
 	for h := range sums {
 		paid[h] = slices.Clone(sums[h])
@@ -64,7 +67,7 @@ func (w *Watching) read() ([][]float32, error) {
 		sums[h] = slices.Clone(sums[h]) // the CPU's sums go on changing
 	}
 	w.last = sums
-	return paid, nil
+	return paid
 }
 
 // Generation says how a text goes on.
@@ -74,6 +77,8 @@ type Generation struct {
 	Shadow  *Shadow   // the full cache to compare with; nil: none
 	Watch   *Watching // of the attention of decoded tokens; nil: none
 	Emit    func(Token) error
+
+	Likeliest int // how many of the likeliest tokens each comes with
 
 	// Stop are texts that end the text before them. The texts of all tokens, joined, are what the
 	// model wrote less the one that ended it: a token that may begin one hands its text over to the
@@ -93,7 +98,7 @@ func (t *Text) Generate(ctx context.Context, o Generation) error { return t.gene
 // generate is Generate. If again is not nil, it compresses its cache, which is
 // the text's, after every so many tokens. Then nobody watches.
 func (t *Text) generate(ctx context.Context, o Generation, again *Prompt) error {
-	g := &generator{Text: t, o: o, again: again, onDevice: o.Sampler.onDevice() && o.Shadow == nil}
+	g := &generator{Text: t, o: o, again: again, onDevice: o.Sampler.onDevice()}
 	t.Stop = nil
 	if err := g.check(); err != nil {
 		return err
@@ -103,8 +108,11 @@ func (t *Text) generate(ctx context.Context, o Generation, again *Prompt) error 
 		return err
 	}
 	g.start = time.Now()
-	g.choose()
+	if err := g.begin(); err != nil {
+		return err
+	}
 	for left := o.N; left > 0; left-- { // tokens to emit
+		g.take()
 		if err := ctx.Err(); err != nil {
 			t.Stop = &Stop{Reason: StopCancelled}
 			return err
@@ -122,7 +130,6 @@ func (t *Text) generate(ctx context.Context, o Generation, again *Prompt) error 
 		if err := g.feed(left - 1); err != nil {
 			return err
 		}
-		g.choose()
 	}
 	return nil
 }
@@ -135,14 +142,13 @@ type generator struct {
 	onDevice bool // the device chooses
 	read     *reader
 
-	id        int // the token chosen last, not fed yet
-	logprob   float64
+	next      choice      // the token chosen last, not fed yet
 	attention [][]float32 // as [Token].Attention
 
-	chosen []chosen      // ahead of the text: the tokens after id, which all but the last are fed with
-	start  time.Time     // of the work on the next token
-	share  time.Duration // of each token in the time of the last submit
-	ahead  ahead
+	choices []choice      // ahead of the text: the tokens after next, which all but the last are fed with
+	start   time.Time     // of the work on the next token
+	share   time.Duration // of each token in the time of the last submit
+	ahead   ahead
 }
 
 // check returns an error unless the text can go on as it should.
@@ -164,31 +170,67 @@ func (g *generator) check() error {
 	return nil
 }
 
-// choose chooses the next token, or takes the one that the device chose.
-func (g *generator) choose() {
-	if len(g.chosen) > 0 {
-		g.id, g.logprob = g.chosen[0].id, float64(g.chosen[0].logit)-float64(g.chosen[0].lse)
-		g.chosen = g.chosen[1:]
-		return
+// begin chooses the first token from the logits that the text has.
+func (g *generator) begin() error {
+	s, shadow := g.step(), g.o.Shadow
+	s.given = g.Logits
+	if shadow != nil {
+		s.beside = []lane{{cache: shadow.full.Cache, given: shadow.full.Logits}}
 	}
-	g.id = g.o.Sampler.Choose(g.Logits, g.Cache.textPos, g.Tokens)
-	g.logprob = LogProb(g.Logits, g.id)
+	if !g.onDevice {
+		res := &result{logits: g.Logits}
+		if shadow != nil {
+			res.beside = [][]float32{shadow.full.Logits}
+		}
+		g.choices = []choice{g.choose(res)}
+		return nil
+	}
+	res, err := feed(g.Cache, s)
+	if err != nil {
+		return err
+	}
+	g.choices = res.choices
+	return nil
 }
 
-// emit hands the chosen token out, and returns what ends the text after it, where
-// left more are wanted.
+// choose chooses on the host, where a choice depends on the tokens before it.
+func (g *generator) choose(res *result) choice {
+	rows := slices.Concat([][]float32{res.logits}, res.beside)
+	var picked []chosen
+	for i, row := range rows {
+		text := g.Tokens
+		if i > 0 {
+			text = g.o.Shadow.text
+		}
+		id := g.o.Sampler.Choose(row, g.Cache.textPos, text)
+		picked = append(picked, chosen{id, row[id], float32(logSumExp(row))})
+	}
+	return choose(rows, picked, g.o.Likeliest)
+}
+
+// take takes the next token of those that are chosen.
+func (g *generator) take() { g.next, g.choices = g.choices[0], g.choices[1:] }
+
+// emit hands the token out, and returns what ends the text after it, where left more are wanted.
 func (g *generator) emit(left int) (*Stop, error) {
-	text, ended := g.read.next(g.id)
+	text, ended := g.read.next(g.next.id)
 	stop := g.stop(left, ended)
 	if stop != nil && stop.Reason != StopText {
 		text += g.read.rest()
 	}
-	token := Token{ID: g.id, Text: text, Logprob: g.logprob, KVBytes: g.Cache.Occupied(), Attention: g.attention}
+	token := Token{
+		ID: g.next.id, Text: text, Logprob: g.next.logprob(), KVBytes: g.Cache.Occupied(), Attention: g.attention,
+		Likeliest: likely(g.next.likeliest, g.next.lse),
+	}
 	if shadow := g.o.Shadow; shadow != nil {
+		token.FullLikeliest = likely(g.next.besideLikeliest, g.next.beside[0].lse)
+		forked := shadow.forked()
 		var err error
-		token.Logits, token.FullLogits = g.Logits, shadow.full.Logits
-		if token.Quality, err = shadow.compare(g.Logits, g.id, g.o.Sampler); err != nil {
+		if token.Quality, err = shadow.take(g.next); err != nil {
 			return nil, err
+		}
+		if shadow.forked() != forked {
+			g.choices = nil // which were fed to one text less, or one more
 		}
 	}
 	token.Time = g.share + time.Since(g.start)
@@ -196,24 +238,35 @@ func (g *generator) emit(left int) (*Stop, error) {
 	return stop, g.o.Emit(token)
 }
 
-// feed feeds the chosen token, behind which up to n are wanted.
-func (g *generator) feed(n int) error {
-	if len(g.chosen) > 0 { // it is in the cache's buffers
-		g.Cache.note(1)
-	} else if err := g.submit(n); err != nil {
-		return err
+// likely returns candidates with their probabilities among logits of that ln Σ exp.
+func likely(candidates []layout.Candidate, lse float32) (l []Likely) {
+	for _, c := range candidates {
+		l = append(l, Likely{c.ID, float64(c.Logit) - float64(lse)})
 	}
-	g.Tokens = append(g.Tokens, g.id)
-	if g.o.Watch != nil {
+	return l
+}
+
+// feed feeds the token, behind which up to n are wanted.
+func (g *generator) feed(n int) error {
+	res, ahead := &result{}, len(g.choices) > 0 // it is in the cache's buffers
+	if ahead {
+		g.Cache.note(1)
+	} else {
 		var err error
-		if g.attention, err = g.o.Watch.read(); err != nil {
+		if res, err = g.submit(n); err != nil {
 			return err
 		}
+	}
+	g.Tokens = append(g.Tokens, g.next.id)
+	if g.o.Watch != nil {
+		g.attention = g.o.Watch.paid(res.watched)
 	}
 	if g.o.Shadow != nil {
-		if err := g.o.Shadow.feed(g.id, g.Cache); err != nil {
-			return err
-		}
+		g.o.Shadow.note(g.next.id, ahead)
+		g.o.Shadow.addHeadErrors(res)
+	}
+	if !g.onDevice {
+		g.Logits, g.choices = res.logits, []choice{g.choose(res)}
 	}
 	if g.again != nil {
 		return g.again.countDecoded()
@@ -221,39 +274,65 @@ func (g *generator) feed(n int) error {
 	return nil
 }
 
-// submit runs the forward pass for the chosen token, and if the device chooses
-// and nothing is traced, for as many after it as [ahead] says, n-1 at most.
-func (g *generator) submit(n int) error {
-	s := &step{tokens: words([]int{g.id})}
-	if g.o.Watch != nil {
-		s.trace = g.o.Watch.trace
-	}
-	if g.again != nil {
-		s.trace = g.again.decodeTrace()
-	}
+// step returns a step that chooses as is wanted.
+func (g *generator) step() *step {
+	s := &step{likeliest: g.o.Likeliest}
 	if g.onDevice {
 		draw := g.o.Sampler.draw()
 		s.choose = &draw
 	} else {
 		s.logits = lastRow
 	}
-	if g.onDevice && s.trace == nil {
-		atOnce, err := g.Cache.reserveAhead(min(n, g.ahead.next()))
+	return s
+}
+
+// submit runs the forward pass for the token, and the full run's beside it. If the device
+// chooses and nothing else is wanted, it feeds as many after it as [ahead] says, n-1 at most.
+func (g *generator) submit(n int) (*result, error) {
+	s := g.step()
+	s.tokens = words([]int{g.next.id})
+	if w := g.o.Watch; w != nil {
+		s.trace, s.watched = w.trace, w.mass.sums
+	}
+	if g.again != nil {
+		s.trace = g.again.decodeTrace()
+	}
+	perHead := false
+	if g.o.Shadow != nil {
+		s.beside = g.o.Shadow.lanes(g.next.id, g.Cache)
+		perHead = g.o.Shadow.headErrors != nil
+	}
+	if g.onDevice && s.trace == nil && !perHead && s.likeliest == 0 {
+		atOnce, err := g.reserveAhead(min(n, g.ahead.next()), s.beside)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		s.ahead = min(n, atOnce) - 1
 	}
 	res, err := feed(g.Cache, s)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	g.chosen, g.Logits = res.chosen, res.logits
-	took, fed := time.Since(g.start), max(1, len(g.chosen))
+	g.choices = res.choices
+	took, fed := time.Since(g.start), max(1, len(g.choices))
 	g.share = took / time.Duration(fed)
 	g.ahead.note(fed, took)
 	g.start = time.Now()
-	return nil
+	return res, nil
+}
+
+// reserveAhead makes room in the text's cache and those beside it, and returns how many tokens,
+// about n, to feed at once.
+func (g *generator) reserveAhead(n int, beside []lane) (int, error) {
+	atOnce, err := g.Cache.reserveAhead(n)
+	for _, lane := range beside {
+		if err == nil {
+			var fit int
+			fit, err = lane.cache.reserveAhead(n)
+			atOnce = min(atOnce, fit)
+		}
+	}
+	return atOnce, err
 }
 
 // LogProb returns ln softmax(logits)[id], in nats; logits are (vocab).

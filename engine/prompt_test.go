@@ -220,12 +220,12 @@ func TestGenerateCompressingAgain(t *testing.T) {
 		compressPrompt(t, p)
 		slots := 50 // of each head: half of 100, then 1 more per token and half of that after every 10
 		var ids []int
-		var full [][]float32
-		err := p.Generate(context.Background(), Generation{N: n, Sampler: greedy, Shadow: shadow, Emit: func(tok Token) error {
+		var full [][]Likely
+		err := p.Generate(context.Background(), Generation{N: n, Sampler: greedy, Shadow: shadow, Likeliest: 10, Emit: func(tok Token) error {
 			if want := slots * len(p.Cache.layers) * e.Config.NKVHeads * p.Cache.RowBytes(); tok.KVBytes != want {
 				t.Errorf("token %d: %d bytes in use, want %d", len(ids), tok.KVBytes, want)
 			}
-			ids, full = append(ids, tok.ID), append(full, slices.Clone(tok.FullLogits))
+			ids, full = append(ids, tok.ID), append(full, tok.FullLikeliest)
 			if slots++; len(ids)%every == 0 {
 				slots /= 2
 			}
@@ -252,8 +252,11 @@ func TestGenerateCompressingAgain(t *testing.T) {
 		}
 		want := e.allLogits(t, slices.Concat(tokens, ids), DefaultChunk, nil, 0)
 		for i := range full {
-			if d, _ := worst(full[i], want[(99+i)*e.Config.VocabSize:][:e.Config.VocabSize]); d > 1e-2 {
-				t.Fatalf("token %d: the full cache's logits are off by %g", i, d)
+			row := want[(99+i)*e.Config.VocabSize:][:e.Config.VocabSize]
+			for k, c := range full[i] {
+				if d := c.Logprob - LogProb(row, c.ID); len(full[i]) != 10 || !(math.Abs(d) <= 1e-2) {
+					t.Fatalf("token %d: number %d of the %d likeliest of the full cache is off by %g", i, k, len(full[i]), d)
+				}
 			}
 		}
 	})

@@ -79,21 +79,24 @@ func (s *Shadow) HeadErrors() []float64 {
 	return mean
 }
 
-// compare returns the quality of the token that the compressed run chose from
-// its logits, and lets the full run choose its own.
-func (s *Shadow) compare(logits []float32, id int, sampler Sampler) (*Quality, error) {
-	q := Compare(s.full.Logits, logits, id)
+// take takes a choice that was made with the shadow: the full run's own, too. It returns the
+// quality of the token that the compressed run chose.
+func (s *Shadow) take(c choice) (*Quality, error) {
+	q := &Quality{
+		KL:       max(0, c.compared.KL),
+		DeltaNLL: c.compared.DeltaNLL,
+		Top1:     c.compared.Full.ID == c.compared.Comp.ID,
+	}
 	if s.ended {
 		return q, nil
 	}
-	source := s.full
+	own := c.beside[0].id
 	if s.free != nil {
-		source = s.free
+		own = c.beside[1].id
 	}
-	own := sampler.Choose(source.Logits, source.Cache.textPos, s.text)
 	s.text = append(s.text, own)
 	s.ended = s.full.e.ends(own)
-	if s.free == nil && own != id {
+	if s.free == nil && own != c.id {
 		s.FirstDifference = len(s.text) - 1 - s.prompt
 		if !s.ended {
 			var err error
@@ -105,6 +108,9 @@ func (s *Shadow) compare(logits []float32, id int, sampler Sampler) (*Quality, e
 	return q, nil
 }
 
+// forked tells whether a copy goes on freely.
+func (s *Shadow) forked() bool { return s.free != nil && !s.ended }
+
 // goesWith returns an error if the shadow cannot be held beside a cache for n more tokens.
 func (s *Shadow) goesWith(c *Cache, n int) error {
 	if s.headErrors != nil && c.InCache {
@@ -113,32 +119,34 @@ func (s *Shadow) goesWith(c *Cache, n int) error {
 	return s.full.Cache.fits(n)
 }
 
-// feed gives the full cache the token of the compressed run, whose cache holds
-// it already, and the free copy its own.
-func (s *Shadow) feed(id int, compressed *Cache) error {
-	st := &step{tokens: words([]int{id}), logits: lastRow}
+// lanes returns the texts that are fed beside the compressed run's token: the full cache with
+// the same, and the free copy with its own.
+func (s *Shadow) lanes(id int, compressed *Cache) []lane {
+	full := lane{cache: s.full.Cache, tokens: words([]int{id}), follows: true}
 	if s.headErrors != nil {
-		st.against = compressed
+		full.against = compressed
 	}
-	res, err := feed(s.full.Cache, st)
-	if err != nil {
-		return err
+	if !s.forked() {
+		return []lane{full}
 	}
-	s.full.Logits, s.full.Tokens = res.logits, append(s.full.Tokens, id)
-	s.addHeadErrors(res)
-	if s.free == nil || s.ended {
-		return nil
+	return []lane{full, {cache: s.free.Cache, tokens: words(s.text[len(s.text)-1:])}}
+}
+
+// note notes a token of the compressed run that was fed. If that was ahead of the text, it
+// lies in the caches' buffers.
+func (s *Shadow) note(id int, ahead bool) {
+	s.full.Tokens = append(s.full.Tokens, id)
+	if !ahead {
+		return
 	}
-	res, err = feed(s.free.Cache, &step{tokens: words(s.text[len(s.text)-1:]), logits: lastRow})
-	if err != nil {
-		return err
+	s.full.Cache.note(1)
+	if s.forked() {
+		s.free.Cache.note(1)
 	}
-	s.free.Logits = res.logits
-	return nil
 }
 
 func (s *Shadow) addHeadErrors(res *result) {
-	if s.headErrors == nil {
+	if s == nil || s.headErrors == nil {
 		return
 	}
 	headDim := len(res.attention) / len(s.headErrors)

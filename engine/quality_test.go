@@ -34,13 +34,17 @@ func TestCompareLogits(t *testing.T) {
 
 // shadowed generates n tokens with a shadow and returns them and the shadow.
 func shadowed(t *testing.T, e *Engine, m compress.Method, n int, s Sampler) ([]Token, *Shadow) {
+	return shadowedBy(t, e, m, n, s, true)
+}
+
+func shadowedBy(t *testing.T, e *Engine, m compress.Method, n int, s Sampler, perHead bool) ([]Token, *Shadow) {
 	t.Helper()
 	tokens := someTokens(150)
 	p := prefill(t, e, tokens, layout.CacheF32, m.Needs())
 	plan, _, _ := decide(t, p, m)
 	text := forkText(t, &p.Text)
 	apply(t, text.Cache, plan)
-	shadow := NewShadow(forkText(t, &p.Text), true)
+	shadow := NewShadow(forkText(t, &p.Text), perHead)
 	t.Cleanup(func() {
 		if shadow.free != nil {
 			shadow.free.Free()
@@ -126,6 +130,108 @@ func TestShadowOfACompressedCache(t *testing.T) {
 			t.Errorf("largest attention-output error is %g, want something between 0.05 and 3", worst)
 		}
 	})
+}
+
+// counting is a runner that counts what is fed and read back.
+type counting struct {
+	*gpuRunner
+	passes, logits, signals int
+}
+
+func (r *counting) forward(c *Cache, s *step) (*result, error) {
+	r.passes++
+	res, err := r.gpuRunner.forward(c, s)
+	if err == nil {
+		r.logits += len(res.logits) + len(res.beside)
+	}
+	return res, err
+}
+
+func (r *counting) readPerLayer(m *perLayer, n int) ([][]float32, error) {
+	r.signals++
+	return r.gpuRunner.readPerLayer(m, n)
+}
+
+// Both runs' tokens fed ahead are those that are chosen one by one, and each comes with the
+// same quality. The host never sees logits, and waits less than once per token.
+func TestShadowAhead(t *testing.T) {
+	e := openFixture(t, GPU, checkpoint.F16)
+	e.Tokenizer = nil
+	for _, tc := range []struct {
+		m string
+		s Sampler
+	}{
+		{"window", greedy},
+		{"window", Sampler{RepeatPenalty: 1, TopP: 0.9, Temperature: 1, Seed: 3}},
+		{"full", Sampler{RepeatPenalty: 1, TopP: 1, Temperature: 0.7, Seed: 5}},
+	} {
+		m := newMethod(t, tc.m, map[string]float64{"window": 0.3}[tc.m])
+		const n = 60
+		one, wantShadow := shadowedBy(t, e, m, n, tc.s, true) // which feeds no tokens ahead
+		counter := &counting{gpuRunner: e.r.(*gpuRunner)}
+		e.r = counter
+		ahead, shadow := shadowedBy(t, e, m, n, tc.s, false)
+		e.r = counter.gpuRunner
+		if tc.m == "window" && (shadow.FirstDifference < 1 || shadow.FirstDifference > n-10) {
+			t.Errorf("first difference at %d: this test needs one in the middle", shadow.FirstDifference)
+		}
+		if shadow.FirstDifference != wantShadow.FirstDifference || !slices.Equal(shadow.Text(), wantShadow.Text()) {
+			t.Errorf("%+v: the full run wrote %v, one by one %v", tc.s, shadow.Text(), wantShadow.Text())
+		}
+		for i := range ahead {
+			if ahead[i].ID != one[i].ID || *ahead[i].Quality != *one[i].Quality || ahead[i].Logprob != one[i].Logprob {
+				t.Fatalf("%+v, token %d: %+v %+v, one by one %+v %+v", tc.s, i, ahead[i], *ahead[i].Quality, one[i], *one[i].Quality)
+			}
+		}
+		// One pass reads the prompt, whose logits come back, and one chooses the first token.
+		if counter.logits > e.Config.VocabSize || counter.passes >= n {
+			t.Errorf("%d logits came back in %d passes of %d tokens", counter.logits, counter.passes, n)
+		}
+		t.Logf("%d passes for %d tokens, first difference at %d", counter.passes, n, shadow.FirstDifference)
+	}
+}
+
+// All that a page shows of a token comes back with one wait, whatever the sampler: the choice,
+// the quality, the likeliest tokens of both runs and the attention. Only with a penalty for
+// repetition the host sees logits.
+func TestOneWaitPerToken(t *testing.T) {
+	e := openFixture(t, GPU, checkpoint.F16)
+	e.Tokenizer = nil
+	counter := &counting{gpuRunner: e.r.(*gpuRunner)}
+	e.r = counter
+	p := prefill(t, e, someTokens(150), layout.CacheF32, compress.Needs{})
+	for s, host := range map[Sampler]bool{
+		greedy: false,
+		{RepeatPenalty: 1, TopP: 0.9, Temperature: 0.8, Seed: 1}: false,
+		{RepeatPenalty: 1.1, TopP: 1}:                            true,
+	} {
+		text, full := forkText(t, &p.Text), forkText(t, &p.Text)
+		plan, _, _ := decide(t, p, newMethod(t, "window", 0.3))
+		apply(t, text.Cache, plan)
+		shadow := NewShadow(full, false)
+		watch, err := e.Watch(200)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(watch.Free)
+		*counter = counting{gpuRunner: counter.gpuRunner}
+		const n = 20
+		err = text.Generate(context.Background(), Generation{N: n, Sampler: s, Shadow: shadow, Watch: watch, Likeliest: 10, Emit: func(tok Token) error {
+			if tok.Quality == nil || len(tok.Likeliest) != 10 || len(tok.FullLikeliest) != 10 {
+				t.Errorf("%+v: %+v", s, tok)
+			}
+			return nil
+		}})
+		if shadow.free != nil {
+			shadow.free.Free()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if counter.passes < n-1 || counter.passes > n || counter.signals > 0 || (counter.logits > 0) != host {
+			t.Errorf("%+v: %d passes, signals were read %d times and %d logits for %d tokens", s, counter.passes, counter.signals, counter.logits, n)
+		}
+	}
 }
 
 func TestReport(t *testing.T) {

@@ -68,17 +68,35 @@ type step struct {
 	tokens []uint32
 	trace  *trace // collects signals; nil: none
 	logits rowsWanted
-	choose *layout.Draw // pick the token after the last row on the device; nil: no
+	given  []float32 // logits (vocab) to choose from instead of feeding tokens; nil: none
+
+	choose    *layout.Draw // pick the token after the last row on the device; nil: no
+	likeliest int          // how many of the likeliest tokens to return with the choice
+
+	// beside are other texts, which are fed one token each in the same submit. Each chooses as
+	// this one does, and the first is what this one is compared with.
+	beside []lane
 
 	// ahead is how many of the chosen tokens to feed right away, each behind the
-	// one before, and to choose after. The cache has room for them. One token and
+	// one before, and to choose after. The caches have room for them. One token and
 	// nothing else but a choice; a runner may do fewer.
 	ahead int
 
-	// against is another cache of the same text that holds these tokens
-	// already. The attention outputs over it, for this pass's queries, are
+	// against is another cache of the same text, which the same submit feeds these tokens
+	// before. The attention outputs over it, for this pass's queries, are
 	// returned beside those of this pass. One token only. nil: no.
 	against *Cache
+
+	watched *perLayer // return what it holds after the pass; nil: nothing
+}
+
+// lane is a text beside that of a step.
+type lane struct {
+	cache   *Cache
+	tokens  []uint32  // one, or
+	given   []float32 // logits as the step's
+	against *Cache    // as the step's
+	follows bool      // fed ahead, it gets what the step's own text chooses; otherwise what it chooses itself
 }
 
 type rowsWanted uint8
@@ -111,18 +129,13 @@ func positionsFrom(first, n int) []uint32 {
 }
 
 type result struct {
-	logits []float32 // (rows wanted, vocab)
-	chosen []chosen  // with step.choose: the token after the last row, and those after the ones fed ahead
+	logits  []float32   // (rows wanted, vocab)
+	beside  [][]float32 // with step.logits: those of the texts beside it, (vocab) each
+	choices []choice    // with step.choose: after the last row, and after each token fed ahead
+	watched [][]float32 // with step.watched: (n_layers)
 
-	// With step.against: attention outputs (n_layers, n_heads, head_dim).
+	// With against, of the step or of a text beside it: attention outputs (n_layers, n_heads, head_dim).
 	attention, attentionAgainst []float32
-}
-
-// chosen is a token that the device picked.
-type chosen struct {
-	id    int
-	logit float32
-	lse   float32 // ln Σ exp(logit)
 }
 
 // attentionScale returns 1 / sqrt(head_dim), what scores are multiplied with.

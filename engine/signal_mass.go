@@ -114,11 +114,15 @@ func (m *mass) read(t *trace) ([][]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	var heads [][]float32
+	return m.heads(t, layers), nil
+}
+
+// heads cuts the sums of layers into those of heads.
+func (*mass) heads(t *trace, layers [][]float32) (heads [][]float32) {
 	for _, layer := range layers {
 		heads = slices.AppendSeq(heads, slices.Chunk(layer, t.slots))
 	}
-	return heads, nil
+	return heads
 }
 
 func (m *mass) measure(p *Prompt, needs compress.Needs, s *compress.Signals) error {

@@ -42,8 +42,8 @@ func (g *generator) stop(left int, text string) *Stop {
 	switch {
 	case text != "":
 		return &Stop{Reason: StopText, Text: text}
-	case g.e.ends(g.id):
-		id := g.id
+	case g.e.ends(g.next.id):
+		id := g.next.id
 		return &Stop{Reason: StopToken, Token: &id, Piece: g.e.Tokenizer.Piece(id)}
 	case left > 0:
 		return nil

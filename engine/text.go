@@ -70,28 +70,41 @@ func (t *Text) feed(ctx context.Context, tokens []int, wanted rowsWanted, emit f
 // the cache's end, where room is left without growing it, and belongs to the
 // cache once it is noted.
 func feed(c *Cache, s *step) (*result, error) {
-	cfg := c.r.config()
-	for _, id := range s.tokens {
-		if int(id) >= cfg.VocabSize {
-			return nil, fmt.Errorf("token %d, want 0 to %d", id, cfg.VocabSize-1)
-		}
-	}
-	if err := c.fits(len(s.tokens)); err != nil {
-		return nil, err
-	}
-	if err := c.reserve(len(s.tokens)); err != nil {
+	if err := c.makeRoom(s.tokens); err != nil {
 		return nil, err
 	}
 	s.ahead = min(s.ahead, c.free()-len(s.tokens))
+	for _, lane := range s.beside {
+		if err := lane.cache.makeRoom(lane.tokens); err != nil {
+			return nil, err
+		}
+		s.ahead = min(s.ahead, lane.cache.free()-len(lane.tokens))
+	}
 	res, err := c.r.forward(c, s)
 	if err != nil {
 		return nil, err
 	}
-	if err := res.checkNumbers(c.textPos+len(s.tokens), cfg.VocabSize); err != nil {
+	if err := res.checkNumbers(c.textPos+len(s.tokens), c.r.config().VocabSize); err != nil {
 		return nil, err
 	}
 	c.note(len(s.tokens))
+	for _, lane := range s.beside {
+		lane.cache.note(len(lane.tokens))
+	}
 	return res, nil
+}
+
+// makeRoom makes room for tokens in the cache.
+func (c *Cache) makeRoom(tokens []uint32) error {
+	for _, id := range tokens {
+		if vocab := c.r.config().VocabSize; int(id) >= vocab {
+			return fmt.Errorf("token %d, want 0 to %d", id, vocab-1)
+		}
+	}
+	if err := c.fits(len(tokens)); err != nil {
+		return err
+	}
+	return c.reserve(len(tokens))
 }
 
 // feedAll feeds tokens as s says, atOnce at a time or as many as the device does in a

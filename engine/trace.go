@@ -176,6 +176,14 @@ func (r *gpuRunner) allocatePerLayer(label string, n int) (*perLayer, error) {
 	return m, nil
 }
 
+// readLayers asks for the first n elements of every layer.
+func readLayers(p *gpu.Pass, m *perLayer, n int) (reads []*gpu.Read) {
+	for _, b := range m.gpu {
+		reads = append(reads, p.Read(b, 0, 4*n))
+	}
+	return reads
+}
+
 // readPerLayer returns the first n elements of every layer. On the CPU they go on
 // changing.
 func (r *cpuRunner) readPerLayer(m *perLayer, n int) (layers [][]float32, err error) {
@@ -187,10 +195,7 @@ func (r *cpuRunner) readPerLayer(m *perLayer, n int) (layers [][]float32, err er
 
 func (r *gpuRunner) readPerLayer(m *perLayer, n int) (layers [][]float32, err error) {
 	p := r.d.Begin()
-	var reads []*gpu.Read
-	for _, b := range m.gpu {
-		reads = append(reads, p.Read(b, 0, 4*n))
-	}
+	reads := readLayers(p, m, n)
 	if err := p.Submit(); err != nil {
 		return nil, err
 	}

@@ -95,6 +95,10 @@ func (r *caseRun) record(p *Pass, call kernelcase.Call) {
 		p.SwiGLU(r.floats(c.GateUp), r.floats(c.Y), c.N, c.Hidden)
 	case *kernelcase.Choose:
 		p.Choose(r.floats(c.Logits), r.floats(c.Chosen), c.Vocab, c.Row, c.At, c.Draw, c.Position)
+	case *kernelcase.Compare:
+		p.Compare(r.floats(c.Full), r.floats(c.Comp), r.floats(c.FullChosen), r.floats(c.CompChosen), r.floats(c.Compared), len(c.Full), c.At)
+	case *kernelcase.Likeliest:
+		p.Likeliest(r.floats(c.Logits), r.words(c.Candidates), len(c.Logits), c.N, c.At)
 	case *kernelcase.GVoteStats:
 		p.GVoteStats(r.floats(c.X), r.floats(c.State), c.N, c.Dim, c.CountBefore, c.Skip)
 	case *kernelcase.QueryCov:

@@ -8,7 +8,6 @@ import (
 
 	"keyfold/engine"
 	"keyfold/engine/tokenizer"
-	"keyfold/layout"
 )
 
 // generate writes a text after the compressed prompt, the question and what is
@@ -40,7 +39,7 @@ func (r *run) generate(ctx context.Context, req Request, written []int, emit fun
 	r.report.Run.Prompt, r.report.Run.Question = r.promptText(), r.first.Question
 	r.report.Tokens, r.written = []engine.TokenReport{}, slices.Clone(written)
 	columns, start := newColumns(e.Tokenizer, text.Tokens), time.Now()
-	err = text.Generate(ctx, engine.Generation{N: n, Sampler: sampler, Shadow: shadow, Watch: watch, Emit: func(t engine.Token) error {
+	err = text.Generate(ctx, engine.Generation{N: n, Sampler: sampler, Shadow: shadow, Watch: watch, Likeliest: 10, Emit: func(t engine.Token) error {
 		emit(Event{Token: r.describeToken(t, text.Cache, columns, shadow)})
 		if req.StepByStep {
 			select {
@@ -144,7 +143,7 @@ func (r *run) describeToken(t engine.Token, cache *engine.Cache, columns *column
 		Index: len(r.written) - 1, ID: t.ID, Text: piece, Logprob: t.Logprob,
 		MS: float64(t.Time.Microseconds()) / 1e3,
 		KL: t.Quality.KL, DeltaNLL: t.Quality.DeltaNLL, Top1: t.Quality.Top1,
-		Top: r.likeliest(t.Logits), TopFull: r.likeliest(t.FullLogits), FullText: fullPiece,
+		Top: r.candidates(t.Likeliest), TopFull: r.candidates(t.FullLikeliest), FullText: fullPiece,
 		BytesOccupied: weight.BytesOccupied, BytesAllocated: weight.BytesAllocated,
 		BytesPeak: weight.BytesPeak, BytesFull: weight.BytesFull,
 		Attended: r.attended(t.Attention),
@@ -164,38 +163,18 @@ func (r *run) branch(ctx context.Context, req Request, emit func(Event)) error {
 	return r.generate(ctx, req, written, emit)
 }
 
-// likeliest returns the ten likeliest tokens.
-func (r *run) likeliest(logits []float32) []Candidate {
-	const n = 10
-	wide := make([]float64, len(logits))
-	var ids []int // of the n largest, the first of equals first
-	for id, v := range logits {
-		wide[id] = float64(v)
-		if len(ids) == n && v <= logits[ids[n-1]] {
-			continue
-		}
-		at, _ := slices.BinarySearchFunc(ids, v, func(other int, v float32) int {
-			if logits[other] >= v {
-				return -1
-			}
-			return 1
-		})
-		if ids = slices.Insert(ids, at, id); len(ids) > n {
-			ids = ids[:n]
-		}
-	}
-	norm := layout.LogSumExp(wide)
-	var out []Candidate
-	for _, id := range ids {
+// candidates describes the likeliest tokens for the page.
+func (r *run) candidates(likeliest []engine.Likely) (out []Candidate) {
+	for _, c := range likeliest {
 		after := r.s.engine.Tokenizer.Stream()
 		if r.anchor >= 0 {
 			after.Next(r.anchor)
 		}
-		text := after.Next(id)
+		text := after.Next(c.ID)
 		if text == "" { // a special token, or a part of a character
-			text = r.s.engine.Tokenizer.Piece(id)
+			text = r.s.engine.Tokenizer.Piece(c.ID)
 		}
-		out = append(out, Candidate{ID: id, Text: text, Logprob: wide[id] - norm})
+		out = append(out, Candidate{ID: c.ID, Text: text, Logprob: c.Logprob})
 	}
 	return out
 }

@@ -23,6 +23,8 @@ func OfMethods(headDim int) []Case {
 		smallQueryCov(headDim),
 		one("gvote_sample", newGVoteSample(plainDim, 3, 13, 2)),
 		one("zero", newZero(plainDim, plainDim-3)),
+		smallComparison(),
+		smallLikeliest(),
 	}
 }
 
