@@ -146,7 +146,7 @@ func (d *Device) casesOf(id kernelID) []kernelcase.Case {
 	}
 	cases = slices.Concat(cases, kernelcase.OfCache(kv, headDim), kernelcase.OfCacheMethods(kv, headDim))
 	for _, t := range layout.WeightTypes {
-		if (weightPart{typ: t}).reader() == id.parts[0] {
+		if strings.HasSuffix(id.parts[0], "_"+t.String()) { // weights_q8_0, blocks_q8_0
 			cases = append(cases, kernelcase.OfWeights(t)...)
 		}
 	}

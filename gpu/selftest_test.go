@@ -228,6 +228,16 @@ var sabotages = []sabotage{
 		"explicit_merge q8_0, key_rotate q8_0, gvote_vote q8_0", false},
 	{"halves", "u32(round(bitcast<f32>(magnitude) * 16777216.0))", "0u", "cache_write q8_0, key_rotate q8_0", false},
 	{"halves", "0xfffu", "0u", "cache_write q8_0", false},
+	// Faults of long rows alone, and of many tokens.
+	{"matvec_rows", "c < cols4", "c < min(cols4, 383u)", "matmul q8_0 (1 row), norm_matvec q8_0, norm_swiglu q8_0", false},
+	{"matvec_rows", "c < cols4", "c < min(cols4, 511u)", "matmul q8_0 (1 row), norm_matvec q8_0", false},
+	{"matmul", "c < cols4", "c < min(cols4, 511u)", "matmul q8_0 (5 rows)", false},
+	{"matmul", "t0 + i < params.n", "t0 + i < min(params.n, 199u)", "matmul q8_0 (33 rows)", false},
+	{"matmul_tiled", "c0 < cols4", "c0 < min(cols4, 511u)", "matmul q8_0 (5 rows)", true},
+	{"matmul_tiled", "token < params.n", "token < min(params.n, 199u)", "matmul q8_0 (33 rows)", true},
+	{"rms_norm_rows", "(params.row0 + r)", "(params.row0 + min(r, 198u))", "rms_norm", false},
+	{"prefill_rows_software", "+ t + 1u", "+ min(t, vec4<u32>(198u)) + 1u", "attention f16 (5 tokens)", false},
+	{"prefill_tiles", "token < params.n", "token < min(params.n, 199u)", "attention f16 (5 tokens)", true},
 	{"zero", "x[i] = 0u", "x[i] = 1u", "zero, gvote_vote f16", false},
 	{"zero", "i < params.n", "i <= params.n", "zero", false},
 }

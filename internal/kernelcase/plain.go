@@ -8,8 +8,8 @@ const plainRows, plainDim = 9, 70
 // weights nor a cache.
 func Plain() []Case {
 	return append([]Case{
-		one("rms_norm", newRMSNorm(plainRows, plainDim, 2, 1, 0.01)),
-		{"swiglu", []Call{newSwiGLU(3, plainDim, 1), newSwiGLU(1, plainDim, largeGate)}},
+		{"rms_norm", []Call{newRMSNorm(plainRows, plainDim, 2, 1, 0.01), newRMSNorm(2, 2304, 0, 1, 0.01), newRMSNorm(200, 36, 0, 1, 0.01)}},
+		{"swiglu", []Call{newSwiGLU(3, plainDim, 1), newSwiGLU(1, plainDim, largeGate), newSwiGLU(200, 36, 1)}},
 	}, smallChoices()...)
 }
 
