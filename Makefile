@@ -27,7 +27,7 @@ build:
 	@$(BUILD)
 
 # Install what is missing for "make run" on Debian and Ubuntu, and say what is missing elsewhere: a C compiler for
-# cgo, and a Vulkan loader and driver. What another target needs besides, npm and Chromium, it installs itself.
+# cgo, and a Vulkan loader and driver. What another target needs besides, npm and browsers, it installs itself.
 deps:
 	@tools/deps install compiler vulkan
 
@@ -111,17 +111,17 @@ positions:
 	@tools/deps ready compiler vulkan
 	@go run -buildvcs=false ./experiments/positions
 
-# Run all tests, none skipped for want of a GPU (Mesa's software one will do) or of Chromium. Lists at its
+# Run all tests, none skipped for want of a GPU (Mesa's software one will do) or of browsers. Lists at its
 # end what was skipped and why; with CI=true only tests that need shared/data, or the real model, may be.
 test: site
-	@tools/deps install compiler vulkan npm chromium
+	@tools/deps install compiler vulkan npm chromium firefox
 	@mkdir -p build && go build -buildvcs=false -o build/testreport ./tools/testreport
 	@set -o pipefail; export REQUIRE_GPU=1 REQUIRE_BROWSER=1 XDG_RUNTIME_DIR=$${XDG_RUNTIME_DIR:-/tmp}; \
 	go test -json -shuffle=on -timeout 30m ./... | build/testreport
 
 # Run the tests on the real model, after getting it: about 5 minutes on two cores.
 test-real: site real
-	@tools/deps install compiler vulkan npm chromium
+	@tools/deps install compiler vulkan npm chromium firefox
 	@mkdir -p build && go build -buildvcs=false -o build/testreport ./tools/testreport
 	@set -o pipefail; export REQUIRE_GPU=1 REQUIRE_BROWSER=1 REQUIRE_REAL=1 XDG_RUNTIME_DIR=$${XDG_RUNTIME_DIR:-/tmp}; \
 	go test -json -run '^TestReal' -timeout 20m ./internal/realmodel ./engine/checkpoint ./cmd/native | build/testreport

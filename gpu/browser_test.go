@@ -3,7 +3,6 @@
 package gpu
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -13,9 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
-
-	"keyfold/internal/chromium"
+	"keyfold/internal/browser"
 	"keyfold/layout"
 	"keyfold/ref"
 )
@@ -71,8 +68,8 @@ func (v verdict) problems(s shaderText) (errors, warnings []string) {
 }
 
 // compilePage compiles shaders with the bind group layout that Device.compile
-// makes, on a device with WebGPU's default limits, and with subgroups. It runs those
-// that the native compiler does not know.
+// makes, on a device with WebGPU's default limits, and with subgroups where it has them. It
+// runs those that the native compiler does not know.
 const compilePage = `<!doctype html>
 <meta charset="utf-8">
 <title>keyfold: shaders</title>
@@ -82,13 +79,14 @@ async function open() {
     if (!navigator.gpu) throw new Error("navigator.gpu is missing");
     const adapter = await navigator.gpu.requestAdapter();
     if (!adapter) throw new Error("requestAdapter returned null");
-    return { adapter, device: await adapter.requestDevice({ requiredFeatures: ["subgroups"] }) };
+    const requiredFeatures = ["subgroups"].filter((feature) => adapter.features.has(feature));
+    return { adapter, device: await adapter.requestDevice({ requiredFeatures }) };
 }
 async function compileAll(shaders) {
     const { adapter, device } = await open();
     const verdicts = await Promise.all(shaders.map((shader) => compile(device, shader)));
     const { vendor, architecture, description } = adapter.info;
-    return { adapter: [vendor, architecture, description].join(" ").trim(), verdicts };
+    return { adapter: [vendor, architecture, description].join(" ").trim(), subgroups: device.features.has("subgroups"), verdicts };
 }
 // Each run is one dispatch; its result is the buffer that it may write.
 async function runAll(runs) {
@@ -143,40 +141,42 @@ async function compile(device, shader) {
 </script>
 `
 
-func openCompilePage(t *testing.T) context.Context {
+func openCompilePage(t *testing.T, in browser.Kind) browser.Page {
 	t.Helper()
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, compilePage)
 	})
-	return chromium.Open(t, page, 5*time.Minute)
+	return in.Open(t, page, 5*time.Minute)
 }
 
-// compileInBrowser returns the browser's verdict on each shader.
-func compileInBrowser(t *testing.T, shaders []shaderText) []verdict {
+// compileInBrowser returns the browser's verdict on each shader, and whether it knows subgroups.
+func compileInBrowser(t *testing.T, in browser.Kind, shaders []shaderText) (verdicts []verdict, subgroups bool) {
 	t.Helper()
-	ctx := openCompilePage(t)
+	page := openCompilePage(t, in)
 	argument, err := json.Marshal(shaders)
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := chromedp.Run(ctx, chromedp.Evaluate[struct {
-		Adapter  string    `json:"adapter"`
-		Verdicts []verdict `json:"verdicts"`
-	}](fmt.Sprintf("compileAll(%s)", argument), chromedp.EvalAwaitPromise))
+	result, err := browser.Evaluate[struct {
+		Adapter   string    `json:"adapter"`
+		Subgroups bool      `json:"subgroups"`
+		Verdicts  []verdict `json:"verdicts"`
+	}](page, fmt.Sprintf("compileAll(%s)", argument))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(result.Verdicts) != len(shaders) {
 		t.Fatalf("the page returned %d verdicts on %d shaders", len(result.Verdicts), len(shaders))
 	}
-	t.Logf("Chromium, adapter %s: %d texts", result.Adapter, len(shaders))
-	return result.Verdicts
+	t.Logf("%s, adapter %s, subgroups: %v", in, result.Adapter, result.Subgroups)
+	return result.Verdicts, result.Subgroups
 }
 
-// Every text compiles in Chromium, which is stricter than the native compiler.
-// Warnings are logged.
-func TestShadersCompileInChromium(t *testing.T) {
+// Every text compiles in browsers: in Chromium, which is stricter than the native compiler and
+// knows subgroups, and in Firefox, whose compiler is the native one of another year. Warnings are
+// logged.
+func TestShadersCompileInBrowsers(t *testing.T) {
 	var texts []shaderText
 	for _, id := range kernelIDs(t) {
 		src, err := id.source(shaderFile)
@@ -185,14 +185,31 @@ func TestShadersCompileInChromium(t *testing.T) {
 		}
 		texts = append(texts, newShaderText(id.String(), src))
 	}
-	for i, v := range compileInBrowser(t, texts) {
-		errors, warnings := v.problems(texts[i])
-		for _, text := range errors {
-			t.Error(text)
-		}
-		for _, text := range warnings {
-			t.Log(text)
-		}
+	for _, in := range browser.Both {
+		t.Run(string(in), func(t *testing.T) {
+			verdicts, subgroups := compileInBrowser(t, in, texts)
+			if in == browser.InChromium && !subgroups {
+				t.Error("the adapter has no subgroups: there is nowhere else to compile them")
+			}
+			compiled := 0
+			for i, v := range verdicts {
+				if !subgroups && strings.Contains(texts[i].Code, "\nenable subgroups;") {
+					continue
+				}
+				compiled++
+				errors, warnings := v.problems(texts[i])
+				for _, text := range errors {
+					t.Error(text)
+				}
+				for _, text := range warnings {
+					t.Log(text)
+				}
+			}
+			t.Logf("%d of %d texts", compiled, len(texts))
+			if compiled < len(texts)*3/4 {
+				t.Errorf("%d of %d texts were compiled", compiled, len(texts))
+			}
+		})
 	}
 }
 
@@ -276,7 +293,7 @@ func TestSubgroupsInChromium(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := chromedp.Run(openCompilePage(t), chromedp.Evaluate[[][]uint32](fmt.Sprintf("runAll(%s)", argument), chromedp.EvalAwaitPromise))
+	got, err := browser.Evaluate[[][]uint32](openCompilePage(t, browser.InChromium), fmt.Sprintf("runAll(%s)", argument))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -334,7 +351,8 @@ func TestChromiumRejectsBadShaders(t *testing.T) {
 	for _, tc := range cases {
 		texts = append(texts, tc.shader)
 	}
-	for i, v := range compileInBrowser(t, texts) {
+	verdicts, _ := compileInBrowser(t, browser.InChromium, texts)
+	for i, v := range verdicts {
 		errors, _ := v.problems(texts[i])
 		got, want := strings.Join(errors, "\n"), cases[i].want
 		if want == "" && got != "" || !strings.Contains(got, want) {

@@ -137,7 +137,7 @@ async function serve(/** @type {string} */ model) {
     return server;
 }
 
-/** Starts headless Chromium with WebGPU on SwiftShader, as internal/chromium does for the tests. */
+/** Starts headless Chromium with WebGPU on SwiftShader, as internal/browser does for the tests. */
 async function openBrowser() {
     const { chromium } = await import("playwright-core");
     const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];

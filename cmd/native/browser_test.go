@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -18,11 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
-
 	"keyfold/engine"
 	"keyfold/engine/checkpoint"
-	"keyfold/internal/chromium"
+	"keyfold/internal/browser"
 	"keyfold/models"
 	"keyfold/session"
 )
@@ -41,11 +38,11 @@ func site(t testing.TB) string {
 	return folder
 }
 
-// worker is the engine in a Web Worker of a headless Chromium.
+// worker is the engine in a Web Worker of a headless browser.
 type worker struct {
-	t   testing.TB
-	ctx context.Context
-	id  int
+	t    testing.TB
+	page browser.Page
+	id   int
 }
 
 // workerPage starts the worker and collects its events by request; a request
@@ -72,8 +69,13 @@ const memoryReporter = `
 const channel = new BroadcastChannel("memory");
 channel.onmessage = () => channel.postMessage(globalThis.wasm.instance.exports.mem.buffer.byteLength);`
 
-// startWorker opens a page with the worker, which runs the scripts too.
+// startWorker opens a page with the worker in Chromium. It runs the scripts too.
 func startWorker(t testing.TB, models map[string]string, scripts ...string) *worker {
+	t.Helper()
+	return startWorkerIn(t, browser.InChromium, models, scripts...)
+}
+
+func startWorkerIn(t testing.TB, in browser.Kind, models map[string]string, scripts ...string) *worker {
 	t.Helper()
 	folder := site(t)
 	mux := http.NewServeMux()
@@ -93,7 +95,7 @@ func startWorker(t testing.TB, models map[string]string, scripts ...string) *wor
 	for name, path := range models {
 		mux.HandleFunc("/"+name, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, path) })
 	}
-	return &worker{t: t, ctx: chromium.Open(t, mux, 8*time.Minute)}
+	return &worker{t: t, page: in.Open(t, mux, 8*time.Minute)}
 }
 
 // ask sends a request and returns its events. model is the path of a file to
@@ -106,7 +108,7 @@ func (w *worker) ask(req session.Request, model string) []session.Event {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	text, err := chromedp.Run(w.ctx, chromedp.Evaluate[string](fmt.Sprintf("ask(%s, %q)", request, model), chromedp.EvalAwaitPromise))
+	text, err := browser.Evaluate[string](w.page, fmt.Sprintf("ask(%s, %q)", request, model))
 	if err != nil {
 		w.t.Fatalf("%s: %v", req.Do, err)
 	}
@@ -131,11 +133,11 @@ func (w *worker) must(req session.Request, model string) ([]session.Event, *engi
 // memory returns the peak of the module's memory, in bytes.
 func (w *worker) memory() int64 {
 	w.t.Helper()
-	bytes, err := chromedp.Run(w.ctx, chromedp.Evaluate[float64](`new Promise((resolve) => {
+	bytes, err := browser.Evaluate[float64](w.page, `new Promise((resolve) => {
 		const channel = new BroadcastChannel("memory");
 		channel.onmessage = ({data}) => resolve(data);
 		channel.postMessage("?");
-	})`, chromedp.EvalAwaitPromise))
+	})`)
 	if err != nil {
 		w.t.Fatal(err)
 	}

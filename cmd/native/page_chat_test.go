@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/chromedp"
-
 	"keyfold/engine/checkpoint"
 	"keyfold/models"
 )
@@ -112,11 +110,11 @@ func (p *page) chatPictures() {
 		p.t.Fatal(err)
 	}
 	for _, width := range []int{1280, 390} {
-		if err := chromedp.Do(p.ctx, chromedp.EmulateViewport(int64(width), 900)); err != nil {
+		if err := p.Resize(width, 900); err != nil {
 			p.t.Fatal(err)
 		}
 		p.do(`await until(() => document.documentElement.scrollWidth <= innerWidth, "a page that fits"); document.querySelector("#prompt").scrollIntoView()`)
-		picture, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+		picture, err := p.Picture(false)
 		if err != nil {
 			p.t.Fatal(err)
 		}

@@ -28,7 +28,7 @@ func (p *page) drag(selector, text string) {
 	data := &input.DragData{Items: []*input.DragDataItem{{MimeType: "text/plain", Data: text}}, DragOperationsMask: 1}
 	for _, kind := range []input.DispatchDragEventType{"dragEnter", "dragOver", "drop"} {
 		event := input.DispatchDragEventParams{Type: kind, X: x, Y: y, Data: data}
-		if err := chromedp.Do(p.ctx, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		if err := chromedp.Do(p.chromium().Context, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 			_, err := cdp.Call(ctx, t, input.DispatchDragEvent, event)
 			return err
 		})); err != nil {
@@ -180,7 +180,7 @@ func TestPageOpenedAsAFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := chromedp.Do(p.ctx, chromedp.Navigate("file://"+filepath.ToSlash(path))); err != nil {
+	if err := chromedp.Do(p.chromium().Context, chromedp.Navigate("file://"+filepath.ToSlash(path))); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(2500 * time.Millisecond)

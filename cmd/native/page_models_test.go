@@ -391,12 +391,12 @@ func TestPageKnowsTheCatalogue(t *testing.T) {
 // tab opens the page once more in the same browser. The function closes it.
 func (d *drawer) tab() (*page, func()) {
 	d.t.Helper()
-	ctx, closeTab := chromedp.NewContext(d.ctx)
-	d.t.Cleanup(closeTab)
-	other := &page{t: d.t, ctx: ctx}
-	if err := chromedp.Do(ctx, chromedp.Navigate(d.do(`return location.href`))); err != nil {
+	tab, closeTab, err := d.chromium().Tab(d.do(`return location.href`))
+	if err != nil {
 		d.t.Fatal(err)
 	}
+	d.t.Cleanup(closeTab)
+	other := &page{d.t, tab}
 	other.wait()
 	return other, closeTab
 }
@@ -428,7 +428,7 @@ func (d *drawer) offline(gone bool) {
 
 func (d *drawer) call(call func(ctx context.Context, t *chromedp.Target) error) {
 	d.t.Helper()
-	if err := chromedp.Do(d.ctx, chromedp.Func(call)); err != nil {
+	if err := chromedp.Do(d.chromium().Context, chromedp.Func(call)); err != nil {
 		d.t.Fatal(err)
 	}
 }

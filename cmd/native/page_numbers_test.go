@@ -92,11 +92,11 @@ func TestPageSurvivesNumbersThatAreNone(t *testing.T) {
 		if !strings.HasPrefix(holes, "[") {
 			holes = "[" + holes + "]"
 		}
-		before := len(p.faults)
+		before := len(p.Faults())
 		if said := p.do(`return await show(` + holes + `)`); said != "" {
 			t.Errorf("without %s: %s", holes, said)
 		}
-		for _, fault := range p.faults[before:] {
+		for _, fault := range p.Faults()[before:] {
 			t.Errorf("without %s: %s", holes, fault)
 		}
 	}

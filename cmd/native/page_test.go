@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	_ "embed"
 	"encoding/binary"
 	"fmt"
@@ -16,11 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/runtime"
-	"github.com/chromedp/chromedp"
-
 	"keyfold/engine/checkpoint"
-	"keyfold/internal/chromium"
+	"keyfold/internal/browser"
 	"keyfold/models"
 )
 
@@ -29,20 +25,27 @@ import (
 //go:embed testdata/page.js
 var pageDriver string
 
-// page is the page in a headless Chromium, served under a sub-path.
+// page is the page in a headless browser, served under a sub-path.
 type page struct {
-	t      testing.TB
-	ctx    context.Context
-	faults []string // console errors and uncaught exceptions
+	t testing.TB
+	browser.Page
 }
+
+// chromium is the browser for tests that drive more of it than a page.
+func (p *page) chromium() *browser.Chromium { return p.Page.(*browser.Chromium) }
 
 // openPage opens the page with the fixture in place of the built-in model: it is
 // small, and writes as long as it may. before is JavaScript that runs in the
 // worker first.
 func openPage(t testing.TB, before string) *page {
 	t.Helper()
+	return openPageIn(t, browser.InChromium, before)
+}
+
+func openPageIn(t testing.TB, in browser.Kind, before string) *page {
+	t.Helper()
 	fixture := fixtureModel(t, checkpoint.F16)
-	p := servePage(t, before, map[string]http.HandlerFunc{
+	p := servePageTo(t, in, before, map[string]http.HandlerFunc{
 		"/keyfold.gguf": func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, fixture) },
 	})
 	p.do(`await until(() => !document.querySelector("#recorded").hidden, "the recording")
@@ -50,8 +53,13 @@ func openPage(t testing.TB, before string) *page {
 	return p
 }
 
-// servePage opens the page. Some of its files may come from elsewhere.
+// servePage opens the page in Chromium. Some of its files may come from elsewhere.
 func servePage(t testing.TB, before string, other map[string]http.HandlerFunc) *page {
+	t.Helper()
+	return servePageTo(t, browser.InChromium, before, other)
+}
+
+func servePageTo(t testing.TB, in browser.Kind, before string, other map[string]http.HandlerFunc) *page {
 	t.Helper()
 	folder := site(t)
 	fixture, err := models.Fixture(models.FixtureConfig, checkpoint.Q8_0, 2)
@@ -76,20 +84,7 @@ func servePage(t testing.TB, before string, other map[string]http.HandlerFunc) *
 	mux := http.NewServeMux()
 	mux.Handle("/some/where/", http.StripPrefix("/some/where", files))
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<!doctype html><title>empty</title>") })
-	p := &page{t: t, ctx: chromium.Open(t, mux, 4*time.Minute)}
-	err = chromedp.Listen(p.ctx, func(event any) {
-		switch e := event.(type) {
-		case *runtime.EventExceptionThrown:
-			p.faults = append(p.faults, e.ExceptionDetails.Text)
-		case *runtime.EventConsoleAPICalled:
-			if e.Type == runtime.ConsoleAPICalledTypeError {
-				p.faults = append(p.faults, fmt.Sprint(e.Args))
-			}
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := &page{t, in.Open(t, mux, 4*time.Minute)}
 	p.do(`location.href = "/some/where/"`)
 	p.wait()
 	return p
@@ -100,7 +95,7 @@ func (p *page) wait() {
 	p.t.Helper()
 	for range 100 {
 		time.Sleep(100 * time.Millisecond)
-		if ready, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](`!!document.querySelector("#run")`)); err == nil && ready {
+		if ready, err := browser.Evaluate[bool](p, `!!document.querySelector("#run")`); err == nil && ready {
 			p.do(pageDriver)
 			return
 		}
@@ -111,8 +106,7 @@ func (p *page) wait() {
 // do evaluates JavaScript and returns its value as text.
 func (p *page) do(script string) string {
 	p.t.Helper()
-	text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](
-		fmt.Sprintf("(async () => { %s\n})().then((v) => String(v ?? \"\"))", script), chromedp.EvalAwaitPromise))
+	text, err := browser.Evaluate[string](p, fmt.Sprintf("(async () => { %s\n})().then((v) => String(v ?? \"\"))", script))
 	if err != nil {
 		p.t.Fatalf("%s\n%v", strings.TrimSpace(script), err)
 	}
@@ -137,14 +131,20 @@ func (p *page) wantTokens(what string, n int) {
 
 func (p *page) noFaults() {
 	p.t.Helper()
-	for _, fault := range p.faults {
+	for _, fault := range p.Faults() {
 		p.t.Errorf("console: %s", fault)
 	}
 }
 
-// What a visitor does, in a browser with WebGPU, under a sub-path.
+// What a visitor does, in browsers with WebGPU, under a sub-path.
 func TestPage(t *testing.T) {
-	p := openPage(t, "")
+	for _, in := range browser.Both {
+		t.Run(string(in), func(t *testing.T) { testPage(t, in) })
+	}
+}
+
+func testPage(t *testing.T, in browser.Kind) {
+	p := openPageIn(t, in, "")
 	p.want("the first view", `return text("#recorded")`, "recording")
 	p.do(`await loaded()`)
 	p.want("the self-test", `return text("#model-view")`, "kernels agree")
@@ -215,28 +215,32 @@ func TestPage(t *testing.T) {
 	p.do(`await run({method: "kvmerger", n: 3})`)
 	p.wantTokens("a run after the refusal", 3)
 	p.noFaults()
-	p.screenshots()
+	if in == browser.InFirefox {
+		p.screenshots("firefox-", 1280, 500)
+	} else {
+		p.screenshots("", 1280, 390)
+	}
 }
 
-// screenshots keeps pictures of the page as artefacts, at two widths.
-func (p *page) screenshots() {
+// screenshots keeps pictures of the page as artefacts, at some widths.
+func (p *page) screenshots(prefix string, widths ...int) {
 	p.t.Helper()
 	folder := filepath.Join("..", "..", "build", "screenshots")
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		p.t.Fatal(err)
 	}
 	p.do(`document.querySelector(".drawer").open = true`)
-	for _, width := range []int{1280, 390} {
-		if err := chromedp.Do(p.ctx, chromedp.EmulateViewport(int64(width), 900)); err != nil {
+	for _, width := range widths {
+		if err := p.Resize(width, 900); err != nil {
 			p.t.Fatal(err)
 		}
 		// Charts follow with the next frame.
 		p.do(fmt.Sprintf(`await until(() => innerWidth === %d && document.documentElement.scrollWidth <= innerWidth, "a page that fits into %[1]d px")`, width))
-		picture, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+		picture, err := p.Picture(true)
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%d.png", width)), picture, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s%d.png", prefix, width)), picture, 0o644); err != nil {
 			p.t.Fatal(err)
 		}
 		if said := p.do(`return text("#status")`); strings.Contains(said, "went wrong") {

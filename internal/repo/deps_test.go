@@ -36,6 +36,7 @@ func newMachine(t *testing.T) *machine {
 	m.add("npm", "")
 	m.add("python3", "")
 	m.add("chromium", "")
+	m.add("firefox-esr", "")
 	m.add("apt-get", `echo "apt-get $*" >>"$LOG"`)
 	m.add("sudo", `echo sudo >>"$LOG"; "$@"`)
 	return m
@@ -91,12 +92,15 @@ func TestDeps(t *testing.T) {
 		said, ran   string
 		failed      bool
 	}{
-		{name: "all is there", args: "install compiler npm pip chromium"},
+		{name: "all is there", args: "install compiler npm pip chromium firefox"},
 		{name: "say names a compiler and fails", programs: [][2]string{noCompiler}, args: "say compiler",
 			said: says + gcc + hint, failed: true},
 		{name: "say names a browser", programs: [][2]string{missing("chromium")}, args: "say compiler chromium",
 			said: says + "chromium" + hint},
 		{name: "another browser will do", programs: [][2]string{missing("chromium"), {"google-chrome", "true"}}, args: "say chromium"},
+		{name: "a browser of each kind", programs: [][2]string{missing("chromium"), missing("firefox-esr")}, args: "say chromium firefox",
+			said: says + "chromium firefox-esr" + hint},
+		{name: "Firefox as Mozilla calls it", programs: [][2]string{missing("firefox-esr"), {"firefox", "true"}}, args: "say firefox"},
 		{name: "ready installs what it must", programs: [][2]string{noCompiler}, args: "ready compiler chromium",
 			said: installs + aptRoot + gcc + "\n", ran: apt + gcc + "\n"},
 		{name: "ready only says what is not needed", programs: [][2]string{missing("chromium")}, args: "ready compiler chromium",

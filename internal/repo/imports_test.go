@@ -64,7 +64,7 @@ var allowed = map[string][]string{
 	"keyfold/examples/generate":   {"keyfold/engine", "keyfold/engine/tokenizer", "keyfold/models"},
 	"keyfold/examples/compress":   {"keyfold/engine", "keyfold/engine/tokenizer", "keyfold/models", "keyfold/compress"},
 	"keyfold/examples/newmethod":  {"keyfold/engine", "keyfold/engine/tokenizer", "keyfold/models", "keyfold/compress"},
-	"keyfold/internal/chromium":   {"github.com/chromedp/..."},
+	"keyfold/internal/browser":    {"github.com/chromedp/..."},
 	"keyfold/internal/kernelcase": {"keyfold/layout", "keyfold/ref"},
 	"keyfold/tools/realmodel":     {"keyfold/internal/output"},
 	"keyfold/experiments/positions": {
@@ -75,8 +75,8 @@ var allowed = map[string][]string{
 // allowedInTests says what the tests of a package may import besides the
 // package itself and what it imports.
 var allowedInTests = map[string][]string{
-	"keyfold/cmd/native":         {"keyfold/cpu", "keyfold/internal/chromium", "keyfold/internal/flaky", "keyfold/session", "github.com/chromedp/..."},
-	"keyfold/gpu":                {"keyfold/ref", "keyfold/internal/chromium", "github.com/chromedp/..."},
+	"keyfold/cmd/native":         {"keyfold/cpu", "keyfold/internal/browser", "keyfold/internal/flaky", "keyfold/session", "github.com/chromedp/..."},
+	"keyfold/gpu":                {"keyfold/ref", "keyfold/internal/browser"},
 	"keyfold/cpu":                {"keyfold/internal/kernelcase"},
 	"keyfold/engine":             {"keyfold/models"},
 	"keyfold/eval":               {"keyfold/models"},
@@ -193,12 +193,12 @@ func TestImportRulesCatchErrors(t *testing.T) {
 		{"keyfold/gpu", binding + "/jsx", false, false},
 		{"keyfold/gpu", "keyfold/engine", false, false},
 		{"keyfold/gpu", "keyfold/engine", true, false},
-		{"keyfold/gpu", "keyfold/internal/chromium", false, false},
+		{"keyfold/gpu", "keyfold/internal/browser", false, false},
 		{"keyfold/gpu", "keyfold/ref", false, false},
 		{"keyfold/gpu", "keyfold/ref", true, true},
 		{"keyfold/cpu", "keyfold/internal/kernelcase", false, false},
 		{"keyfold/internal/kernelcase", "keyfold/gpu", true, false},
-		{"keyfold/gpu", "keyfold/internal/chromium", true, true},
+		{"keyfold/gpu", "keyfold/internal/browser", true, true},
 		{"keyfold/engine", "keyfold/gpu", false, true},
 		{"keyfold/engine", "keyfold/engine/tokenizer", false, true},
 		{"keyfold/engine", "keyfold/models", false, false},
