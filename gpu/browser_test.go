@@ -109,7 +109,7 @@ async function runAll(runs) {
         const pass = encoder.beginComputePass();
         pass.setPipeline(pipeline);
         pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-        pass.dispatchWorkgroups(groups);
+        pass.dispatchWorkgroups(...groups);
         pass.end();
         const bytes = 4 * buffers[out].length;
         const back = device.createBuffer({ size: bytes, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
@@ -218,11 +218,11 @@ type pageRun struct {
 	Shader  shaderText `json:"shader"`
 	Params  []uint32   `json:"params"`
 	Buffers [][]uint32 `json:"buffers"` // in the order of the shader's binding numbers
-	Groups  int        `json:"groups"`
+	Groups  [2]int     `json:"groups"`
 }
 
 // What subgroups add is what the twin adds, in the cases of TestMatMul and TestNormMatVec. It
-// is the same where threads far apart form the subgroups.
+// is the same where threads far apart form the subgroups, and where workgroups are folded.
 func TestSubgroupsInChromium(t *testing.T) {
 	type expected struct {
 		what string
@@ -237,18 +237,18 @@ func TestSubgroupsInChromium(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		texts := []shaderText{newShaderText(id.String(), src)}
+		head := []uint32{uint32(w.Cols), uint32(w.Type.QuantWords(w.Rows, w.Cols)), uint32(w.Rows)} // struct Params
+		add := func(text shaderText, groups [2]int) {
+			runs = append(runs, pageRun{text, append(head, params...), append([][]uint32{w.Words}, buffers...), groups})
+			results = append(results, expected{text.Name + ", " + what, want, tl})
+		}
+		add(newShaderText(id.String(), src), [2]int{groups, 1})
 		if w.Type == layout.Q8_0 {
 			const neighbours, scattered = "let t = local.x;", "let t = local.x % 8u * 8u + local.x / 8u;"
 			if !strings.Contains(src, neighbours) {
 				t.Fatalf("%v has no %q", id, neighbours)
 			}
-			texts = append(texts, newShaderText(id.String()+", scattered", strings.Replace(src, neighbours, scattered, 1)))
-		}
-		head := []uint32{uint32(w.Cols), uint32(w.Type.QuantWords(w.Rows, w.Cols)), uint32(w.Rows)} // struct Params
-		for _, text := range texts {
-			runs = append(runs, pageRun{text, append(head, params...), append([][]uint32{w.Words}, buffers...), groups})
-			results = append(results, expected{text.Name + ", " + what, want, tl})
+			add(newShaderText(id.String()+", scattered", strings.Replace(src, neighbours, scattered, 1)), [2]int{divUp(groups, 2), 2})
 		}
 	}
 	for _, wt := range weightTypes {

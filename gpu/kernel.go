@@ -156,11 +156,15 @@ func paramFields(src string) int {
 	return n
 }
 
+// folds reports whether a shader numbers its workgroups by x + y * groups.x; see [Device.fold].
+func folds(src string) bool { return strings.Contains(src, ".y * groups.x") }
+
 // kernel is a compiled shader with its layout.
 type kernel struct {
 	id       kernelID
 	bindings []binding
-	params   int // fields of its struct Params
+	params   int  // fields of its struct Params
+	folds    bool // its workgroups, (n, 1, 1), may be spread over x and y
 	pipeline pipeline
 	warm     bool  // has been dispatched before
 	tested   bool  // its cases have run; see prove
@@ -192,7 +196,7 @@ func (d *Device) compile(ids []kernelID) map[kernelID]error {
 			faults[id] = err
 			continue
 		}
-		k := &kernel{id: id, bindings: storageBindings(code), params: paramFields(code)}
+		k := &kernel{id: id, bindings: storageBindings(code), params: paramFields(code), folds: folds(code)}
 		kernels, sources = append(kernels, k), append(sources, source{id.String(), code, k.bindings})
 	}
 	for i, c := range d.driver.compile(sources) {

@@ -12,7 +12,7 @@ package gpu
 func (p *Pass) KeyRotate(from, to *Cache, by, table *Buffer, nSlots int) {
 	p.want("key_rotate", "by", by, nSlots, "n_slots")
 	threads := nSlots * divUp(from.HeadDim, 4) // or fewer, where a thread owns more than four elements
-	p.dispatch(from.kernel("key_rotate", true, true), [3]int{min(divUp(threads, 64), p.d.Limits.Groups), 1, 1},
+	p.dispatch(from.kernel("key_rotate", true, true), [3]int{divUp(threads, 64), 1, 1},
 		[]uint32{uint32(nSlots)}, // struct Params in key_rotate.wgsl
 		from.K, from.V, to.K, to.V, by, table)
 }

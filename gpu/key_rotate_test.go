@@ -8,9 +8,8 @@ import (
 )
 
 func TestKeyRotate(t *testing.T) {
-	withFewGroups(t, func(t *testing.T, d *Device) {
-		for _, ct := range layout.CacheTypes {
-			d.runCases(t, kernelcase.KeyRotateCases(ct))
-		}
-	})
+	d := openForTest(t)
+	for _, ct := range layout.CacheTypes {
+		d.runCases(t, kernelcase.KeyRotateCases(ct))
+	}
 }

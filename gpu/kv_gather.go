@@ -12,8 +12,7 @@ import "keyfold/layout"
 func (p *Pass) KVGather(from, to *Cache, moves *Buffer, nMoves int) {
 	p.want("kv_gather", "moves", moves, 2*nMoves, "2*n_moves")
 	rowWords := from.Type.RowWords(from.HeadDim)
-	groups := min(divUp(nMoves*rowWords, 64), p.d.Limits.Groups)
-	p.dispatch(kernelID{name: "kv_gather"}, [3]int{groups, 1, 1},
+	p.dispatch(kernelID{name: "kv_gather"}, [3]int{divUp(nMoves*rowWords, 64), 1, 1},
 		[]uint32{uint32(nMoves), uint32(rowWords)}, // struct Params in kv_gather.wgsl
 		from.K, from.V, to.K, to.V, moves)
 }

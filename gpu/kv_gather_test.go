@@ -8,9 +8,8 @@ import (
 )
 
 func TestKVGather(t *testing.T) {
-	withFewGroups(t, func(t *testing.T, d *Device) {
-		for _, ct := range layout.CacheTypes {
-			d.runCases(t, kernelcase.KVGatherCases(ct))
-		}
-	})
+	d := openForTest(t)
+	for _, ct := range layout.CacheTypes {
+		d.runCases(t, kernelcase.KVGatherCases(ct))
+	}
 }

@@ -179,18 +179,6 @@ func (d *Device) runCases(t *testing.T, cases []kernelcase.Case) {
 	}
 }
 
-// withFewGroups opens the device twice: as it is, and with so few workgroups along an
-// axis that a thread has several turns.
-func withFewGroups(t *testing.T, test func(t *testing.T, d *Device)) {
-	d := openForTest(t)
-	for _, groups := range []int{d.Limits.Groups, 2} {
-		t.Run(fmt.Sprintf("at most %d workgroups", groups), func(t *testing.T) {
-			d.Limits.Groups = groups
-			test(t, d)
-		})
-	}
-}
-
 // quantised returns a random matrix of the given type with some scales that
 // are subnormal halves, which a shader must not flush to zero. It has as many
 // columns as the type takes, at least cols.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -262,7 +263,8 @@ func (p *Pass) flush() {
 
 // dispatch records one kernel.
 //
-//	groups   workgroups along x, y, z; nothing is recorded if one is 0
+//	groups   workgroups along x, y, z; nothing is recorded if one is 0; of kernels that
+//	         are folded any number along x
 //	params   the words of the shader's struct Params, in order
 //	buffers  in the order of the shader's binding numbers
 func (p *Pass) dispatch(id kernelID, groups [3]int, params []uint32, buffers ...*Buffer) {
@@ -284,12 +286,11 @@ func (p *Pass) dispatch(id kernelID, groups [3]int, params []uint32, buffers ...
 	if len(params) != k.params {
 		panic(fmt.Sprintf("BUG: gpu: %v has %d parameters, got %d", id, k.params, len(params)))
 	}
-	for _, g := range groups {
-		if g > p.d.Limits.Groups {
-			p.Fail(fmt.Errorf("%s: %v workgroups, this device allows %d along an axis",
-				id.name, groups, p.d.Limits.Groups))
-			return
-		}
+	if k.folds {
+		groups = p.d.fold(groups[0])
+	} else if most := slices.Max(groups[:]); most > p.d.Limits.Groups {
+		p.Fail(fmt.Errorf("%s: %v workgroups, this device allows %d along an axis", id.name, groups, p.d.Limits.Groups))
+		return
 	}
 	group, err := p.d.bindGroup(k, buffers)
 	if err != nil {
@@ -323,6 +324,14 @@ func (p *Pass) dispatch(id kernelID, groups [3]int, params []uint32, buffers ...
 			p.await(nil)
 		}
 	}
+}
+
+// fold spreads n workgroups over x and y, with a few more where they do not come out even.
+// Kernels that are folded number them x + y * num_workgroups.x, in 32 bits: so y never
+// exceeds the limit.
+func (d *Device) fold(n int) [3]int {
+	rows := divUp(n, d.Limits.Groups)
+	return [3]int{divUp(n, rows), rows, 1}
 }
 
 // spend announces a dispatch of about so many floating-point operations. If the

@@ -6,6 +6,4 @@ import (
 	"keyfold/internal/kernelcase"
 )
 
-func TestZero(t *testing.T) {
-	withFewGroups(t, func(t *testing.T, d *Device) { d.runCases(t, kernelcase.ZeroCases()) })
-}
+func TestZero(t *testing.T) { openForTest(t).runCases(t, kernelcase.ZeroCases()) }

@@ -7,7 +7,7 @@
 // Shapes     k_cache, v_cache of the joined type   slots (all slots, 3) words: position, n, bias as f32
 //            heads (n_kv_heads) vec2(offset, len)   q (n, q_stride) f32, its first n_heads * HEAD_DIM columns
 //            lse (n, n_heads) f32   most (n_kv_heads, stride) f32
-// Dispatch   (n_kv_heads * stride / WG_SIZE rounded up, 1, 1)
+// Dispatch   (n_kv_heads * stride / WG_SIZE rounded up, 1, 1), or folded over x and y
 // Threads    WG_SIZE; one thread owns one slot of one KV head
 // Limits     HEAD_DIM a multiple of 4. Token t sees heads[h].len + n_before + t + 1 slots; a head has
 //            heads[h].len + n_before + n, at most stride, and what most holds beyond them is left alone
@@ -38,9 +38,10 @@ const HEAD_DIM: u32 = 64u;
 const HEAD_DIM4: u32 = HEAD_DIM / 4u;
 
 @compute @workgroup_size(WG_SIZE)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let h = id.x / params.stride;
-    let j = id.x % params.stride;
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let at = id.x + id.y * groups.x * WG_SIZE;
+    let h = at / params.stride;
+    let j = at % params.stride;
     if h * params.group_size >= params.n_heads {
         return;
     }
@@ -65,5 +66,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             top = max(top, s - lse[t * params.n_heads + a]);
         }
     }
-    most[id.x] = max(most[id.x], exp(top));
+    most[at] = max(most[at], exp(top));
 }

@@ -8,7 +8,7 @@
 //            heads (n_kv_heads) vec2(offset, len)   mean (n_heads, HEAD_DIM) f32
 //            cov (n_heads, HEAD_DIM, HEAD_DIM) f32, symmetric   logits (n_heads, stride) f32
 //            norms (n_kv_heads, stride) f32
-// Dispatch   (n_kv_heads * stride / WG_SIZE rounded up, 1, 1)
+// Dispatch   (n_kv_heads * stride / WG_SIZE rounded up, 1, 1), or folded over x and y
 // Threads    WG_SIZE; one thread owns one slot of one KV head
 // Limits     HEAD_DIM a multiple of 4. Head h has heads[h].len + n_after slots, at most stride; what logits and
 //            norms hold beyond them is left alone
@@ -36,9 +36,10 @@ const HEAD_DIM: u32 = 64u;
 const HEAD_DIM4: u32 = HEAD_DIM / 4u;
 
 @compute @workgroup_size(WG_SIZE)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let h = id.x / params.stride;
-    let j = id.x % params.stride;
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let at = id.x + id.y * groups.x * WG_SIZE;
+    let h = at / params.stride;
+    let j = at % params.stride;
     if h >= params.n_kv_heads || j >= heads[h].y + params.n_after {
         return;
     }
@@ -50,7 +51,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let v = v4(slot, i);
         square += dot(v, v);
     }
-    norms[id.x] = sqrt(square);
+    norms[at] = sqrt(square);
 
     let half_scale = 0.5 * params.scale;
     for (var a = h * params.group_size; a < (h + 1u) * params.group_size; a++) {

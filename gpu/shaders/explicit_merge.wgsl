@@ -8,7 +8,7 @@
 //            key shares end where value shares begin
 //            shares (shares of all rows) vec2(slot, weight as f32)
 //            to is a slot of k_out, slot of k_cache; both count from the buffers' start
-// Dispatch   (n_rows / WG_SIZE rounded up, 1, 1)
+// Dispatch   (n_rows / WG_SIZE rounded up, 1, 1), or folded over x and y
 // Threads    WG_SIZE; one thread owns one row
 // Limits     HEAD_DIM a multiple of 4; k_out and v_out must not be k_cache or v_cache; no two rows to one slot
 // Twin       ref/explicit_merge.go
@@ -27,11 +27,12 @@ const HEAD_DIM: u32 = 64u;
 const HEAD_DIM4: u32 = HEAD_DIM / 4u;
 
 @compute @workgroup_size(WG_SIZE)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    if id.x >= params.n_rows {
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let r = id.x + id.y * groups.x * WG_SIZE;
+    if r >= params.n_rows {
         return;
     }
-    let row = rows[id.x];
+    let row = rows[r];
     for (var c = 0u; c < HEAD_DIM4; c += PUT4) {
         var k = array<vec4<f32>, PUT4>();
         var v = array<vec4<f32>, PUT4>();

@@ -14,7 +14,7 @@
 //            table (positions, HEAD_DIM / 2) vec2(cos, sin), up to the largest difference of positions
 //            slots (slots of k_cache, 3) words: position, n, bias   weights (all rows' members) f32: w_i
 //            to is a slot of k_out; pivot and members are slots of k_cache; all count from the buffers' start
-// Dispatch   (n_rows / WG_SIZE rounded up, 1, 1)
+// Dispatch   (n_rows / WG_SIZE rounded up, 1, 1), or folded over x and y
 // Threads    WG_SIZE; one thread owns one row
 // Limits     HEAD_DIM a multiple of 4; sigma >= 1e-6; k_out and v_out must not be k_cache or v_cache; rows share
 //            neither members nor to
@@ -51,11 +51,12 @@ fn turned(k: vec4<f32>, i4: u32, by: i32) -> vec4<f32> {
 }
 
 @compute @workgroup_size(WG_SIZE)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    if id.x >= params.n_rows {
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let r = id.x + id.y * groups.x * WG_SIZE;
+    if r >= params.n_rows {
         return;
     }
-    let row = 8u * id.x;
+    let row = 8u * r;
     let to = rows[row];
     let pivot = rows[row + 1u];
     let first = rows[row + 2u];

@@ -8,7 +8,7 @@
 // The population variance of all rows so far is M2 / (a + b).
 //
 // Shapes     x (n, dim) f32   state (2, dim) f32: mean, M2
-// Dispatch   (dim / WG_SIZE rounded up, 1, 1)
+// Dispatch   (dim / WG_SIZE rounded up, 1, 1), or folded over x and y
 // Threads    WG_SIZE; one thread owns one column
 // Limits     skip < n; with count_before = 0 the state is not read
 // Twin       ref/gvote_stats.go
@@ -29,8 +29,8 @@ struct Params {
 const WG_SIZE: u32 = 64u;
 
 @compute @workgroup_size(WG_SIZE)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let c = id.x;
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let c = id.x + id.y * groups.x * WG_SIZE;
     if c >= params.dim {
         return;
     }

@@ -7,9 +7,8 @@
 //
 // Shapes     k_cache and k_out of the joined type, the same slots in both
 //            by (n_slots) i32, positions   table (positions, HEAD_DIM / 2) vec2(cos, sin), up to the largest |by|
-// Dispatch   (as many as there are spans / WG_SIZE rounded up, but at most the device's limit, 1, 1)
-// Threads    WG_SIZE; thread id owns spans id, id + all threads, ... of the keys; a span is as many elements as the
-//            writer says
+// Dispatch   (as many as there are spans / WG_SIZE rounded up, 1, 1), or folded over x and y
+// Threads    WG_SIZE; one thread owns a span of a key: as many elements as the writer says
 // Limits     HEAD_DIM a multiple of 4; k_out must not be k_cache, nor v_out v_cache; fewer than 2^32 spans
 // Twin       ref/key_rotate.go
 // Source     Su et al. 2021, RoFormer, arXiv:2104.09864, eq. 34, in the interleaved form: rotations add up
@@ -36,22 +35,18 @@ fn turned(k: vec4<f32>, i4: u32, turn: i32) -> vec4<f32> {
 }
 
 @compute @workgroup_size(WG_SIZE)
-fn main(
-    @builtin(global_invocation_id) id: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-) {
-    for (var span = id.x; span < params.n_slots * SPANS; span += groups.x * WG_SIZE) {
-        let slot = span / SPANS;
-        let first = span % SPANS * SPAN4;
-        if by[slot] == 0 {
-            continue;
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let span = id.x + id.y * groups.x * WG_SIZE;
+    let slot = span / SPANS;
+    let first = span % SPANS * SPAN4;
+    if slot >= params.n_slots || by[slot] == 0 {
+        return;
+    }
+    for (var i4 = first; i4 < min(first + SPAN4, HEAD_DIM4); i4 += PUT4) {
+        var k: array<vec4<f32>, PUT4>;
+        for (var i = 0u; i < PUT4; i++) {
+            k[i] = turned(k4(slot, i4 + i), i4 + i, by[slot]);
         }
-        for (var i4 = first; i4 < min(first + SPAN4, HEAD_DIM4); i4 += PUT4) {
-            var k: array<vec4<f32>, PUT4>;
-            for (var i = 0u; i < PUT4; i++) {
-                k[i] = turned(k4(slot, i4 + i), i4 + i, by[slot]);
-            }
-            put_k(slot, i4, &k);
-        }
+        put_k(slot, i4, &k);
     }
 }

@@ -5,7 +5,7 @@
 //
 // Shapes     k_cache, v_cache of the joined type   heads (n_kv_heads) vec2(offset, len)
 //            cosine (n_kv_heads, stride) f32
-// Dispatch   (n_kv_heads * stride / WG_SIZE rounded up, 1, 1)
+// Dispatch   (n_kv_heads * stride / WG_SIZE rounded up, 1, 1), or folded over x and y
 // Threads    WG_SIZE; one thread owns one slot of one head
 // Limits     HEAD_DIM a multiple of 4. Head h has heads[h].len + n_after slots, at most stride; what cosine
 //            holds beyond them is left alone
@@ -27,14 +27,15 @@ const HEAD_DIM: u32 = 64u;
 const HEAD_DIM4: u32 = HEAD_DIM / 4u;
 
 @compute @workgroup_size(WG_SIZE)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let h = id.x / params.stride;
-    let i = id.x % params.stride;
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let at = id.x + id.y * groups.x * WG_SIZE;
+    let h = at / params.stride;
+    let i = at % params.stride;
     if h >= params.n_kv_heads || i >= heads[h].y + params.n_after {
         return;
     }
     if i == 0u {
-        cosine[id.x] = 0.0;
+        cosine[at] = 0.0;
         return;
     }
     let slot = heads[h].x + i;
@@ -48,5 +49,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         square += dot(k, k);
         square_before += dot(before, before);
     }
-    cosine[id.x] = product / max(sqrt(square) * sqrt(square_before), 1e-12);
+    cosine[at] = product / max(sqrt(square) * sqrt(square_before), 1e-12);
 }

@@ -6,8 +6,8 @@
 //
 // Shapes     k_cache, v_cache, k_out, v_out (slots of all heads, row_words) words
 //            moves (n_moves) vec2(from, to), slots counted from the start of the buffers
-// Dispatch   (as many as there are words to copy / WG_SIZE rounded up, but at most the device's limit, 1, 1)
-// Threads    WG_SIZE; thread id owns words id, id + all threads, ... of the rows one behind the other
+// Dispatch   (as many as there are words to copy / WG_SIZE rounded up, 1, 1), or folded over x and y
+// Threads    WG_SIZE; one thread owns one word of the rows one behind the other
 // Limits     k_out and v_out must not be k_cache or v_cache; no two moves to one slot; fewer than 2^32 words
 // Twin       ref/kv_gather.go
 // Source     definition
@@ -27,11 +27,9 @@ struct Params {
 const WG_SIZE: u32 = 64u;
 
 @compute @workgroup_size(WG_SIZE)
-fn main(
-    @builtin(global_invocation_id) id: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-) {
-    for (var i = id.x; i < params.n_moves * params.row_words; i += groups.x * WG_SIZE) {
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.x + id.y * groups.x * WG_SIZE;
+    if i < params.n_moves * params.row_words {
         let slots = moves[i / params.row_words];
         let word = i % params.row_words;
         k_out[slots.y * params.row_words + word] = k_cache[slots.x * params.row_words + word];

@@ -8,7 +8,7 @@
 //     y[r] = s[r] / (1 + exp(-s[r])) * s[gate + r]             with a gate of `gate` rows: SwiGLU
 //
 // Shapes     weights (rows, cols) of the joined type   x (x_row + 1, cols) f32   y (row0 + rows, or gate) f32
-// Dispatch   (rows / 16 rounded up, 1, 1)
+// Dispatch   (rows / 16 rounded up, 1, 1), or folded over x and y
 // Threads    WG_SIZE; LANES threads share four rows: neighbours, or two neighbours of the gate and those they are
 //            multiplied with. The thread of a lane owns the blocks lane, lane + LANES ... of these rows
 // Limits     cols a multiple of 32; y must not be x; 2 * gate = rows or gate = 0; the exponent ends at 80, as in
@@ -60,11 +60,12 @@ fn sum16(u: mat4x4<f32>) -> f32 {
 }
 
 @compute @workgroup_size(WG_SIZE)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>,
+        @builtin(num_workgroups) groups: vec3<u32>) {
     let gated = params.gate > 0u;
     let t = local.x;
     let lane = t % LANES;
-    let r = (group.x * (WG_SIZE / LANES) + t / LANES) * select(4u, 2u, gated);
+    let r = ((group.x + group.y * groups.x) * (WG_SIZE / LANES) + t / LANES) * select(4u, 2u, gated);
     let r2 = r + select(2u, params.gate, gated);
     let last = params.rows - 1u;
 

@@ -8,7 +8,7 @@
 //     y[r] = s[r] / (1 + exp(-s[r])) * s[gate + r]             with a gate of `gate` rows: SwiGLU
 //
 // Shapes     weights (rows, cols) of the joined type   x (x_row + 1, cols) f32   y (row0 + rows, or gate) f32
-// Dispatch   (rows / 4 / WG_SIZE rounded up, 1, 1)
+// Dispatch   (rows / 4 / WG_SIZE rounded up, 1, 1), or folded over x and y
 // Threads    WG_SIZE; one thread owns four neighbouring rows, or two of the gate and those they are multiplied with
 // Limits     cols a multiple of 4; y must not be x; 2 * gate = rows or gate = 0; the exponent ends at 80, as in
 //            swiglu.wgsl
@@ -33,9 +33,9 @@ struct Params {
 const WG_SIZE: u32 = 8u;
 
 @compute @workgroup_size(WG_SIZE)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let gated = params.gate > 0u;
-    let r = id.x * select(4u, 2u, gated);
+    let r = (id.x + id.y * groups.x * WG_SIZE) * select(4u, 2u, gated);
     let r2 = r + select(2u, params.gate, gated);
     let end = select(params.rows, params.gate, gated);
     if r >= end {

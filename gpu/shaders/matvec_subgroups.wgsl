@@ -7,7 +7,7 @@
 //     y[r] = s[r] / (1 + exp(-s[r])) * s[gate + r]             with a gate of `gate` rows: SwiGLU
 //
 // Shapes     weights (rows, cols) of the joined type   x (x_row + 1, cols) f32   y (row0 + rows, or gate) f32
-// Dispatch   (rows / 4 rounded up, 1, 1)
+// Dispatch   (rows / 4 rounded up, 1, 1), or folded over x and y
 // Threads    WG_SIZE; thread t owns columns 4t .. 4t+3, 4(t+WG_SIZE) ... of the workgroup's four rows: neighbours,
 //            or two neighbours of the gate and those they are multiplied with
 // Limits     cols a multiple of 4; y must not be x; 2 * gate = rows or gate = 0; the exponent ends at 80, as in
@@ -39,9 +39,10 @@ var<workgroup> squares: array<f32, WG_SIZE>;
 var<workgroup> elected: array<atomic<u32>, WG_SIZE / 32u>; // a bit per thread
 
 @compute @workgroup_size(WG_SIZE)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>,
+        @builtin(num_workgroups) groups: vec3<u32>) {
     let gated = params.gate > 0u;
-    let r = group.x * select(4u, 2u, gated);
+    let r = (group.x + group.y * groups.x) * select(4u, 2u, gated);
     let r2 = r + select(2u, params.gate, gated);
     let t = local.x;
     let cols4 = params.cols / 4u;
@@ -55,7 +56,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         let u = input4(v, c);
         square += square4(v);
         sum += vec4<f32>(
-            dot(weight4(r, c), u),
+            dot(weight4(min(r, last), c), u),
             dot(weight4(min(r + 1u, last), c), u),
             dot(weight4(min(r2, last), c), u),
             dot(weight4(min(r2 + 1u, last), c), u),

@@ -9,7 +9,7 @@
 //            pivots (n_kv_heads, stride) u32, a slot of the same head counted from its first, or NO_PIVOT
 //            distance (n_kv_heads, stride) f32   slots (slots of k_cache, 3) words: position, n, bias
 //            table (positions, HEAD_DIM / 2) vec2(cos, sin), up to the largest difference of positions
-// Dispatch   (n_kv_heads * stride / WG_SIZE rounded up, 1, 1)
+// Dispatch   (n_kv_heads * stride / WG_SIZE rounded up, 1, 1), or folded over x and y
 // Threads    WG_SIZE; one thread owns one slot of one head
 // Limits     HEAD_DIM a multiple of 4. Head h has heads[h].len + n_after slots, at most stride; what distance
 //            holds beyond them is left alone
@@ -47,15 +47,16 @@ fn turned(k: vec4<f32>, i4: u32, by: i32) -> vec4<f32> {
 }
 
 @compute @workgroup_size(WG_SIZE)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let h = id.x / params.stride;
-    let i = id.x % params.stride;
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let at = id.x + id.y * groups.x * WG_SIZE;
+    let h = at / params.stride;
+    let i = at % params.stride;
     if h >= params.n_kv_heads || i >= heads[h].y + params.n_after {
         return;
     }
     var square = 0.0;
-    if pivots[id.x] != NO_PIVOT {
-        let pivot = heads[h].x + pivots[id.x];
+    if pivots[at] != NO_PIVOT {
+        let pivot = heads[h].x + pivots[at];
         let slot = heads[h].x + i;
         let by = i32(params.aligned) * (i32(slots[3u * pivot]) - i32(slots[3u * slot]));
         for (var c = 0u; c < HEAD_DIM4; c++) {
@@ -63,5 +64,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             square += dot(step, step);
         }
     }
-    distance[id.x] = sqrt(square);
+    distance[at] = sqrt(square);
 }

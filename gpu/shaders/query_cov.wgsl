@@ -8,7 +8,7 @@
 //
 // Shapes     q (n, stride) f32, its first n_heads * head_dim columns   mean (n_heads * head_dim or more) f32
 //            cov (n_heads, head_dim, head_dim) f32
-// Dispatch   (n_heads * head_dim * head_dim4 / WG_SIZE rounded up, 1, 1)
+// Dispatch   (n_heads * head_dim * head_dim4 / WG_SIZE rounded up, 1, 1), or folded over x and y
 // Threads    WG_SIZE; one thread owns four neighbouring elements of a row of C
 // Limits     skip < n; stride and head_dim multiples of 4; with count_before = 0 cov is not read
 // Twin       ref/query_cov.go
@@ -32,14 +32,15 @@ struct Params {
 const WG_SIZE: u32 = 64u;
 
 @compute @workgroup_size(WG_SIZE)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let i = id.x / params.head_dim4; // a row of C, over all heads: the column i of q
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let at = id.x + id.y * groups.x * WG_SIZE;
+    let i = at / params.head_dim4; // a row of C, over all heads: the column i of q
     let head_dim = 4u * params.head_dim4;
     let h = i / head_dim;
     if h >= params.n_heads {
         return;
     }
-    let j4 = h * params.head_dim4 + id.x % params.head_dim4; // four columns of q, of the same head
+    let j4 = h * params.head_dim4 + at % params.head_dim4; // four columns of q, of the same head
     let mean_i = mean[i / 4u][i % 4u];
     let mean_j = mean[j4];
 
@@ -55,8 +56,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         products += d_i * d_j;
     }
     if params.count_before > 0u {
-        cov[id.x] += products + r_i * r_j / f32(params.count_before);
+        cov[at] += products + r_i * r_j / f32(params.count_before);
     } else {
-        cov[id.x] = products - r_i * r_j / f32(params.n - params.skip);
+        cov[at] = products - r_i * r_j / f32(params.n - params.skip);
     }
 }

@@ -3,8 +3,8 @@
 //     x[i] = 0       for i < n
 //
 // Shapes     x (at least n) words
-// Dispatch   (n / WG_SIZE rounded up, but at most the device's limit, 1, 1)
-// Threads    WG_SIZE; thread id owns words id, id + all threads, ...
+// Dispatch   (n / WG_SIZE rounded up, 1, 1), or folded over x and y
+// Threads    WG_SIZE; one thread owns one word
 // Limits     none
 // Twin       ref/zero.go
 // Source     definition
@@ -19,11 +19,9 @@ struct Params {
 const WG_SIZE: u32 = 64u;
 
 @compute @workgroup_size(WG_SIZE)
-fn main(
-    @builtin(global_invocation_id) id: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-) {
-    for (var i = id.x; i < params.n; i += groups.x * WG_SIZE) {
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.x + id.y * groups.x * WG_SIZE;
+    if i < params.n {
         x[i] = 0u;
     }
 }
