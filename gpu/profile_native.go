@@ -230,7 +230,7 @@ func (t *timer) collect(d *nativeDriver) error {
 	if t.n == 0 {
 		return nil
 	}
-	err := d.read(t.readable, 8*t.n, wait{patience: patience}, func(data []byte) {
+	err := d.read(t.readable, 8*t.n, wait{true, longPatience}, func(data []byte) {
 		for at := 0; at < 8*t.n; at += 16 {
 			start, end := binary.LittleEndian.Uint64(data[at:]), binary.LittleEndian.Uint64(data[at+8:])
 			t.ticks = append(t.ticks, max(end, start)-start)

@@ -39,7 +39,7 @@ func TestBenchKernels(t *testing.T) {
 		task    string
 		kernels []string
 	}{
-		{"1 token, q8_0", []string{"matvec", "matvec_rows", "matvec(WG_SIZE=32)", "matvec(WG_SIZE=128)"}},
+		{"1 token, q8_0", []string{"matvec", "matvec_blocks", "matvec_rows", "matvec(WG_SIZE=32)", "matvec(WG_SIZE=128)"}},
 		{"2 to 8 tokens, q8_0", []string{"matmul", "matmul_tiled"}},
 		{"more tokens, q8_0", []string{"matmul", "matmul_tiled"}},
 		{"norms", []string{"rms_norm", "rms_norm_rows"}},
