@@ -103,6 +103,9 @@ func (p *Prompt) decideBelow(reading bool) (*compress.Plan, *compress.Signals, e
 	if err != nil {
 		return nil, nil, err
 	}
+	if known := p.o.Plan; known != nil && !reading && p.compressions == 0 && known.Check(signals) == nil {
+		return known, signals, nil
+	}
 	signals.Most = bound
 	wanted, err := planOf(m, signals)
 	if err != nil || bound == 0 {

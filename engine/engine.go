@@ -27,7 +27,8 @@ type Engine struct {
 	Note      string               // what Auto found out, one sentence; else empty
 	Checks    []gpu.Check          // self-test of the GPU's kernels, those for quantised caches apart; nil if the GPU was not tried
 
-	r runner
+	r     runner
+	asked DeviceKind
 }
 
 // DeviceKind says where a model is to run.
@@ -61,7 +62,7 @@ func openWith(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer,
 			return nil, err
 		}
 	}
-	e := &Engine{Config: f.Config, Tokenizer: tok}
+	e := &Engine{Config: f.Config, Tokenizer: tok, asked: kind}
 	var err error
 	switch kind {
 	case CPU:
@@ -117,10 +118,11 @@ func openAuto(ctx context.Context, f *checkpoint.File, openDevice func() (*gpu.D
 	return onGPU, fmt.Sprintf("took the GPU: it decodes %.0f tokens/s here, the CPU %.0f", gpuRate, cpuRate), checks, nil
 }
 
-// insteadOf says in one line why the CPU runs: drivers draw their errors in several.
-func insteadOf(err error) string {
-	return "runs on the CPU: " + strings.Join(strings.Fields(err.Error()), " ")
-}
+// insteadOf says in one line why the CPU runs.
+func insteadOf(err error) string { return "runs on the CPU: " + oneLine(err) }
+
+// oneLine returns an error in one line: drivers draw theirs in several.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 // race returns the tokens per second of decoding a few tokens.
 func race(ctx context.Context, r runner) (float64, error) {

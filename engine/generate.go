@@ -78,7 +78,8 @@ type Generation struct {
 	Watch   *Watching // of the attention of decoded tokens; nil: none
 	Emit    func(Token) error
 
-	Likeliest int // how many of the likeliest tokens each comes with
+	Likeliest int   // how many of the likeliest tokens each comes with
+	Known     []int // the first tokens, which are taken instead of chosen: another device has written them
 
 	// Stop are texts that end the text before them. The texts of all tokens, joined, are what the
 	// model wrote less the one that ended it: a token that may begin one hands its text over to the
@@ -98,7 +99,7 @@ func (t *Text) Generate(ctx context.Context, o Generation) error { return t.gene
 // generate is Generate. If again is not nil, it compresses its cache, which is
 // the text's, after every so many tokens. Then nobody watches.
 func (t *Text) generate(ctx context.Context, o Generation, again *Prompt) error {
-	g := &generator{Text: t, o: o, again: again, onDevice: o.Sampler.onDevice()}
+	g := &generator{Text: t, o: o, again: again, onDevice: o.Sampler.onDevice() && len(o.Known) == 0}
 	t.Stop = nil
 	if err := g.check(); err != nil {
 		return err
@@ -193,7 +194,7 @@ func (g *generator) begin() error {
 	return nil
 }
 
-// choose chooses on the host, where a choice depends on the tokens before it.
+// choose chooses on the host, where a choice depends on the tokens before it, or is known.
 func (g *generator) choose(res *result) choice {
 	rows := slices.Concat([][]float32{res.logits}, res.beside)
 	var picked []chosen
@@ -203,6 +204,9 @@ func (g *generator) choose(res *result) choice {
 			text = g.o.Shadow.text
 		}
 		id := g.o.Sampler.Choose(row, g.Cache.textPos, text)
+		if known := g.o.Known; i == 0 && len(known) > 0 {
+			id, g.o.Known = known[0], known[1:]
+		}
 		picked = append(picked, chosen{id, row[id], float32(logSumExp(row))})
 	}
 	return choose(rows, picked, g.o.Likeliest)

@@ -23,6 +23,7 @@ type Settings struct {
 	Pins    [][2]int       // slots that no method may touch, as [Prompt.Pin]
 
 	Method compress.Method // what [Prompt.Compress] compresses by
+	Plan   *compress.Plan  // what it decided before, for the first compression of the same prompt; nil: not known
 	Every  int             // tokens decoded from one compression to the next; 0: they are not compressed
 	Turns  bool            // more is read after compression, by [Prompt.Extend]
 	Future []int           // what follows the prompt, if the method wants to know, as [Prompt.Future]

@@ -19,7 +19,7 @@ func openGPURunner(f *checkpoint.File, openDevice func() (*gpu.Device, error)) (
 	}
 	r, err := newGPURunner(f, d)
 	if err != nil {
-		return nil, nil, fmt.Errorf("load to %s: %w", d.Name, err)
+		return nil, nil, fmt.Errorf("load the weights: %w", err)
 	}
 	checks, err := r.selfTest()
 	if err != nil {

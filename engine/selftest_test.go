@@ -164,7 +164,7 @@ func TestDevicesThatCannotBeUsed(t *testing.T) {
 		open       func() (*gpu.Device, error)
 	}{
 		{"refused", "open a busy GPU:", refused},
-		{"small", "load to a small GPU: ", small},
+		{"small", "load the weights: ", small},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := fixtureFile(t, checkpoint.F16)

@@ -36,7 +36,7 @@ type worker struct {
 }
 
 // examine runs one example through all variants. If that goes wrong, the result says
-// why; the error is ctx's.
+// why; the error is ctx's, or of a device that another may replace.
 func (w *worker) examine(ctx context.Context, it Item) (Result, error) {
 	start := time.Now()
 	r := Result{Item: it}
@@ -49,8 +49,13 @@ func (w *worker) examine(ctx context.Context, it Item) (Result, error) {
 	switch {
 	case ctx.Err() != nil:
 		return r, ctx.Err()
+	case w.e.Replaceable(err):
+		return r, err
 	case err != nil:
 		r = Result{Item: it, ID: r.ID, Skipped: err.Error(), Failed: !isUnfit(err)}
+	}
+	if kind := w.e.Device.Kind; w.Config.Device.Kind != "" && kind != w.Config.Device.Kind {
+		r.Device = kind
 	}
 	r.MS = milliseconds(start)
 	return r, nil

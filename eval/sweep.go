@@ -87,6 +87,7 @@ type Result struct {
 	Runs   []Run      `json:"runs,omitempty"` // the full cache first
 	MS     float64    `json:"ms"`
 
+	Device  string `json:"device,omitempty"`  // kind of the device, where it was not the configuration's, which had failed
 	Skipped string `json:"skipped,omitempty"` // why the example was left out
 	Failed  bool   `json:"failed,omitempty"`  // it may go better another time
 }
@@ -210,7 +211,8 @@ func (s *Sweep) items(shard Shard) []Item {
 // Run examines items and calls emit with each result, one at a time, in any
 // order. On the CPU several are examined at once. An example that cannot be asked,
 // or that goes wrong, has a result that says so; the sweep goes on. It stops at the
-// first error of emit, or when ctx ends.
+// first error of emit, when ctx ends, or when a device fails that another may replace
+// ([engine.Engine.Replaceable]): with another Engine the examples that are left can be run.
 func (s *Sweep) Run(ctx context.Context, items []Item, emit func(Result) error) error {
 	engines := []*engine.Engine{s.Engine}
 	for len(engines) < min(runtime.GOMAXPROCS(0), len(items)) {

@@ -18,13 +18,14 @@ type Buffer struct {
 // memory starts as zeros.
 func (d *Device) NewBuffer(label string, bytes int) (*Buffer, error) {
 	if bytes > d.Limits.BindingBytes {
-		return nil, fmt.Errorf("%s needs %d bytes in one binding, this device allows %d",
-			label, bytes, d.Limits.BindingBytes)
+		return nil, d.failed(fmt.Errorf("%s needs %d bytes in one binding, this device allows %d",
+			label, bytes, d.Limits.BindingBytes))
 	}
 	return d.newBuffer(label, bytes, storage|copyDst|copySrc)
 }
 
 func (d *Device) newBuffer(label string, bytes int, u usage) (b *Buffer, err error) {
+	defer func() { err = d.failed(err) }()
 	defer catch("allocate "+label, &err)
 	if bytes <= 0 || bytes%4 != 0 {
 		return nil, fmt.Errorf("buffer %s of %d bytes, want a positive multiple of 4", label, bytes)
@@ -41,11 +42,17 @@ func (d *Device) newBuffer(label string, bytes int, u usage) (b *Buffer, err err
 	return &Buffer{d: d, m: m, id: d.nextID, label: label, size: bytes}, nil
 }
 
-// Size returns the size in bytes.
-func (b *Buffer) Size() int { return b.size }
+// Size returns the size in bytes; that of no buffer is 0.
+func (b *Buffer) Size() int {
+	if b == nil {
+		return 0
+	}
+	return b.size
+}
 
 // Upload writes data at offset. It takes effect before the next Submit.
 func (b *Buffer) Upload(offset int, data []byte) (err error) {
+	defer func() { err = b.d.failed(err) }()
 	defer catch("upload to "+b.label, &err)
 	if len(data) == 0 {
 		return nil

@@ -172,6 +172,7 @@ func (r *caseRun) buffer(array, first any, words func() []uint32) *Buffer {
 		err = b.UploadWords(0, data)
 	}
 	if err != nil {
+		b.Destroy()
 		r.pass.Fail(err)
 		return &Buffer{}
 	}

@@ -65,6 +65,9 @@ func (p *Pass) Copy(dst *Buffer, dstOffset int, src *Buffer, srcOffset, n int) {
 // result is valid after Submit.
 func (p *Pass) Read(b *Buffer, offset, n int) *Read {
 	r := &Read{from: b, offset: offset, data: make([]byte, n)}
+	if p.err != nil { // perhaps there is no buffer
+		return r
+	}
 	if offset < 0 || offset%4 != 0 || n%4 != 0 || offset+n > b.size {
 		p.Fail(fmt.Errorf("read %d bytes at %d of %s, which has %d", n, offset, b.label, b.size))
 	} else if n > 0 {
@@ -100,7 +103,7 @@ func (p *Pass) Submit() error {
 	} else {
 		p.flush()
 	}
-	return p.err
+	return p.d.failed(p.err)
 }
 
 // await submits what was recorded, waits until the device has done it, and
@@ -209,11 +212,11 @@ func (d *Device) fetch(reads []*Read, bytes int, number uint32, w wait) (err err
 		})
 		if lost := d.driver.lost(); lost != nil {
 			d.pace.lost()
-			return fmt.Errorf("%s: %w", d.Name, lost)
+			return lost
 		}
 		if err != nil {
 			d.pace.lost()
-			return fmt.Errorf("read back from %s: %w", d.Name, err)
+			return fmt.Errorf("read back: %w", err)
 		}
 		if done {
 			d.waited()
@@ -221,7 +224,7 @@ func (d *Device) fetch(reads []*Read, bytes int, number uint32, w wait) (err err
 		}
 		if d.now().Sub(start) > w.patience {
 			d.pace.lost()
-			return fmt.Errorf("%s did not finish a submit within %v", d.Name, w.patience)
+			return fmt.Errorf("a submit was not finished within %v", w.patience)
 		}
 	}
 }

@@ -48,7 +48,7 @@ func (d *Device) SelfTest(weights []layout.WeightType, caches []layout.CacheType
 	}
 	checks, err := d.test(cases)
 	if err != nil {
-		return nil, fmt.Errorf("the self-test of %s did not end: %w", d.Name, err)
+		return nil, d.failed(fmt.Errorf("the self-test did not end: %w", err))
 	}
 	return checks, d.failure(checks)
 }
@@ -125,7 +125,7 @@ func (d *Device) prove(id kernelID) error {
 	}
 	checks, err := d.test(cases)
 	if err != nil {
-		return fmt.Errorf("the test of %v on %s did not end: %w", id, d.Name, err)
+		return d.failed(fmt.Errorf("the test of %v did not end: %w", id, err))
 	}
 	d.tested[id] = d.failure(checks)
 	return d.tested[id]
@@ -188,5 +188,6 @@ func (d *Device) failure(checks []Check) error {
 		what = fmt.Sprintf("kernels %s, %s and %d more", names[0], names[1], more-1)
 	}
 	reason := strings.Join(strings.Fields(first.Error()), " ") // compilers draw their errors in several lines
+	reason = strings.TrimPrefix(reason, d.Name+": ")           // it is named already
 	return &WrongKernels{fmt.Sprintf("%s failed on %s: %s", what, d.Name, reason)}
 }

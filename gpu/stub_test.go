@@ -241,8 +241,8 @@ func TestLossHalvesTheWork(t *testing.T) {
 		want string
 	}{
 		{"lost", stub{loseAt: 2}, "stub, lost: the device was lost"},
-		{"hangs", stub{hangAt: 2}, "stub, hangs did not finish a submit within 30s"},
-		{"hangs while it compiles", stub{hangAt: 1}, "stub, hangs while it compiles did not finish a submit within 10m0s"},
+		{"hangs", stub{hangAt: 2}, "stub, hangs: a submit was not finished within 30s"},
+		{"hangs while it compiles", stub{hangAt: 1}, "stub, hangs while it compiles: a submit was not finished within 10m0s"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d, name := &tc.stub, "stub, "+tc.name
@@ -281,7 +281,7 @@ func TestNoMemory(t *testing.T) {
 		if err == nil {
 			err = d.zeros(dev, b, 1, 1000)
 		}
-		if err == nil || err.Error() != fmt.Sprintf("allocate %s of %d bytes: out of memory", label, map[string]int{"staging": 8, "zeros": 4}[label]) {
+		if err == nil || err.Error() != fmt.Sprintf("small stub: allocate %s of %d bytes: out of memory", label, map[string]int{"staging": 8, "zeros": 4}[label]) {
 			t.Errorf("%s: %v", label, err)
 		}
 	}

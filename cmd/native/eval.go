@@ -104,19 +104,21 @@ func evalCommand(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	e, err := v.start(ctx, t.err, f, tok)
-	if err != nil {
+	var sweep *eval.Sweep
+	var results []eval.Result
+	err = v.use(ctx, t.err, f, tok, func(e *engine.Engine) (err error) {
+		if sweep == nil {
+			c.Model, c.Device = e.DescribeModel(f.Model, sum), e.Device.Describe()
+			if sweep, err = eval.NewSweep(c, kv, e, data, text); err != nil {
+				return err
+			}
+			sweep.UseChat(template)
+			v.printSplit(t.err, data)
+		}
+		sweep.Engine = e
+		results, err = v.run(ctx, t, sweep, results)
 		return err
-	}
-	defer e.Close()
-	c.Model, c.Device = e.DescribeModel(f.Model, sum), e.Device.Describe()
-	sweep, err := eval.NewSweep(c, kv, e, data, text)
-	if err != nil {
-		return err
-	}
-	sweep.UseChat(template)
-	v.printSplit(t.err, data)
-	results, err := v.run(ctx, t, sweep)
+	})
 	if err != nil {
 		return err
 	}
@@ -221,11 +223,11 @@ func readNamed(path string) (string, *eval.File, error) {
 	return text, &eval.File{Name: filepath.Base(path), SHA256: hex.EncodeToString(sum[:])}, nil
 }
 
-// run runs a sweep, going on where its journal ends, and returns all results.
-func (v *evaluation) run(ctx context.Context, t terminal, s *eval.Sweep) ([]eval.Result, error) {
-	items := s.Items()
-	total := len(items)
-	var results []eval.Result
+// run runs a sweep, going on behind what is done and where its journal ends, and returns
+// all results.
+func (v *evaluation) run(ctx context.Context, t terminal, s *eval.Sweep, done []eval.Result) ([]eval.Result, error) {
+	total := len(s.Items())
+	results, items := s.Resume(done)
 	var journal *eval.Journal
 	if path := v.journal(); path != "" {
 		var err error

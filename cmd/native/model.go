@@ -197,10 +197,14 @@ func (m *modelFlags) metadata() (map[string]any, int, error) {
 type deviceFlags struct {
 	modelFlags
 	device string
+
+	// openEngine is engine.Open; tests have GPUs that fail.
+	openEngine func(context.Context, *checkpoint.File, *tokenizer.Tokenizer, engine.DeviceKind) (*engine.Engine, error)
 }
 
 func (d *deviceFlags) register(fs *flagSet) {
 	d.modelFlags.register(fs)
+	d.openEngine = engine.Open
 	fs.StringVar(&d.device, "device", "auto", "`DEVICE` to run on: auto, gpu or cpu")
 }
 
@@ -212,12 +216,32 @@ func (d *deviceFlags) check() error {
 	return usageError("-device is %q, want auto, gpu or cpu", d.device)
 }
 
+// use calls do with an open model on the device. If a GPU that was not asked for fails
+// meanwhile, do is called again, with the model on the CPU.
+func (d *deviceFlags) use(ctx context.Context, w io.Writer, f *checkpoint.File, tok *tokenizer.Tokenizer, do func(*engine.Engine) error) error {
+	e, err := d.start(ctx, w, f, tok)
+	if err != nil {
+		return err
+	}
+	err = do(e)
+	e.Close()
+	if !e.Replaceable(err) {
+		return err
+	}
+	if e, err = engine.OpenInstead(ctx, f, tok, err); err != nil {
+		return err
+	}
+	defer e.Close()
+	printDevice(w, e)
+	return do(e)
+}
+
 // start puts an open model on the device and prints which device that is.
 func (d *deviceFlags) start(ctx context.Context, w io.Writer, f *checkpoint.File, tok *tokenizer.Tokenizer) (*engine.Engine, error) {
 	if err := d.fits(f, layout.CacheF16, 0); err != nil {
 		return nil, err
 	}
-	e, err := engine.Open(ctx, f, tok, engine.DeviceKind(d.device))
+	e, err := d.openEngine(ctx, f, tok, engine.DeviceKind(d.device))
 	if err != nil {
 		return nil, err
 	}

@@ -51,6 +51,11 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
+	return r.do(ctx, t)
+}
+
+// do runs the command.
+func (r *runArgs) do(ctx context.Context, t terminal) error {
 	f, tok, err := r.open(true)
 	if err != nil {
 		return err
@@ -71,12 +76,13 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 	if err := r.fits(f, r.read.KV, r.mostSlots(len(prompt)+r.sampling.n)); err != nil {
 		return err
 	}
-	e, err := r.start(ctx, t.err, f, tok)
-	if err != nil {
+	var report *engine.Report
+	err = r.use(ctx, t.err, f, tok, func(e *engine.Engine) (err error) {
+		if report, err = r.run(ctx, t.besides(r.json), e, prompt); err == nil {
+			report.Model, report.Device = e.DescribeModel(f.Model, ""), e.Device.Describe()
+		}
 		return err
-	}
-	defer e.Close()
-	report, err := r.run(ctx, t.besides(r.json), e, prompt)
+	})
 	if err != nil {
 		return err
 	}
@@ -88,7 +94,7 @@ func runCommand(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	report.Model, report.Device, report.Version = e.DescribeModel(f.Model, sum), e.Device.Describe(), engine.Version()
+	report.Model.SHA256, report.Version = sum, engine.Version()
 	report.Run = engine.DescribeRun(r.read, r.budget, r.sampling.n, r.sampling.sampler)
 	report.Run.Prompt, report.Run.PromptSHA256 = shortPrompt(r.prompt)
 	report.Run.Chat, report.Run.Stop = r.family, r.sampling.stop
@@ -211,9 +217,10 @@ func (r *runArgs) run(ctx context.Context, w io.Writer, e *engine.Engine, prompt
 	}
 
 	// 3. Generate.
-	if r.messages == nil {
+	if r.messages == nil && r.read.Plan == nil {
 		printPrompt(w, e.Tokenizer, prompt)
 	}
+	r.read.Plan = plan // in case the device fails: then this is done again on another
 	start = time.Now()
 	tokens, err := r.sampling.write(ctx, w, p, shadow)
 	if err != nil {

@@ -4,8 +4,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"keyfold/engine"
 	"keyfold/engine/checkpoint"
@@ -19,6 +21,8 @@ type samplingFlags struct {
 	minP, repeatPenalty float64
 	sampler             engine.Sampler
 	stop                textsFlag
+
+	written []int // what write has written before its device failed; it goes on behind that
 }
 
 func (s *samplingFlags) register(fs *flagSet) {
@@ -65,14 +69,21 @@ type continuer interface {
 	Generate(context.Context, engine.Generation) error
 }
 
-// write continues a text and prints what it adds, then a newline.
+// write continues a text and prints what it adds, then a newline. If it is called again
+// after an error, with another device, it goes on where it was.
 func (s *samplingFlags) write(ctx context.Context, w io.Writer, text continuer, shadow *engine.Shadow) ([]engine.TokenReport, error) {
-	tokens := []engine.TokenReport{}
-	err := text.Generate(ctx, engine.Generation{N: s.n, Sampler: s.sampler, Stop: s.stop, Shadow: shadow, Emit: func(token engine.Token) error {
+	tokens, known := []engine.TokenReport{}, slices.Clone(s.written)
+	err := text.Generate(ctx, engine.Generation{N: s.n, Sampler: s.sampler, Stop: s.stop, Shadow: shadow, Known: known, Emit: func(token engine.Token) error {
 		tokens = append(tokens, token.Describe(token.Text))
+		if len(tokens) <= len(known) { // it stands there
+			return nil
+		}
+		s.written = append(s.written, token.ID)
 		_, err := fmt.Fprint(w, token.Text)
 		return err
 	}})
-	fmt.Fprintln(w)
+	if err == nil || errors.Is(err, context.Canceled) {
+		fmt.Fprintln(w)
+	}
 	return tokens, err
 }
