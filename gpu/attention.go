@@ -28,11 +28,11 @@ func (p *Pass) Attention(c *Cache, q Queries, out, lse *Buffer, parts Parts) {
 	id, groups := c.kernel(name, true, false), [3]int{}
 	switch name {
 	case "decode_parts":
-		if c.room() <= wholeHead {
-			p.decodeParts(c, q, out, lse, math.MaxInt32)
+		span := c.span(q.Heads)
+		if span == wholeHead {
+			p.decodeParts(c, q, out, lse, span)
 			return
 		}
-		span := partSpan(c.room() * c.NKVHeads)
 		p.decodeParts(c, q, parts.Out, parts.LSE, span)
 		p.decodeCombine(c, parts, out, lse, q.Heads, span)
 		return

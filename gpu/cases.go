@@ -233,7 +233,7 @@ func (r *caseRun) cache(c layout.Cache) *Cache {
 // too short for that.
 func (r *caseRun) parts(c *kernelcase.Attention) Parts {
 	cache := r.cache(c.Cache)
-	if c.Q.N > 1 || cache.room() <= wholeHead {
+	if c.Q.N > 1 || cache.span(c.Q.Heads) == wholeHead {
 		return Parts{}
 	}
 	rows := (maxParts + cache.NKVHeads) * c.Q.Heads / cache.NKVHeads

@@ -6,14 +6,31 @@ import "math"
 const maxDecodeHeadDim = 256
 
 // One token's attention is cut into parts of decodeSpan slots or a multiple of
-// it, and put together again, where heads have more than wholeHead slots on
-// average. maxParts, besides one for each KV head, are enough to keep a large
-// GPU busy, and bound the memory.
+// it, and put together again by a second dispatch. maxParts, besides one for each
+// KV head, are enough to keep a large GPU busy, and bound the memory.
 const (
-	decodeSpan = 128
-	wholeHead  = 2 * decodeSpan
-	maxParts   = 512
+	decodeSpan  = 128
+	decodeHeads = 4  // query heads of a workgroup: HEADS of decode_parts.wgsl
+	manyGroups  = 32 // as many workgroups as small GPUs run at a time
+	maxParts    = 512
 )
+
+// wholeHead is the span with which no head is cut.
+const wholeHead = math.MaxInt32
+
+// span returns the slots of a part of the cache, for nHeads query heads. Heads that
+// have decodeSpan slots on average are not cut, nor are those with twice as many where the
+// heads alone keep a GPU busy: the second dispatch would take longer than it saves.
+func (c *Cache) span(nHeads int) int {
+	whole := decodeSpan
+	if c.NKVHeads*divUp(nHeads/c.NKVHeads, decodeHeads) >= manyGroups {
+		whole = 2 * decodeSpan
+	}
+	if c.room() <= whole {
+		return wholeHead
+	}
+	return partSpan(c.room() * c.NKVHeads)
+}
 
 // partSpan returns how long the parts of a layer with so many slots are.
 func partSpan(slots int) int { return decodeSpan * divUp(slots, decodeSpan*maxParts) }
@@ -54,7 +71,7 @@ func (p *Pass) decodeParts(c *Cache, q Queries, out, lse *Buffer, span int) {
 	p.want("decode_parts", "out", out, most*groupSize*c.HeadDim, "parts*group_size*head_dim")
 	p.want("decode_parts", "lse", lse, most*groupSize, "parts*group_size")
 	p.spend(4 * q.Heads * c.room() * c.HeadDim)
-	p.dispatch(c.kernel("decode_parts", true, false), [3]int{most, divUp(groupSize, 4), 1}, []uint32{ // struct Params in decode_parts.wgsl
+	p.dispatch(c.kernel("decode_parts", true, false), [3]int{most, divUp(groupSize, decodeHeads), 1}, []uint32{ // struct Params in decode_parts.wgsl
 		uint32(c.NKVHeads), uint32(groupSize), uint32(c.Appended - 1), uint32(span), math.Float32bits(q.Scale), uint32(c.HeadDim / 4),
 	}, c.K, c.V, c.Slots, c.Heads, q.Buf, out, lse)
 }
