@@ -24,7 +24,9 @@ func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
 		}
 	}
 	if s.watched != nil {
-		res.watched = s.watched.cpu
+		for _, values := range s.watched.cpu {
+			res.watched = append(res.watched, slices.Clone(values)) // which go on changing
+		}
 	}
 	for _, lane := range s.beside {
 		other, err := r.forward(lane.cache, &step{tokens: lane.tokens, given: lane.given, logits: lastRow, against: lane.against})

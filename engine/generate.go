@@ -38,7 +38,7 @@ type Likely struct {
 type Watching struct {
 	mass  mass
 	trace *trace
-	last  [][]float32
+	last  [][]float32 // (n_layers) what was paid until the last call
 }
 
 // Watch makes room for watching caches of up to the given slots per head.
@@ -54,20 +54,18 @@ func (w *Watching) Free() { w.trace.free() }
 
 // paid returns what was paid since the last call, where so much was paid in all: the device
 // only adds up. sums are (n_layers).
-func (w *Watching) paid(layers [][]float32) [][]float32 {
-	sums := w.mass.heads(w.trace, layers)
+func (w *Watching) paid(sums [][]float32) [][]float32 {
 	paid := make([][]float32, len(sums))
-	for h := range sums {
-		paid[h] = slices.Clone(sums[h])
+	for l, sum := range sums {
+		paid[l] = slices.Clone(sum)
 		if w.last != nil {
-			for j := range paid[h] {
-				paid[h][j] -= w.last[h][j]
+			for j, x := range w.last[l] {
+				paid[l][j] -= x
 			}
 		}
-		sums[h] = slices.Clone(sums[h]) // the CPU's sums go on changing
 	}
 	w.last = sums
-	return paid
+	return w.mass.heads(w.trace, paid)
 }
 
 // Generation says how a text goes on.

@@ -25,11 +25,11 @@ func (p *Pass) Likeliest(logits, candidates *Buffer, vocab, n, at int) {
 
 // LikeliestOf returns the n likeliest tokens that a row of words says, in order.
 func LikeliestOf(words []uint32, n int) []layout.Candidate {
-	var all []layout.Candidate
+	first := make([]layout.Candidate, 0, n+1)
 	for at := 0; at < len(words); at += 2 {
 		if words[at] != math.MaxUint32 {
-			all = append(all, layout.Candidate{ID: int(words[at]), Logit: math.Float32frombits(words[at+1])})
+			first = layout.AddLikeliest(first, layout.Candidate{ID: int(words[at]), Logit: math.Float32frombits(words[at+1])}, n)
 		}
 	}
-	return layout.JoinLikeliest(all, n)
+	return first
 }

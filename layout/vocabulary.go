@@ -59,8 +59,12 @@ func (c Comparison) Join(other Comparison) Comparison {
 	}
 }
 
-// JoinLikeliest returns the n likeliest of the candidates of all slices.
-func JoinLikeliest(candidates []Candidate, n int) []Candidate {
-	sorted := slices.SortedFunc(slices.Values(candidates), Likelier)
-	return sorted[:min(n, len(sorted))]
+// AddLikeliest adds a candidate to the n likeliest so far, which are in order, if it is one of them.
+func AddLikeliest(first []Candidate, c Candidate, n int) []Candidate {
+	if len(first) == n && Likelier(first[n-1], c) < 0 {
+		return first
+	}
+	at, _ := slices.BinarySearchFunc(first, c, Likelier)
+	first = slices.Insert(first, at, c)
+	return first[:min(n, len(first))]
 }
