@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -73,6 +74,7 @@ func (v verdict) problems(s shaderText) (errors, warnings []string) {
 const compilePage = `<!doctype html>
 <meta charset="utf-8">
 <title>keyfold: shaders</title>
+<script src="gpu.js"></script>
 <script>
 "use strict";
 async function open() {
@@ -120,6 +122,24 @@ async function runAll(runs) {
     }
     return results;
 }
+// Waits n times for a copy of four bytes; returns the milliseconds of one wait.
+async function waits(n, map) {
+    const { device } = await open();
+    const nudged = recordings(device);
+    const source = device.createBuffer({ size: 4, usage: GPUBufferUsage.COPY_SRC });
+    const back = device.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    const wait = async () => {
+        const encoder = device.createCommandEncoder();
+        encoder.copyBufferToBuffer(source, 0, back, 0, 4);
+        device.queue.submit([encoder.finish()]);
+        await (map === "nudged" ? nudged.map(back, 4) : back.mapAsync(GPUMapMode.READ));
+        back.unmap();
+    };
+    await wait();
+    const start = performance.now();
+    for (let i = 0; i < n; i++) await wait();
+    return (performance.now() - start) / n;
+}
 async function compile(device, shader) {
     // Nothing between push and pop waits, so that shaders do not take each other's errors.
     device.pushErrorScope("validation");
@@ -141,9 +161,13 @@ async function compile(device, shader) {
 </script>
 `
 
-func openCompilePage(t *testing.T, in browser.Kind) browser.Page {
+func openCompilePage(t testing.TB, in browser.Kind) browser.Page {
 	t.Helper()
-	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/gpu.js" {
+			http.ServeFile(w, r, filepath.Join("..", "web", "gpu.js"))
+			return
+		}
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, compilePage)
 	})
@@ -151,9 +175,8 @@ func openCompilePage(t *testing.T, in browser.Kind) browser.Page {
 }
 
 // compileInBrowser returns the browser's verdict on each shader, and whether it knows subgroups.
-func compileInBrowser(t *testing.T, in browser.Kind, shaders []shaderText) (verdicts []verdict, subgroups bool) {
+func compileInBrowser(t *testing.T, page browser.Page, shaders []shaderText) (verdicts []verdict, subgroups bool) {
 	t.Helper()
-	page := openCompilePage(t, in)
 	argument, err := json.Marshal(shaders)
 	if err != nil {
 		t.Fatal(err)
@@ -169,14 +192,57 @@ func compileInBrowser(t *testing.T, in browser.Kind, shaders []shaderText) (verd
 	if len(result.Verdicts) != len(shaders) {
 		t.Fatalf("the page returned %d verdicts on %d shaders", len(result.Verdicts), len(shaders))
 	}
-	t.Logf("%s, adapter %s, subgroups: %v", in, result.Adapter, result.Subgroups)
+	t.Logf("adapter %s, subgroups: %v", result.Adapter, result.Subgroups)
 	return result.Verdicts, result.Subgroups
+}
+
+// A start of a browser is enough for all that needs only a page.
+func TestInBrowsers(t *testing.T) {
+	for _, in := range browser.Both {
+		t.Run(string(in), func(t *testing.T) {
+			page := openCompilePage(t, in)
+			t.Run("Compile", func(t *testing.T) { testShadersCompile(t, in, page) })
+			t.Run("Waits", func(t *testing.T) { testWaits(t, page) })
+		})
+	}
+}
+
+// A wait for hardly any work takes Firefox 100 ms, unless empty submits nudge it. This is about
+// the order of magnitude: what a wait takes exactly is the benchmark's matter.
+func testWaits(t *testing.T, page browser.Page) {
+	plain, nudged := waits(t, page, 5, "plain"), waits(t, page, 20, "nudged")
+	t.Logf("a wait takes %.1f ms, nudged %.1f", plain, nudged)
+	if nudged > max(20, plain/3) {
+		t.Errorf("a nudged wait takes %.1f ms, one that is not %.1f; want 20, or a third", nudged, plain)
+	}
+}
+
+// waits returns the milliseconds that a wait takes.
+func waits(t testing.TB, page browser.Page, n int, how string) float64 {
+	t.Helper()
+	took, err := browser.Evaluate[float64](page, fmt.Sprintf("waits(%d, %q)", n, how))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return took
+}
+
+// What a wait for hardly any work takes in browsers.
+func BenchmarkWaitInBrowsers(b *testing.B) {
+	for _, in := range browser.Both {
+		b.Run(string(in), func(b *testing.B) {
+			page := openCompilePage(b, in)
+			for _, how := range []string{"plain", "nudged"} {
+				b.Run(how, func(b *testing.B) { b.ReportMetric(waits(b, page, b.N, how), "ms/wait") })
+			}
+		})
+	}
 }
 
 // Every text compiles in browsers: in Chromium, which is stricter than the native compiler and
 // knows subgroups, and in Firefox, whose compiler is the native one of another year. Warnings are
 // logged.
-func TestShadersCompileInBrowsers(t *testing.T) {
+func testShadersCompile(t *testing.T, in browser.Kind, page browser.Page) {
 	var texts []shaderText
 	for _, id := range kernelIDs(t) {
 		src, err := id.source(shaderFile)
@@ -185,31 +251,27 @@ func TestShadersCompileInBrowsers(t *testing.T) {
 		}
 		texts = append(texts, newShaderText(id.String(), src))
 	}
-	for _, in := range browser.Both {
-		t.Run(string(in), func(t *testing.T) {
-			verdicts, subgroups := compileInBrowser(t, in, texts)
-			if in == browser.InChromium && !subgroups {
-				t.Error("the adapter has no subgroups: there is nowhere else to compile them")
-			}
-			compiled := 0
-			for i, v := range verdicts {
-				if !subgroups && strings.Contains(texts[i].Code, "\nenable subgroups;") {
-					continue
-				}
-				compiled++
-				errors, warnings := v.problems(texts[i])
-				for _, text := range errors {
-					t.Error(text)
-				}
-				for _, text := range warnings {
-					t.Log(text)
-				}
-			}
-			t.Logf("%d of %d texts", compiled, len(texts))
-			if compiled < len(texts)*3/4 {
-				t.Errorf("%d of %d texts were compiled", compiled, len(texts))
-			}
-		})
+	verdicts, subgroups := compileInBrowser(t, page, texts)
+	if in == browser.InChromium && !subgroups {
+		t.Error("the adapter has no subgroups: there is nowhere else to compile them")
+	}
+	compiled := 0
+	for i, v := range verdicts {
+		if !subgroups && strings.Contains(texts[i].Code, "\nenable subgroups;") {
+			continue
+		}
+		compiled++
+		errors, warnings := v.problems(texts[i])
+		for _, text := range errors {
+			t.Error(text)
+		}
+		for _, text := range warnings {
+			t.Log(text)
+		}
+	}
+	t.Logf("%d of %d texts", compiled, len(texts))
+	if compiled < len(texts)*3/4 {
+		t.Errorf("%d of %d texts were compiled", compiled, len(texts))
 	}
 }
 
@@ -351,7 +413,7 @@ func TestChromiumRejectsBadShaders(t *testing.T) {
 	for _, tc := range cases {
 		texts = append(texts, tc.shader)
 	}
-	verdicts, _ := compileInBrowser(t, browser.InChromium, texts)
+	verdicts, _ := compileInBrowser(t, openCompilePage(t, browser.InChromium), texts)
 	for i, v := range verdicts {
 		errors, _ := v.problems(texts[i])
 		got, want := strings.Join(errors, "\n"), cases[i].want

@@ -157,17 +157,23 @@ func loaded(t testing.TB, events []session.Event) *session.Loaded {
 }
 
 // The browser writes the tokens that the native engine writes, keeps the same
-// slots and draws the same ballots: on its GPU path and on its CPU path.
+// slots and draws the same ballots: on its GPU path and on its CPU path, which is the
+// same in every browser.
 func TestBrowserEqualsNative(t *testing.T) {
+	t.Run(string(browser.InChromium), func(t *testing.T) { testEqualsNative(t, browser.InChromium, "gpu", "cpu") })
+	t.Run(string(browser.InFirefox), func(t *testing.T) { testEqualsNative(t, browser.InFirefox, "gpu") })
+}
+
+func testEqualsNative(t *testing.T, in browser.Kind, devices ...string) {
 	prompt := strings.Repeat("Once upon a time there was a little girl named Lily. She saw a red ball. ", 4)
 	models := map[string]string{"fixture.gguf": fixtureModel(t, checkpoint.F16)}
 	if path := filepath.Join("..", "..", "..", "shared", "data", "stories260K", "stories260K.gguf"); fileExists(path) {
 		models["stories260K.gguf"] = path
 	}
-	w := startWorker(t, models)
+	w := startWorkerIn(t, in, models)
 	runs, whole := 0, 0
 	for model, path := range models {
-		for _, device := range []string{"gpu", "cpu"} {
+		for _, device := range devices {
 			events, _ := w.must(session.Request{Do: "load", Name: model, Device: device}, model)
 			info := loaded(t, events)
 			if info.Device.Kind != device {
@@ -352,11 +358,33 @@ func compareWithNative(t *testing.T, w *worker, what, path, device, method, prom
 		if d := a.Logprob - b.Logprob; differ == 0 && (d > 1e-3 || d < -1e-3) {
 			t.Errorf("%s: token %d has log probability %g, want %g", what, i, a.Logprob, b.Logprob)
 		}
+		if (a.KL == nil) != (b.KL == nil) || a.KL != nil && differ == 0 && !(math.Abs(*a.KL-*b.KL) <= 1e-3) {
+			t.Errorf("%s: token %d has another KL: %v, want %v", what, i, a.KL, b.KL)
+		}
 	}
 	if len(got.Tokens) != len(want.Tokens) {
 		t.Errorf("%s: %d tokens, want %d", what, len(got.Tokens), len(want.Tokens))
 	}
 	return differ == 0
+}
+
+// How fast Firefox decodes on its GPU path: as it is, and where no empty submits nudge a wait.
+func BenchmarkDecodeInFirefox(b *testing.B) {
+	for how, script := range map[string]string{
+		"nudged": "",
+		"plain":  "const every = setInterval; globalThis.setInterval = (f, ms) => ms === 1 ? 0 : every(f, ms);",
+	} {
+		b.Run(how, func(b *testing.B) {
+			w := startWorkerIn(b, browser.InFirefox, map[string]string{"fixture.gguf": fixtureModel(b, checkpoint.F16)}, script)
+			w.must(session.Request{Do: "load", Name: "fixture.gguf", Device: "gpu"}, "fixture.gguf")
+			var perSecond float64
+			for b.Loop() {
+				_, report := w.must(session.Request{Do: "run", Prompt: "Once upon a time", Method: "window", KV: "f16", Seed: 5, N: 200}, "")
+				perSecond += report.Timing.TokPerS
+			}
+			b.ReportMetric(perSecond/float64(b.N), "tokens/s")
+		})
+	}
 }
 
 // A model of 500 MB goes to the GPU in pieces: the module's whole memory, Go's
