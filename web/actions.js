@@ -5,6 +5,7 @@ import { file, loadModel } from "./engines.js";
 import { check, fromHash, longestLink, modelInHash, parseNumber, resized, showLink, toHash } from "./form.js";
 import { goTo } from "./faults.js";
 import { byteOffset, bytes, count, isolated, plain } from "./format.js";
+import { compare, copyFigures, measure } from "./measure.js";
 import { download, forget, keptFile, modelNamed, openShelf, pause, pointTo, removeFile } from "./models.js";
 import { needle } from "./needle.js";
 import { hidden, hideFact, presets } from "./presets.js";
@@ -134,6 +135,9 @@ export const actions = {
         else void write(true);
     },
     stop,
+    measure: () => void measure(),
+    compare: () => void compare(),
+    copyFigures: () => void copyFigures(),
     /** Sends what the reader has written, unless there is nothing or the model is writing. */
     say: () => {
         const writing = state.busy !== "" && state.busy !== "plan";

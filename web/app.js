@@ -7,6 +7,7 @@
 //     chat.js       a conversation, turn after turn
 //     runs.js       runs and what is asked about one: requests, and what their events do to the state
 //     needle.js     the table of found and forgotten
+//     measure.js    this device in figures
 //     queue.js      one long request at a time
 //     engines.js    the worker, and the model in it; recorded.js: what stands there before
 //     models.js     models by name: the catalogue, what is kept here, downloads (download.js, part.js, disk.js)
@@ -26,6 +27,7 @@ import { createBytesChart, createQualityChart } from "./views/charts.js";
 import { createControl } from "./views/control.js";
 import { createFade } from "./views/fade.js";
 import { createMap } from "./views/map.js";
+import { createMeasure } from "./views/measure.js";
 import { createMethod } from "./views/method.js";
 import { createModel } from "./views/model.js";
 import { createModels } from "./views/models.js";
@@ -44,6 +46,7 @@ import { createToken } from "./views/token.js";
 /** @type {((state: State) => void)[]} */
 const views = [
     createModel(byId("model-view"), actions),
+    createMeasure(byId("measure-view"), actions),
     createModels(byId("models-view"), actions),
     createPrompt(byId("prompt-view"), actions),
     createMethod(byId("method-view"), actions),

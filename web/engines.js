@@ -14,7 +14,7 @@ export let engine = null;
 export let file = null;
 
 /** The built-in model, beside the page. */
-const builtIn = "keyfold.gguf";
+export const builtIn = "keyfold.gguf";
 
 function startWorker() {
     set({ loading: { text: "Loading the engine", done: 0, total: 0 } });

@@ -50,6 +50,16 @@ import { check, defaults } from "./form.js";
  */
 
 /**
+ * This device in figures, as far as they are there (measure.js).
+ * @typedef {object} Measuring
+ * @property {import("./protocol.js").Measured[]} rows
+ * @property {{what: string, message: string}[]} failures  what could not be measured, and why
+ * @property {import("./measure.js").Adapter | null} adapter
+ * @property {string} running    what is being measured; "": nothing
+ * @property {string} json       the figures, where the clipboard is closed
+ */
+
+/**
  * @typedef {object} State
  * @property {Form} form
  * @property {import("./form.js").Faults} faults
@@ -62,7 +72,7 @@ import { check, defaults } from "./form.js";
  * @property {import("./protocol.js").Opening} opening  what is chosen until the reader does
  * @property {{text: string, done: number, total: number} | null} loading
  * @property {{text: string, done: number, total: number} | null} reading
- * @property {string} busy         what the engine is doing: "", run, chat, turn, replan, plan, branch, needle, load
+ * @property {string} busy         what the engine is doing: "", run, chat, turn, replan, plan, branch, needle, load, match, measure
  * @property {boolean} paused      step by step, waiting for the next step
  * @property {Run | null} run
  * @property {Chat} chat
@@ -76,6 +86,8 @@ import { check, defaults } from "./form.js";
  * @property {import("./protocol.js").SimilarityMap | null} map
  * @property {import("./protocol.js").Ballots | null} ballots
  * @property {Needle | null} needle
+ * @property {Measuring} measuring
+ * @property {{loaded: import("./protocol.js").Loaded, text: string} | null} matched  how far a device agrees with the CPU
  */
 
 /** @type {State} */
@@ -105,6 +117,8 @@ export let state = {
     map: null,
     ballots: null,
     needle: null,
+    measuring: { rows: [], failures: [], adapter: null, running: "", json: "" },
+    matched: null,
 };
 
 let drawing = false;
@@ -134,6 +148,11 @@ export function set(change) {
 /** @param {Partial<Run>} change */
 export function setRun(change) {
     if (state.run) set({ run: { ...state.run, ...change } });
+}
+
+/** @param {Partial<Measuring>} change */
+export function setMeasuring(change) {
+    set({ measuring: { ...state.measuring, ...change } });
 }
 
 /** @param {Partial<Chat>} change */

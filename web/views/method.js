@@ -201,8 +201,10 @@ export function createMethod(root, actions) {
               ? "Waiting for the next step."
               : s.busy === "plan"
                 ? "Planning …"
-                : writing
-                  ? "Writing …"
-                  : "";
+                : s.busy === "match" || s.busy === "measure"
+                  ? "Measuring …"
+                  : writing
+                    ? "Writing …"
+                    : "";
     };
 }

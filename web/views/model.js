@@ -16,7 +16,15 @@ export function createModel(root, actions) {
     const device = h("p", { class: "facts" });
     const checksSummary = h("summary");
     const checksList = h("ul", { class: "checks" });
-    const checks = h("details", { class: "checks-box" }, checksSummary, checksList);
+    const compare = h("button", {
+        type: "button",
+        class: "small",
+        onclick: () => actions.compare(),
+        text: "Compare with the CPU on a text",
+    });
+    const matched = h("span", { class: "quiet small", role: "status" });
+    const match = h("p", { class: "row" }, compare, matched);
+    const checks = h("details", { class: "checks-box" }, checksSummary, checksList, match);
     const input = h("input", {
         type: "file",
         id: "file",
@@ -74,7 +82,7 @@ export function createModel(root, actions) {
 
     const changed = watch();
     return (/** @type {import("../store.js").State} */ s) => {
-        if (!changed(s.loaded, s.lost, s.loading, s.fileName, s.form.device)) return;
+        if (!changed(s.loaded, s.lost, s.loading, s.fileName, s.form.device, s.matched, s.busy)) return;
         const l = s.loaded;
         name.textContent = l ? plain(s.fileName || l.model.name) : "No engine yet";
         facts.textContent = l
@@ -107,6 +115,9 @@ export function createModel(root, actions) {
                 ),
             );
         }
+        match.hidden = l?.device.kind !== "gpu";
+        compare.disabled = s.busy === "match";
+        matched.textContent = s.matched && s.matched.loaded === l ? s.matched.text : "";
         builtIn.hidden = !l || s.fileName === "";
         if (document.activeElement !== select) select.value = s.form.device;
     };
