@@ -4,8 +4,8 @@
 // the others are the twins themselves (plain.go).
 //
 // The faster ones are float32 where ref sums in float64, and
-// are made of one product, [matvecGo], which fixes the order of its
-// additions, also where [addRowsGo] does them row by row. So results are the same
+// are made of two products, which fix the order of their additions: [matvecGo], also
+// where [addRowsGo] does them row by row, and [addBlocksGo] of scaled blocks. So results are the same
 // bits on every machine, for any number of tokens at a time and on any number of
 // threads. Only [GVoteStats] sums in float64 and, like its twin, rounds its state
 // behind every chunk.

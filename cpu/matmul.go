@@ -15,7 +15,11 @@ func AddMatMul(w layout.Stack, x, y []float32, n int) { matMul(w, x, y, n, true)
 func matMul(stack layout.Stack, x, y []float32, n int, add bool) {
 	stride := stack.Rows()
 	for _, w := range stack {
-		matMulPart(w, x, y, n, stride, add)
+		if inBlocks(w.Type) {
+			matMulBlocks(w, x, y, n, stride, add)
+		} else {
+			matMulPart(w, x, y, n, stride, add)
+		}
 		y = y[w.Rows:]
 	}
 }

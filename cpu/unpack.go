@@ -9,17 +9,6 @@ import (
 // The functions below call none of their own in their loops: the page's wasm is
 // built without inlining, where a call costs as much as an element.
 
-// Widen returns a matrix with the same elements as float32: exactly w's, so that
-// products with either are the same bits. It shares w's memory if w is float32.
-func Widen(w *layout.Weights) *layout.Weights {
-	if w.Type == layout.F32 {
-		return w
-	}
-	wide := &layout.Weights{Type: layout.F32, Rows: w.Rows, Cols: w.Cols, Words: make([]uint32, w.Rows*w.Cols)}
-	unpackRows(floats(wide.Words), w, 0, w.Rows)
-	return wide
-}
-
 // unpackRows returns rows first .. first+n-1 of a matrix, (n, w.Cols): exactly
 // what [layout.Weights.Row] writes. They are w's own if these are float32 already,
 // and else in dst.
@@ -31,17 +20,11 @@ func unpackRows(dst []float32, w *layout.Weights, first, n int) []float32 {
 	}
 	scales, block := w.Words[w.Type.QuantWords(w.Rows, cols):], first*(cols/layout.Block)
 	dst = dst[:n*cols]
-	switch blocks := len(dst) / layout.Block; w.Type {
+	switch w.Type {
 	case layout.F16:
 		unpackHalves(dst, elements)
-	case layout.Q8_0: // all of them as one row
-		unpackQ8(dst, elements, scales, block, blocks, 0)
-	case layout.Q4_0:
-		unpackQ4(dst, elements, scales, block, blocks, 0)
 	case layout.Q8M:
 		unpackQ8M(dst, elements, scales[block:])
-	case layout.Q4M:
-		unpackQ4M(dst, elements, scales[block:])
 	case layout.Q4K:
 		unpackQ4K(dst, elements, scales[block/8*w.Type.RecordWords():])
 	case layout.Q8K:
@@ -134,14 +117,6 @@ func unpackQ8MGo(dst []float32, quants, scales []uint32) {
 			four[2] = float32(d*float32(int32(q>>16&255))) + m
 			four[3] = float32(d*float32(int32(q>>24))) + m
 		}
-	}
-}
-
-// unpackQ4MGo does what [unpackQ8MGo] does for [layout.Q4M]. quants are (4*blocks).
-func unpackQ4MGo(dst []float32, quants, scales []uint32) {
-	for b := range len(dst) / layout.Block {
-		d, m := layout.Half(scales[b]), layout.Half(scales[b]>>16)
-		unpackNibbles(dst[layout.Block*b:], quants[4*b:], d, m)
 	}
 }
 

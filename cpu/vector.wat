@@ -93,6 +93,254 @@
       (i8x16.shuffle 0 1 2 3 8 9 10 11 16 17 18 19 24 25 26 27 (local.get $a) (local.get $b))
       (i8x16.shuffle 4 5 6 7 12 13 14 15 20 21 22 23 28 29 30 31 (local.get $a) (local.get $b))))
 
+  ;; Adds products with floats to y. Rows are at least 4 and a multiple of 4, blocks at least 1.
+  (func (export "addBlocks")
+    (param $y i32) (param $w i32) (param $scales i32) (param $x i32) (param $rows i32) (param $blocks i32) (param $step i32)
+    (result i32)
+    (local $row i32) (local $scale i32)
+    (local.set $step (i32.shl (local.get $step) (i32.const 2))) ;; in bytes
+    (local.set $row (i32.mul (local.get $blocks) (i32.const 128)))
+    (local.set $scale (i32.mul (local.get $blocks) (local.get $step)))
+    (loop $four
+      (v128.store (local.get $y) (f32x4.add (v128.load (local.get $y)) (f32x4.add
+        (call $floats
+          (local.get $w) (local.get $x) (local.get $scales)
+          (local.get $blocks) (local.get $row) (local.get $scale) (local.get $step))
+        (call $floats
+          (i32.add (local.get $w) (i32.const 16)) (i32.add (local.get $x) (i32.const 16)) (local.get $scales)
+          (local.get $blocks) (local.get $row) (local.get $scale) (local.get $step)))))
+      (local.set $y (i32.add (local.get $y) (i32.const 16)))
+      (local.set $w (i32.add (local.get $w) (i32.shl (local.get $row) (i32.const 2))))
+      (local.set $scales (i32.add (local.get $scales) (i32.shl (local.get $scale) (i32.const 2))))
+      (br_if $four (local.tee $rows (i32.sub (local.get $rows) (i32.const 4)))))
+    (i32.const 1))
+
+  ;; floats returns half of the lanes of four rows of floats, summed, from $w and $x on: see
+  ;; addBlocksGo. A row has $row bytes, its scales $scale, a block's $step.
+  (func $floats
+    (param $w0 i32) (param $x i32) (param $d0 i32) (param $blocks i32) (param $row i32) (param $scale i32) (param $step i32)
+    (result v128)
+    (local $w1 i32) (local $w2 i32) (local $w3 i32) (local $d1 i32) (local $d2 i32) (local $d3 i32)
+    (local $x0 v128) (local $x1 v128) (local $x2 v128) (local $x3 v128)
+    (local $a0 v128) (local $a1 v128) (local $a2 v128) (local $a3 v128)
+    (local.set $w1 (i32.add (local.get $w0) (local.get $row))) (local.set $d1 (i32.add (local.get $d0) (local.get $scale)))
+    (local.set $w2 (i32.add (local.get $w1) (local.get $row))) (local.set $d2 (i32.add (local.get $d1) (local.get $scale)))
+    (local.set $w3 (i32.add (local.get $w2) (local.get $row))) (local.set $d3 (i32.add (local.get $d2) (local.get $scale)))
+    (loop $block
+      (local.set $x0 (v128.load (local.get $x)))
+      (local.set $x1 (v128.load offset=32 (local.get $x)))
+      (local.set $x2 (v128.load offset=64 (local.get $x)))
+      (local.set $x3 (v128.load offset=96 (local.get $x)))
+      (local.set $a0 (f32x4.add (local.get $a0) (f32x4.mul (v128.load32_splat (local.get $d0)) (f32x4.add (f32x4.add (f32x4.add
+        (f32x4.mul (local.get $x0) (v128.load (local.get $w0)))
+        (f32x4.mul (local.get $x1) (v128.load offset=32 (local.get $w0))))
+        (f32x4.mul (local.get $x2) (v128.load offset=64 (local.get $w0))))
+        (f32x4.mul (local.get $x3) (v128.load offset=96 (local.get $w0)))))))
+      (local.set $a1 (f32x4.add (local.get $a1) (f32x4.mul (v128.load32_splat (local.get $d1)) (f32x4.add (f32x4.add (f32x4.add
+        (f32x4.mul (local.get $x0) (v128.load (local.get $w1)))
+        (f32x4.mul (local.get $x1) (v128.load offset=32 (local.get $w1))))
+        (f32x4.mul (local.get $x2) (v128.load offset=64 (local.get $w1))))
+        (f32x4.mul (local.get $x3) (v128.load offset=96 (local.get $w1)))))))
+      (local.set $a2 (f32x4.add (local.get $a2) (f32x4.mul (v128.load32_splat (local.get $d2)) (f32x4.add (f32x4.add (f32x4.add
+        (f32x4.mul (local.get $x0) (v128.load (local.get $w2)))
+        (f32x4.mul (local.get $x1) (v128.load offset=32 (local.get $w2))))
+        (f32x4.mul (local.get $x2) (v128.load offset=64 (local.get $w2))))
+        (f32x4.mul (local.get $x3) (v128.load offset=96 (local.get $w2)))))))
+      (local.set $a3 (f32x4.add (local.get $a3) (f32x4.mul (v128.load32_splat (local.get $d3)) (f32x4.add (f32x4.add (f32x4.add
+        (f32x4.mul (local.get $x0) (v128.load (local.get $w3)))
+        (f32x4.mul (local.get $x1) (v128.load offset=32 (local.get $w3))))
+        (f32x4.mul (local.get $x2) (v128.load offset=64 (local.get $w3))))
+        (f32x4.mul (local.get $x3) (v128.load offset=96 (local.get $w3)))))))
+      (local.set $w0 (i32.add (local.get $w0) (i32.const 128))) (local.set $d0 (i32.add (local.get $d0) (local.get $step)))
+      (local.set $w1 (i32.add (local.get $w1) (i32.const 128))) (local.set $d1 (i32.add (local.get $d1) (local.get $step)))
+      (local.set $w2 (i32.add (local.get $w2) (i32.const 128))) (local.set $d2 (i32.add (local.get $d2) (local.get $step)))
+      (local.set $w3 (i32.add (local.get $w3) (i32.const 128))) (local.set $d3 (i32.add (local.get $d3) (local.get $step)))
+      (local.set $x (i32.add (local.get $x) (i32.const 128)))
+      (br_if $block (local.tee $blocks (i32.sub (local.get $blocks) (i32.const 1)))))
+    (call $pairs (call $pairs (local.get $a0) (local.get $a1)) (call $pairs (local.get $a2) (local.get $a3))))
+
+  ;; Adds products with signed bytes to y. Rows are at least 4 and a multiple of 4, blocks at least 1.
+  (func (export "addBytes")
+    (param $y i32) (param $w i32) (param $scales i32) (param $x i32) (param $rows i32) (param $blocks i32) (param $step i32)
+    (result i32)
+    (local $row i32) (local $scale i32)
+    (local.set $step (i32.shl (local.get $step) (i32.const 2))) ;; in bytes
+    (local.set $row (i32.mul (local.get $blocks) (i32.const 32)))
+    (local.set $scale (i32.mul (local.get $blocks) (local.get $step)))
+    (loop $four
+      (v128.store (local.get $y) (f32x4.add (v128.load (local.get $y)) (f32x4.add
+        (call $bytes
+          (local.get $w) (local.get $x) (local.get $scales)
+          (local.get $blocks) (local.get $row) (local.get $scale) (local.get $step))
+        (call $bytes
+          (i32.add (local.get $w) (i32.const 4)) (i32.add (local.get $x) (i32.const 16)) (local.get $scales)
+          (local.get $blocks) (local.get $row) (local.get $scale) (local.get $step)))))
+      (local.set $y (i32.add (local.get $y) (i32.const 16)))
+      (local.set $w (i32.add (local.get $w) (i32.shl (local.get $row) (i32.const 2))))
+      (local.set $scales (i32.add (local.get $scales) (i32.shl (local.get $scale) (i32.const 2))))
+      (br_if $four (local.tee $rows (i32.sub (local.get $rows) (i32.const 4)))))
+    (i32.const 1))
+
+  ;; bytes returns half of the lanes of four rows of signed bytes, summed, from $w and $x on: see
+  ;; addBlocksGo. A row has $row bytes, its scales $scale, a block's $step.
+  (func $bytes
+    (param $w0 i32) (param $x i32) (param $d0 i32) (param $blocks i32) (param $row i32) (param $scale i32) (param $step i32)
+    (result v128)
+    (local $w1 i32) (local $w2 i32) (local $w3 i32) (local $d1 i32) (local $d2 i32) (local $d3 i32)
+    (local $x0 v128) (local $x1 v128) (local $x2 v128) (local $x3 v128)
+    (local $a0 v128) (local $a1 v128) (local $a2 v128) (local $a3 v128)
+    (local.set $w1 (i32.add (local.get $w0) (local.get $row))) (local.set $d1 (i32.add (local.get $d0) (local.get $scale)))
+    (local.set $w2 (i32.add (local.get $w1) (local.get $row))) (local.set $d2 (i32.add (local.get $d1) (local.get $scale)))
+    (local.set $w3 (i32.add (local.get $w2) (local.get $row))) (local.set $d3 (i32.add (local.get $d2) (local.get $scale)))
+    (loop $block
+      (local.set $x0 (v128.load (local.get $x)))
+      (local.set $x1 (v128.load offset=32 (local.get $x)))
+      (local.set $x2 (v128.load offset=64 (local.get $x)))
+      (local.set $x3 (v128.load offset=96 (local.get $x)))
+      (local.set $a0 (f32x4.add (local.get $a0) (f32x4.mul (v128.load32_splat (local.get $d0)) (f32x4.add (f32x4.add (f32x4.add
+        (f32x4.mul (local.get $x0) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero (local.get $w0))))))
+        (f32x4.mul (local.get $x1) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=8 (local.get $w0)))))))
+        (f32x4.mul (local.get $x2) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=16 (local.get $w0)))))))
+        (f32x4.mul (local.get $x3) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=24 (local.get $w0))))))))))
+      (local.set $a1 (f32x4.add (local.get $a1) (f32x4.mul (v128.load32_splat (local.get $d1)) (f32x4.add (f32x4.add (f32x4.add
+        (f32x4.mul (local.get $x0) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero (local.get $w1))))))
+        (f32x4.mul (local.get $x1) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=8 (local.get $w1)))))))
+        (f32x4.mul (local.get $x2) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=16 (local.get $w1)))))))
+        (f32x4.mul (local.get $x3) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=24 (local.get $w1))))))))))
+      (local.set $a2 (f32x4.add (local.get $a2) (f32x4.mul (v128.load32_splat (local.get $d2)) (f32x4.add (f32x4.add (f32x4.add
+        (f32x4.mul (local.get $x0) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero (local.get $w2))))))
+        (f32x4.mul (local.get $x1) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=8 (local.get $w2)))))))
+        (f32x4.mul (local.get $x2) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=16 (local.get $w2)))))))
+        (f32x4.mul (local.get $x3) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=24 (local.get $w2))))))))))
+      (local.set $a3 (f32x4.add (local.get $a3) (f32x4.mul (v128.load32_splat (local.get $d3)) (f32x4.add (f32x4.add (f32x4.add
+        (f32x4.mul (local.get $x0) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero (local.get $w3))))))
+        (f32x4.mul (local.get $x1) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=8 (local.get $w3)))))))
+        (f32x4.mul (local.get $x2) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=16 (local.get $w3)))))))
+        (f32x4.mul (local.get $x3) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=24 (local.get $w3))))))))))
+      (local.set $w0 (i32.add (local.get $w0) (i32.const 32))) (local.set $d0 (i32.add (local.get $d0) (local.get $step)))
+      (local.set $w1 (i32.add (local.get $w1) (i32.const 32))) (local.set $d1 (i32.add (local.get $d1) (local.get $step)))
+      (local.set $w2 (i32.add (local.get $w2) (i32.const 32))) (local.set $d2 (i32.add (local.get $d2) (local.get $step)))
+      (local.set $w3 (i32.add (local.get $w3) (i32.const 32))) (local.set $d3 (i32.add (local.get $d3) (local.get $step)))
+      (local.set $x (i32.add (local.get $x) (i32.const 128)))
+      (br_if $block (local.tee $blocks (i32.sub (local.get $blocks) (i32.const 1)))))
+    (call $pairs (call $pairs (local.get $a0) (local.get $a1)) (call $pairs (local.get $a2) (local.get $a3))))
+
+  ;; Adds products with nibbles to y. Rows are at least 4 and a multiple of 4, blocks at least 1.
+  (func (export "addNibbles")
+    (param $y i32) (param $w i32) (param $scales i32) (param $x i32) (param $rows i32) (param $blocks i32) (param $step i32)
+    (result i32)
+    (local $row i32) (local $scale i32)
+    (local.set $step (i32.shl (local.get $step) (i32.const 2))) ;; in bytes
+    (local.set $row (i32.mul (local.get $blocks) (i32.const 16)))
+    (local.set $scale (i32.mul (local.get $blocks) (local.get $step)))
+    (loop $four
+      (v128.store (local.get $y) (f32x4.add (v128.load (local.get $y)) (f32x4.add
+        (call $nibbles
+          (local.get $w) (local.get $x) (local.get $scales)
+          (local.get $blocks) (local.get $row) (local.get $scale) (local.get $step))
+        (call $nibbles
+          (i32.add (local.get $w) (i32.const 4)) (i32.add (local.get $x) (i32.const 16)) (local.get $scales)
+          (local.get $blocks) (local.get $row) (local.get $scale) (local.get $step)))))
+      (local.set $y (i32.add (local.get $y) (i32.const 16)))
+      (local.set $w (i32.add (local.get $w) (i32.shl (local.get $row) (i32.const 2))))
+      (local.set $scales (i32.add (local.get $scales) (i32.shl (local.get $scale) (i32.const 2))))
+      (br_if $four (local.tee $rows (i32.sub (local.get $rows) (i32.const 4)))))
+    (i32.const 1))
+
+  ;; nibbles returns half of the lanes of four rows of nibbles, summed, from $w and $x on: see
+  ;; addBlocksGo. A row has $row bytes, its scales $scale, a block's $step.
+  (func $nibbles
+    (param $w0 i32) (param $x i32) (param $d0 i32) (param $blocks i32) (param $row i32) (param $scale i32) (param $step i32)
+    (result v128)
+    (local $w1 i32) (local $w2 i32) (local $w3 i32) (local $d1 i32) (local $d2 i32) (local $d3 i32)
+    (local $x0 v128) (local $x1 v128) (local $x2 v128) (local $x3 v128)
+    (local $a0 v128) (local $a1 v128) (local $a2 v128) (local $a3 v128)
+    (local $u v128) (local $v v128)
+    (local.set $w1 (i32.add (local.get $w0) (local.get $row))) (local.set $d1 (i32.add (local.get $d0) (local.get $scale)))
+    (local.set $w2 (i32.add (local.get $w1) (local.get $row))) (local.set $d2 (i32.add (local.get $d1) (local.get $scale)))
+    (local.set $w3 (i32.add (local.get $w2) (local.get $row))) (local.set $d3 (i32.add (local.get $d2) (local.get $scale)))
+    (loop $block
+      (local.set $x0 (v128.load (local.get $x)))
+      (local.set $x1 (v128.load offset=32 (local.get $x)))
+      (local.set $x2 (v128.load offset=64 (local.get $x)))
+      (local.set $x3 (v128.load offset=96 (local.get $x)))
+      (local.set $u (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero (local.get $w0)))))
+      (local.set $v (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero offset=8 (local.get $w0)))))
+      (local.set $a0 (f32x4.add (local.get $a0) (f32x4.mul (v128.load32_splat (local.get $d0)) (f32x4.add (f32x4.add (f32x4.add
+        (f32x4.mul (local.get $x0) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $u) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8))))
+        (f32x4.mul (local.get $x1) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $u) (i32.const 4)) (v128.const i32x4 8 8 8 8)))))
+        (f32x4.mul (local.get $x2) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $v) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8)))))
+        (f32x4.mul (local.get $x3) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $v) (i32.const 4)) (v128.const i32x4 8 8 8 8))))))))
+      (local.set $u (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero (local.get $w1)))))
+      (local.set $v (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero offset=8 (local.get $w1)))))
+      (local.set $a1 (f32x4.add (local.get $a1) (f32x4.mul (v128.load32_splat (local.get $d1)) (f32x4.add (f32x4.add (f32x4.add
+        (f32x4.mul (local.get $x0) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $u) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8))))
+        (f32x4.mul (local.get $x1) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $u) (i32.const 4)) (v128.const i32x4 8 8 8 8)))))
+        (f32x4.mul (local.get $x2) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $v) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8)))))
+        (f32x4.mul (local.get $x3) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $v) (i32.const 4)) (v128.const i32x4 8 8 8 8))))))))
+      (local.set $u (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero (local.get $w2)))))
+      (local.set $v (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero offset=8 (local.get $w2)))))
+      (local.set $a2 (f32x4.add (local.get $a2) (f32x4.mul (v128.load32_splat (local.get $d2)) (f32x4.add (f32x4.add (f32x4.add
+        (f32x4.mul (local.get $x0) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $u) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8))))
+        (f32x4.mul (local.get $x1) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $u) (i32.const 4)) (v128.const i32x4 8 8 8 8)))))
+        (f32x4.mul (local.get $x2) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $v) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8)))))
+        (f32x4.mul (local.get $x3) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $v) (i32.const 4)) (v128.const i32x4 8 8 8 8))))))))
+      (local.set $u (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero (local.get $w3)))))
+      (local.set $v (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero offset=8 (local.get $w3)))))
+      (local.set $a3 (f32x4.add (local.get $a3) (f32x4.mul (v128.load32_splat (local.get $d3)) (f32x4.add (f32x4.add (f32x4.add
+        (f32x4.mul (local.get $x0) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $u) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8))))
+        (f32x4.mul (local.get $x1) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $u) (i32.const 4)) (v128.const i32x4 8 8 8 8)))))
+        (f32x4.mul (local.get $x2) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $v) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8)))))
+        (f32x4.mul (local.get $x3) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $v) (i32.const 4)) (v128.const i32x4 8 8 8 8))))))))
+      (local.set $w0 (i32.add (local.get $w0) (i32.const 16))) (local.set $d0 (i32.add (local.get $d0) (local.get $step)))
+      (local.set $w1 (i32.add (local.get $w1) (i32.const 16))) (local.set $d1 (i32.add (local.get $d1) (local.get $step)))
+      (local.set $w2 (i32.add (local.get $w2) (i32.const 16))) (local.set $d2 (i32.add (local.get $d2) (local.get $step)))
+      (local.set $w3 (i32.add (local.get $w3) (i32.const 16))) (local.set $d3 (i32.add (local.get $d3) (local.get $step)))
+      (local.set $x (i32.add (local.get $x) (i32.const 128)))
+      (br_if $block (local.tee $blocks (i32.sub (local.get $blocks) (i32.const 1)))))
+    (call $pairs (call $pairs (local.get $a0) (local.get $a1)) (call $pairs (local.get $a2) (local.get $a3))))
+
+  ;; Writes blocks of signed bytes as floats: see widenBytesGo.
+  (func (export "widenBytes") (param $dst i32) (param $quants i32) (param $blocks i32) (result i32)
+    (local $end i32)
+    (local.set $end (i32.add (local.get $quants) (i32.shl (local.get $blocks) (i32.const 5))))
+    (loop $four
+      (v128.store (local.get $dst)
+        (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero (local.get $quants))))))
+      (local.set $dst (i32.add (local.get $dst) (i32.const 16)))
+      (br_if $four (i32.lt_u (local.tee $quants (i32.add (local.get $quants) (i32.const 4))) (local.get $end))))
+    (i32.const 1))
+
+  ;; Writes blocks of nibbles as floats, of eight bytes the low ones first: see widenNibblesGo.
+  (func (export "widenNibbles") (param $dst i32) (param $quants i32) (param $blocks i32) (result i32)
+    (local $end i32) (local $u v128) (local $v v128)
+    (local.set $end (i32.add (local.get $quants) (i32.shl (local.get $blocks) (i32.const 4))))
+    (loop $eight
+      (local.set $v (i16x8.extend_low_i8x16_u (v128.load64_zero (local.get $quants))))
+      (local.set $u (i32x4.extend_low_i16x8_u (local.get $v)))
+      (local.set $v (i32x4.extend_high_i16x8_u (local.get $v)))
+      (v128.store (local.get $dst) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $u) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8))))
+      (v128.store offset=16 (local.get $dst) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $v) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8))))
+      (v128.store offset=32 (local.get $dst) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $u) (i32.const 4)) (v128.const i32x4 8 8 8 8))))
+      (v128.store offset=48 (local.get $dst) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $v) (i32.const 4)) (v128.const i32x4 8 8 8 8))))
+      (local.set $dst (i32.add (local.get $dst) (i32.const 64)))
+      (br_if $eight (i32.lt_u (local.tee $quants (i32.add (local.get $quants) (i32.const 8))) (local.get $end))))
+    (i32.const 1))
+
+  ;; Adds eight times the first of each pair to the second: see centreGo. Pairs are at least 2 and even.
+  (func (export "centre") (param $scales i32) (param $pairs i32) (result i32)
+    (local $v v128) (local $d v128)
+    (loop $two
+      (local.set $v (v128.load (local.get $scales)))
+      (local.set $d (i8x16.shuffle 0 1 2 3 0 1 2 3 8 9 10 11 8 9 10 11 (local.get $v) (local.get $v)))
+      (v128.store (local.get $scales)
+        (i8x16.shuffle 0 1 2 3 20 21 22 23 8 9 10 11 28 29 30 31
+          (local.get $v)
+          (f32x4.add (local.get $v) (f32x4.mul (local.get $d) (v128.const f32x4 8 8 8 8)))))
+      (local.set $scales (i32.add (local.get $scales) (i32.const 16)))
+      (br_if $two (local.tee $pairs (i32.sub (local.get $pairs) (i32.const 2)))))
+    (i32.const 1))
+
   ;; Widens n halves, at least 4 and a multiple of 4: see unpackHalvesGo. It does what
   ;; $halves does, without a call for every four.
   (func (export "unpackHalves") (param $dst i32) (param $halves i32) (param $n i32) (result i32)
@@ -321,37 +569,6 @@
         (local.set $dst (i32.add (local.get $dst) (i32.const 16)))
         (local.set $quants (i32.add (local.get $quants) (i32.const 4)))
         (br_if $four (i32.lt_u (local.get $quants) (local.get $end))))
-      (local.set $scales (i32.add (local.get $scales) (i32.const 4)))
-      (br_if $next (local.tee $blocks (i32.sub (local.get $blocks) (i32.const 1)))))
-    (i32.const 1))
-
-  ;; Widens blocks, at least one, of Q4M: see unpackQ4MGo.
-  (func (export "unpackQ4M") (param $dst i32) (param $quants i32) (param $scales i32) (param $blocks i32) (result i32)
-    (local $ds v128) (local $mn v128) (local $q v128) (local $low v128) (local $end i32)
-    (loop $next
-      (local.set $ds (call $halves (i32x4.extend_low_i16x8_s (v128.load16_splat (local.get $scales)))))
-      (local.set $mn (call $halves (i32x4.extend_low_i16x8_s (v128.load16_splat offset=2 (local.get $scales)))))
-      (local.set $end (i32.add (local.get $quants) (i32.const 16)))
-      (loop $sixteen
-        (local.set $q (v128.load8x8_u (local.get $quants)))
-        (local.set $q (v128.or
-          (v128.and (local.get $q) (v128.const i16x8 15 15 15 15 15 15 15 15))
-          (v128.and
-            (i16x8.shl (local.get $q) (i32.const 4))
-            (v128.const i16x8 0x0f00 0x0f00 0x0f00 0x0f00 0x0f00 0x0f00 0x0f00 0x0f00))))
-        (local.set $low (i16x8.extend_low_i8x16_s (local.get $q)))
-        (local.set $q (i16x8.extend_high_i8x16_s (local.get $q)))
-        (v128.store (local.get $dst)
-          (f32x4.add (f32x4.mul (local.get $ds) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (local.get $low)))) (local.get $mn)))
-        (v128.store offset=16 (local.get $dst)
-          (f32x4.add (f32x4.mul (local.get $ds) (f32x4.convert_i32x4_s (i32x4.extend_high_i16x8_s (local.get $low)))) (local.get $mn)))
-        (v128.store offset=32 (local.get $dst)
-          (f32x4.add (f32x4.mul (local.get $ds) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (local.get $q)))) (local.get $mn)))
-        (v128.store offset=48 (local.get $dst)
-          (f32x4.add (f32x4.mul (local.get $ds) (f32x4.convert_i32x4_s (i32x4.extend_high_i16x8_s (local.get $q)))) (local.get $mn)))
-        (local.set $dst (i32.add (local.get $dst) (i32.const 64)))
-        (local.set $quants (i32.add (local.get $quants) (i32.const 8)))
-        (br_if $sixteen (i32.lt_u (local.get $quants) (local.get $end))))
       (local.set $scales (i32.add (local.get $scales) (i32.const 4)))
       (br_if $next (local.tee $blocks (i32.sub (local.get $blocks) (i32.const 1)))))
     (i32.const 1))

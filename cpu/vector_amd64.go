@@ -36,9 +36,6 @@ func unpackQ4AVX2(dst *float32, quants, scales *uint32, block, blocks, rows, str
 func unpackQ8MAVX2(dst *float32, quants, scales *uint32, blocks int)
 
 //go:noescape
-func unpackQ4MAVX2(dst *float32, quants, scales *uint32, blocks int)
-
-//go:noescape
 func unpackQ4KAVX2(dst *float32, quants, records *uint32, blocks int)
 
 //go:noescape
@@ -53,10 +50,8 @@ func expAVX2(s *float32, n int, top float32) (done int)
 // with AVX2 have.
 func hasF16C() bool
 
+// vectors says whether the package uses vector instructions here.
 var vectors = cpu.X86.HasAVX2 && hasF16C()
-
-// HasVectors reports whether the package uses vector instructions here.
-func HasVectors() bool { return vectors }
 
 // matvec is [matvecGo], with vector instructions where the machine has them.
 func matvec(y, w, x []float32, stride int) {
@@ -122,17 +117,6 @@ func unpackQ8M(dst []float32, quants, scales []uint32) {
 	}
 	_, _ = quants[8*blocks-1], scales[blocks-1]
 	unpackQ8MAVX2(&dst[0], &quants[0], &scales[0], blocks)
-}
-
-// unpackQ4M is [unpackQ4MGo], with vector instructions where the machine has them.
-func unpackQ4M(dst []float32, quants, scales []uint32) {
-	blocks := len(dst) / layout.Block
-	if !vectors || blocks == 0 {
-		unpackQ4MGo(dst, quants, scales)
-		return
-	}
-	_, _ = quants[4*blocks-1], scales[blocks-1]
-	unpackQ4MAVX2(&dst[0], &quants[0], &scales[0], blocks)
 }
 
 // unpackQ4K is [unpackQ4KGo], with vector instructions where the machine has them.

@@ -29,10 +29,6 @@ func unpackQ4SIMD(dst *float32, quants, scales *uint32, block, blocks, rows, str
 //go:noescape
 func unpackQ8MSIMD(dst *float32, quants, scales *uint32, blocks int32) bool
 
-//go:wasmimport vector unpackQ4M
-//go:noescape
-func unpackQ4MSIMD(dst *float32, quants, scales *uint32, blocks int32) bool
-
 //go:wasmimport vector unpackQ4K
 //go:noescape
 func unpackQ4KSIMD(dst *float32, quants, records *uint32, blocks int32) bool
@@ -45,11 +41,11 @@ func unpackQ8KSIMD(dst *float32, quants, records *uint32, blocks int32) bool
 //go:noescape
 func expSIMD(s *float32, n int32, top float32) (done int32)
 
-// vectors is [HasVectors], which asks the browser.
-var vectors = HasVectors()
+// vectors is [hasVectors], which asks the browser.
+var vectors = hasVectors()
 
-// HasVectors reports whether the package uses vector instructions here.
-func HasVectors() bool {
+// hasVectors reports whether the package uses vector instructions here.
+func hasVectors() bool {
 	var halves [2]uint32
 	var floats [4]float32
 	return unpackHalvesSIMD(&floats[0], &halves[0], 4)
@@ -122,18 +118,6 @@ func unpackQ8M(dst []float32, quants, scales []uint32) {
 	_, _ = quants[8*blocks-1], scales[blocks-1]
 	if !unpackQ8MSIMD(&dst[0], &quants[0], &scales[0], int32(blocks)) {
 		unpackQ8MGo(dst, quants, scales)
-	}
-}
-
-// unpackQ4M is [unpackQ4MGo], with vector instructions where the browser has them.
-func unpackQ4M(dst []float32, quants, scales []uint32) {
-	blocks := len(dst) / layout.Block
-	if blocks == 0 {
-		return
-	}
-	_, _ = quants[4*blocks-1], scales[blocks-1]
-	if !unpackQ4MSIMD(&dst[0], &quants[0], &scales[0], int32(blocks)) {
-		unpackQ4MGo(dst, quants, scales)
 	}
 }
 

@@ -12,15 +12,20 @@ func TestInstructions(t *testing.T) {
 	words := make([]uint32, 64)
 	want := os.Getenv("INSTRUCTIONS") == "vector"
 	for name, done := range map[string]bool{
-		"HasVectors":   HasVectors(),
+		"hasVectors":   hasVectors(),
 		"matvec":       matvecSIMD(&y[0], &w[0], &x[0], 4, 4, 4),
 		"unpackHalves": unpackHalvesSIMD(&y[0], &words[0], 4),
 		"addRows":      addRowsSIMD(&y[0], &w[0], &x[0], 8, 4),
+		"centre":       centreSIMD(&y[0], 2),
+		"addBlocks":    addBlocksSIMD(&y[0], &y[0], &y[0], &y[0], 4, 1, 1),
+		"addBytes":     addBytesSIMD(&y[0], &words[0], &y[0], &y[0], 4, 1, 1),
+		"addNibbles":   addNibblesSIMD(&y[0], &words[0], &y[0], &y[0], 4, 1, 1),
+		"widenBytes":   widenBytesSIMD(&y[0], &words[0], 1),
+		"widenNibbles": widenNibblesSIMD(&y[0], &words[0], 1),
 		"exp":          expSIMD(&y[0], 8, 0) == 8,
 		"unpackQ8":     unpackQ8SIMD(&y[0], &words[0], &words[0], 0, 1, 1, 0),
 		"unpackQ4":     unpackQ4SIMD(&y[0], &words[0], &words[0], 0, 1, 1, 0),
 		"unpackQ8M":    unpackQ8MSIMD(&y[0], &words[0], &words[0], 1),
-		"unpackQ4M":    unpackQ4MSIMD(&y[0], &words[0], &words[0], 1),
 		"unpackQ4K":    unpackQ4KSIMD(&y[0], &words[0], &words[0], 1),
 		"unpackQ8K":    unpackQ8KSIMD(&y[0], &words[0], &words[0], 1),
 	} {

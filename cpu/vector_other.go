@@ -2,14 +2,10 @@
 
 package cpu
 
-// HasVectors reports whether the package uses vector instructions here.
-func HasVectors() bool { return false }
-
 func matvec(y, w, x []float32, stride int)              { matvecGo(y, w, x, stride) }
 func addRows(lanes, w, x []float32)                     { addRowsGo(lanes, w, x) }
 func unpackHalves(dst []float32, words []uint32)        { unpackHalvesGo(dst, words) }
 func unpackQ8M(dst []float32, quants, scales []uint32)  { unpackQ8MGo(dst, quants, scales) }
-func unpackQ4M(dst []float32, quants, scales []uint32)  { unpackQ4MGo(dst, quants, scales) }
 func unpackQ4K(dst []float32, quants, records []uint32) { unpackQ4KGo(dst, quants, records) }
 func unpackQ8K(dst []float32, quants, records []uint32) { unpackQ8KGo(dst, quants, records) }
 

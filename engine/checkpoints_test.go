@@ -119,7 +119,7 @@ func TestLogitsOfLargeBlocks(t *testing.T) {
 }
 
 // Matrices that are stacked for one dispatch are parts where their types differ, and
-// the logits those of the same numbers as float32: on the CPU bit for bit.
+// the logits those of the same numbers as float32.
 func TestStackedTensorsOfDifferentTypes(t *testing.T) {
 	q4k := fixtureFile(t, checkpoint.Q4_K)
 	for name, mixed := range map[string]*checkpoint.File{
@@ -145,7 +145,7 @@ func TestStackedTensorsOfDifferentTypes(t *testing.T) {
 		eachDevice(t, func(t *testing.T, kind DeviceKind) {
 			e, most := openFile(t, mixed, kind), 1e-3
 			if kind == CPU {
-				most = 0
+				most = 1e-4 // products with blocks add in another order
 			}
 			for _, chunk := range []int{1, DefaultChunk} {
 				if d, at := worst(e.allLogits(t, tokens, chunk, nil, 0), want); d > most {
@@ -169,7 +169,7 @@ func TestNeighboursOfOneTypeAreOnePart(t *testing.T) {
 		}
 		return was
 	})
-	r, err := loadCPURunner(mixed, false)
+	r, err := newCPURunner(mixed)
 	if err != nil {
 		t.Fatal(err)
 	}

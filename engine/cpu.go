@@ -3,7 +3,6 @@ package engine
 import (
 	"math"
 
-	"keyfold/cpu"
 	"keyfold/engine/checkpoint"
 	"keyfold/layout"
 )
@@ -15,34 +14,13 @@ type cpuRunner struct {
 	table []float32 // RoPE, grown to the positions in use
 }
 
-// wideBytes is the size up to which weights become float32 when they are loaded,
-// where there are no vector instructions: in decode, where each is used once,
-// unpacking one takes longer there than using it.
-const wideBytes = 64 << 20
-
 func newCPURunner(f *checkpoint.File) (*cpuRunner, error) {
-	size := 0
-	for _, t := range f.Tensors() {
-		size += 4 * t.Rows * t.Cols
-	}
-	return loadCPURunner(f, size <= wideBytes && !cpu.HasVectors())
-}
-
-func loadCPURunner(f *checkpoint.File, wide bool) (*cpuRunner, error) {
 	r := &cpuRunner{cfg: f.Config}
 	var err error
 	r.w, err = loadWeights(f, builder[layout.Stack, []float32]{
 		matrix: func(_ string, cols int, parts []layout.Part) (layout.Stack, func(int, *layout.Weights) error, error) {
-			if wide {
-				for i := range parts {
-					parts[i].Type = layout.F32
-				}
-			}
 			m := layout.NewStack(cols, parts...)
 			put := func(row0 int, piece *layout.Weights) error {
-				if wide {
-					piece = cpu.Widen(piece)
-				}
 				m.Put(row0, piece)
 				return nil
 			}

@@ -28,7 +28,7 @@ func TestMemoryOf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := loadCPURunner(f, false)
+		r, err := newCPURunner(f)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"keyfold/bench"
-	"keyfold/cpu"
 )
 
 // What bench counts is what the formulas say; what it measures is consistent.
@@ -70,11 +69,7 @@ func TestBenchReport(t *testing.T) {
 			t.Errorf("%s: %+v, want %d slots", device, c, 3*2*slots)
 		}
 		mean := slots + float64(decode+1)/2 // the slots that a token sees, on average
-		weightBytes := float64((3*layer+320*64+64)/32*34 + norms)
-		if device == "cpu" && !cpu.HasVectors() { // which widens small weights
-			weightBytes = (3*layer+320*64+64)*4 + norms
-		}
-		near("weights", c.WeightBytes, weightBytes)
+		near("weights", c.WeightBytes, float64((3*layer+320*64+64)/32*34+norms))
 		near("cache", c.CacheBytes, 3*2*mean*slotBytes)
 		near("operations", c.Operations, 2*(3*layer+320*64)+3*4*64*mean)
 		near("bandwidth", c.GBs, (c.WeightBytes+c.CacheBytes)*c.Rate.Median/1e9)
