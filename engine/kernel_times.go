@@ -128,7 +128,7 @@ func (s *kernelSample) timeMatrices(each func(TaskTimes)) {
 			if len(sample) == 0 {
 				continue
 			}
-			times := s.d.TimeVariants(m.task, func(p *gpu.Pass) {
+			times := s.d.TimeProducts(m.task, t, func(p *gpu.Pass) {
 				for _, w := range sample {
 					p.MatMul(w, s.in, s.out, m.tokens)
 				}

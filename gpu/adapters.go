@@ -24,6 +24,22 @@ func emulates(name string) bool {
 	return false
 }
 
+// leanNames begin a word in the names of adapters that keep 64 numbers or fewer per thread in
+// registers, in lower case: Arm's, and Broadcom's of the Raspberry Pi.
+var leanNames = []string{"mali", "arm", "v3d", "broadcom"}
+
+// isLean reports whether an adapter of this name has so few registers.
+func isLean(name string) bool {
+	for _, word := range strings.Fields(strings.ToLower(name)) {
+		for _, begins := range leanNames {
+			if strings.HasPrefix(word, begins) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // browserName makes a name of what a browser says about an adapter. It may say nothing.
 func browserName(vendor, architecture, description string) string {
 	name := strings.Join(strings.Fields(vendor+" "+architecture+" "+description), " ")

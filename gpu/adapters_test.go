@@ -72,3 +72,24 @@ func TestAdaptersThatEmulate(t *testing.T) {
 		}
 	}
 }
+
+// Prompts are read through smaller tiles where a thread has few registers.
+func TestLeanAdapters(t *testing.T) {
+	for name := range adapterNames {
+		want := "matmul_wide"
+		if name == "Mali-G57" || name == "V3D 7.1.7" {
+			want = "matmul_tiled"
+		}
+		if got := (&Device{lean: isLean(name)}).variants(ManyTokens); got[0].kernel != want || len(got) != 3 {
+			t.Errorf("%q takes %v, want %s first", name, got, want)
+		}
+	}
+	for _, name := range []string{"arm valhall", "arm bifrost", "broadcom v3d-7"} {
+		if !isLean(name) {
+			t.Errorf("%q has many registers", name)
+		}
+	}
+	if got := (&Device{lean: true, Software: true}).variant(ManyTokens).kernel; got != "matmul" {
+		t.Errorf("a software adapter takes %s, want matmul", got)
+	}
+}

@@ -34,6 +34,7 @@ type Device struct {
 	Limits   Limits
 
 	subgroups bool // kernels may use subgroups
+	lean      bool // threads have few registers
 	emulated  bool // as Software, whatever a test makes of that: compiling takes long
 
 	driver     driver
@@ -78,7 +79,7 @@ func openOn(open func() (driver, adapterInfo, error), shader func(name string) (
 	}
 	d = &Device{
 		Name: info.name, Backend: info.backend, Software: info.software,
-		subgroups: info.subgroups, emulated: info.software, driver: driver,
+		subgroups: info.subgroups, lean: isLean(info.name), emulated: info.software, driver: driver,
 		Limits: Limits{
 			BindingBytes: int(min(info.bindingBytes, math.MaxInt32*64)),
 			BufferBytes:  int(min(info.bufferBytes, math.MaxInt32*64)),

@@ -27,7 +27,7 @@ func (p *Pass) matMul(w *Weights, x, y *Buffer, n int, add bool) {
 		id.parts[0] = part.reader()
 		p.spend(2 * n * part.rows * w.Cols)
 		p.dispatch(id,
-			[3]int{divUp(part.rows, v.rows), divUp(n, v.tokens), 1}, []uint32{ // struct Params in matmul.wgsl and matmul_tiled.wgsl
+			[3]int{divUp(part.rows, v.rows), divUp(n, v.tokens), 1}, []uint32{ // struct Params in matmul.wgsl and its variants
 				uint32(w.Cols), uint32(part.scales), uint32(part.rows), uint32(n),
 				uint32(w.Rows), uint32(part.row0), boolWord(add),
 			}, part.buf, x, y)

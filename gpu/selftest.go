@@ -113,7 +113,7 @@ func (d *Device) prove(id kernelID) error {
 	}
 	cases := d.casesOf(id)
 	for task, of := range table { // another variant may be what its task takes by itself
-		for _, v := range append([]variant{of.gpu, of.software}, of.others...) {
+		for _, v := range of.all() {
 			if len(cases) == 0 && v.kernel == id.name {
 				defer d.try(Task(task), v)()
 				cases = d.casesOf(id)

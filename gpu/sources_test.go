@@ -107,7 +107,7 @@ func kernelIDs(t testing.TB) []kernelID {
 				id.consts[1] = constant{"SLOTS", prefillSlots(id.consts[0].value)}
 			}
 			for _, k := range table {
-				for _, v := range append([]variant{k.gpu, k.software}, k.others...) {
+				for _, v := range k.all() {
 					if v.kernel == name && v.threads > 0 {
 						other := id
 						other.consts[1] = v.id().consts[1]

@@ -25,9 +25,24 @@ type VariantTime struct {
 // fast at all times. So the kernels take turns, and the least time of each counts;
 // the first round, in which kernels are compiled, does not.
 func (d *Device) TimeVariants(task Task, record func(p *Pass)) []VariantTime {
+	return d.timeAll(task, d.variants(task), record)
+}
+
+// TimeProducts is TimeVariants for products with matrices of type t: without the
+// kernels that do not take it.
+func (d *Device) TimeProducts(task Task, t layout.WeightType, record func(p *Pass)) []VariantTime {
+	var list []variant
+	for _, v := range d.variants(task) {
+		if v = v.of(t); !slices.Contains(list, v) {
+			list = append(list, v)
+		}
+	}
+	return d.timeAll(task, list, record)
+}
+
+func (d *Device) timeAll(task Task, list []variant, record func(p *Pass)) []VariantTime {
 	const rounds = 5
 	var times []VariantTime
-	list := d.variants(task)
 	for _, v := range list {
 		times = append(times, VariantTime{Kernel: v.String()})
 	}

@@ -35,6 +35,26 @@ func TestTimeVariants(t *testing.T) {
 	}
 }
 
+// Kernels of blocks are not timed with a type that has none, and the table's is first.
+func TestTimeProducts(t *testing.T) {
+	d := openForTest(t)
+	d.Software = false
+	for wt, want := range map[layout.WeightType][]string{
+		layout.F16:  {"matvec", "matvec_rows", "matvec(WG_SIZE=32)", "matvec(WG_SIZE=128)"},
+		layout.Q4_0: {"matvec_blocks", "matvec_rows", "matvec", "matvec(WG_SIZE=32)", "matvec(WG_SIZE=128)"},
+	} {
+		w := d.uploadWeights(t, quantised("w", wt, 70, 64))
+		x, y := d.upload(t, normals("x", 64, 1)), d.poisoned(t, 70)
+		var got []string
+		for _, v := range d.TimeProducts(OneToken, wt, func(p *Pass) { p.MatMul(w, x, y, 1) }) {
+			got = append(got, v.Kernel)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%v: timed %v, want %v", wt, got, want)
+		}
+	}
+}
+
 // A sample runs the kernel that is timed, not the table's, and one that does not
 // compile takes no time.
 func TestTimeVariantsReportsWhatDoesNotCompile(t *testing.T) {

@@ -1,6 +1,10 @@
 package gpu
 
-import "keyfold/layout"
+import (
+	"slices"
+
+	"keyfold/layout"
+)
 
 // Several kernels compute the same thing, each in another way. GPUs want many
 // threads that work together; adapters that emulate a GPU want threads that
@@ -13,7 +17,7 @@ type Task uint8
 
 const (
 	OneToken   Task = iota // a matrix times one token
-	FewTokens              // times as many as one workgroup of matmul.wgsl takes
+	FewTokens              // times as many as one workgroup of matmul_tiled.wgsl takes
 	ManyTokens             // times more
 	Norms
 	AttendOne  // one token's attention
@@ -21,14 +25,15 @@ const (
 	Ballots    // of GVote
 )
 
-// fewTokens are the tokens of a workgroup of matmul.wgsl.
-const fewTokens = 8
+// fewTokens are the tokens of a workgroup of matmul_tiled.wgsl: with so many matmul_wide.wgsl
+// would compute as much again for nothing.
+const fewTokens = 32
 
 // matrixTasks are those that are done with a matrix of weights.
 var matrixTasks = []Task{OneToken, FewTokens, ManyTokens}
 
 func (t Task) String() string {
-	return [...]string{"1 token", "2 to 8 tokens", "more tokens", "norms", "attention of 1 token", "attention of more", "ballots"}[t]
+	return [...]string{"1 token", "2 to 32 tokens", "more tokens", "norms", "attention of 1 token", "attention of more", "ballots"}[t]
 }
 
 // matrixTask returns the task of multiplying n tokens.
@@ -66,6 +71,7 @@ func (v variant) id() kernelID {
 // kernels are the variants of a task by the type of adapter that takes them.
 type kernels struct {
 	gpu, software variant
+	lean          []variant // which GPUs with few registers take instead: one or none
 	others        []variant // which no type takes
 }
 
@@ -89,6 +95,11 @@ func (v variant) reader(p weightPart) string {
 	return p.reader()
 }
 
+// all returns the kernels of every type of adapter.
+func (k kernels) all() []variant {
+	return slices.Concat([]variant{k.gpu, k.software}, k.lean, k.others)
+}
+
 // table is the table of adapter types.
 //
 // Ballots are cast by one kernel. Barriers are slow on software adapters except in
@@ -107,12 +118,13 @@ var table = [...]kernels{
 		},
 	},
 	FewTokens: {
-		gpu:      variant{kernel: "matmul_tiled", rows: 32, tokens: 32},
-		software: variant{kernel: "matmul", rows: 32, tokens: fewTokens},
+		gpu:      variant{kernel: "matmul_tiled", rows: 32, tokens: fewTokens},
+		software: variant{kernel: "matmul", rows: 32, tokens: 8},
 	},
 	ManyTokens: {
-		gpu:      variant{kernel: "matmul_tiled", rows: 32, tokens: 32},
-		software: variant{kernel: "matmul", rows: 32, tokens: fewTokens},
+		gpu:      variant{kernel: "matmul_wide", rows: 64, tokens: 64},
+		software: variant{kernel: "matmul", rows: 32, tokens: 8},
+		lean:     []variant{{kernel: "matmul_tiled", rows: 32, tokens: 32}},
 	},
 	Norms: {
 		gpu:      variant{kernel: "rms_norm", rows: 1},
@@ -132,16 +144,19 @@ var table = [...]kernels{
 	},
 }
 
-// variants returns the kernels of a task that run on this device: first the one of
-// its adapter type, then that of the other type, then the others.
+// variants returns the kernels of a task that run on this device, first the one of its
+// adapter type.
 func (d *Device) variants(task Task) []variant {
 	if v, ok := d.trial[task]; ok {
 		return []variant{v}
 	}
 	t := table[task]
-	list := []variant{t.gpu, t.software}
-	if d.Software {
-		list = []variant{t.software, t.gpu}
+	list := slices.Concat([]variant{t.gpu, t.software}, t.lean)
+	switch {
+	case d.Software:
+		list = slices.Concat([]variant{t.software, t.gpu}, t.lean)
+	case d.lean:
+		list = slices.Concat(t.lean, []variant{t.gpu, t.software})
 	}
 	for _, v := range t.others {
 		if !v.subgroups || d.subgroups {

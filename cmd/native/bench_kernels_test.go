@@ -39,9 +39,9 @@ func TestBenchKernels(t *testing.T) {
 		task    string
 		kernels []string
 	}{
-		{"1 token, q8_0", []string{"matvec", "matvec_blocks", "matvec_rows", "matvec(WG_SIZE=32)", "matvec(WG_SIZE=128)"}},
-		{"2 to 8 tokens, q8_0", []string{"matmul", "matmul_tiled"}},
-		{"more tokens, q8_0", []string{"matmul", "matmul_tiled"}},
+		{"1 token, q8_0", []string{"matvec_blocks", "matvec", "matvec_rows", "matvec(WG_SIZE=32)", "matvec(WG_SIZE=128)"}},
+		{"2 to 32 tokens, q8_0", []string{"matmul", "matmul_tiled"}},
+		{"more tokens, q8_0", []string{"matmul", "matmul_wide", "matmul_tiled"}},
 		{"norms", []string{"rms_norm", "rms_norm_rows"}},
 		{"attention of 1 token, f32", []string{"attention", "decode_parts"}},
 		{"attention of more, f32", []string{"prefill_rows_software", "prefill_tiles"}},

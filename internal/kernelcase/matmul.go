@@ -42,7 +42,7 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// MatMul is a call of matmul, matmul_tiled or matvec.
+// MatMul is a call of matmul, matvec or one of their variants.
 type MatMul struct {
 	W    *layout.Weights
 	X, Y []float32
@@ -87,6 +87,8 @@ func MatMulCases(t layout.WeightType) []Case {
 		{33, 64, 8, false, "one tile of tokens"},
 		{65, 96, 19, true, "odd tiles, added"},
 		{70, 64, 66, false, "several workgroups of tokens"},
+		{129, 32, 65, true, "a row and a token more than wide tiles"},
+		{62, 160, 127, false, "two rows and a token less than wide tiles"},
 		{6, 8192, 2, false, "rows longer than a panel of the CPU"},
 		{301, 256, 7, false, "work for several threads of the CPU"},
 		{37, 36, 33, true, "columns that do not fill a tile, in types without blocks"},
