@@ -12,16 +12,17 @@ import (
 // run is a prompt that has been read, the plan last applied to it and the text
 // last written after it.
 type run struct {
-	s        *Session
-	tokens   []int         // of the prompt
-	spans    []PromptToken // the same tokens for the page
-	first    Request       // which prompt and question are from
-	anchor   int           // the first token with text, or -1: decoded after it, no token loses its space
-	question []int         // read after the prompt has been compressed
-	reading  compress.Needs
-	prompt   *engine.Prompt // the cache to be compressed, never touched; in the first turn the full one
-	full     *engine.Text   // the full cache in later turns of a chat; nil: the prompt's
-	chat     *conversation  // nil: no chat
+	s          *Session
+	tokens     []int         // of the prompt
+	spans      []PromptToken // the same tokens for the page
+	first      Request       // which prompt and question are from
+	compressed Request       // by which it was compressed last
+	anchor     int           // the first token with text, or -1: decoded after it, no token loses its space
+	question   []int         // read after the prompt has been compressed
+	reading    compress.Needs
+	prompt     *engine.Prompt // the cache to be compressed, never touched; in the first turn the full one
+	full       *engine.Text   // the full cache in later turns of a chat; nil: the prompt's
+	chat       *conversation  // nil: no chat
 
 	pins    [][2]int // slots from and to
 	budget  float64  // of the last plan; 0: none was given
@@ -188,7 +189,7 @@ func (r *run) compress(req Request) error {
 		}
 	}
 	start := time.Now()
-	plan, signals, err := r.prompt.Decide(m)
+	plan, signals, err := r.decide(m)
 	if err != nil && req.Budget > 0 { // the budget is out of this cache's reach
 		return wrong("budget", "%w", err)
 	}
@@ -209,6 +210,7 @@ func (r *run) compress(req Request) error {
 	}
 	r.budget = req.Budget
 	r.method, r.text = m, text
+	r.compressed, r.s.done.plan = req, plan
 	r.planned = planned{plan, signals, weights, r.before.after(plan, weights), len(r.tokens)}
 	r.compressTime = time.Since(start)
 

@@ -35,6 +35,8 @@ type Session struct {
 	loaded   *Loaded
 	template *chat.Template // nil: none that is known
 	run      *run
+	done     progressed // of the request being handled
+	given    progressed // what of it was done before its device failed
 
 	now  sync.Mutex // of stop and step, which are those of the request being handled
 	stop context.CancelFunc
@@ -87,11 +89,15 @@ func (s *Session) Handle(req Request, emit func(Event)) {
 			s.Yield()
 		}
 	}
+	s.done, s.given = progressed{}, progressed{}
 	err := s.handle(ctx, req, answer)
+	if s.engine != nil && s.engine.Replaceable(err) {
+		err = s.instead(ctx, req, err, answer)
+	}
 	if err == nil {
 		return
 	}
-	failed := &Failed{Message: untrusted.Text(err.Error()), Lost: s.engine != nil && s.engine.Lost() != nil}
+	failed := &Failed{Message: untrusted.Text(err.Error()), Lost: s.lost()}
 	var usage *usageError
 	switch {
 	case errors.As(err, &usage):
@@ -112,12 +118,12 @@ func (s *Session) handle(ctx context.Context, req Request, emit func(Event)) err
 		emit(Event{Done: s.describe()})
 		return nil
 	}
-	if s.engine == nil {
+	if s.opened.Do == "" {
 		return errors.New("no model is loaded yet")
 	}
 	switch req.Do {
 	case "run", "needle", "chat", "match", "measure":
-		if s.engine.Lost() != nil {
+		if s.lost() {
 			if err := s.load(ctx, s.opened, emit); err != nil {
 				return err
 			}
@@ -167,6 +173,11 @@ func (s *Session) handle(ctx context.Context, req Request, emit func(Event)) err
 // usualTokens is the length of text that a model must have room for.
 const usualTokens = 2048
 
+// lost tells whether the model last opened has to be opened again.
+func (s *Session) lost() bool {
+	return s.opened.Do != "" && (s.engine == nil || s.engine.Lost() != nil)
+}
+
 // close gives back the model in use and what was run on it.
 func (s *Session) close() {
 	if s.run != nil {
@@ -175,6 +186,7 @@ func (s *Session) close() {
 	}
 	if s.engine != nil {
 		s.engine.Close()
+		s.engine = nil
 	}
 }
 
@@ -220,16 +232,22 @@ func (s *Session) load(ctx context.Context, req Request, emit func(Event)) error
 		return err
 	}
 	s.close()
+	s.use(e, f, req, emit)
+	return nil
+}
+
+// use makes an engine the one in use, and tells the page.
+func (s *Session) use(e *engine.Engine, f *checkpoint.File, req Request, emit func(Event)) {
 	s.engine, s.opened = e, req
 	sum := ""
 	if s.InUse != nil {
 		sum = s.InUse()
 	}
-	template, described := templateOf(f.Meta, tok)
+	template, described := templateOf(f.Meta, e.Tokenizer)
 	s.template = template
 	s.loaded = &Loaded{
 		Model: e.DescribeModel(f.Model, sum), Device: e.Device.Describe(), Note: e.Note,
-		Context: e.Config.SeqLen, Tokenizer: tok.Kind(), Chat: described,
+		Context: e.Config.SeqLen, Tokenizer: e.Tokenizer.Kind(), Chat: described,
 		Checks: []Check{}, Methods: methods(),
 		Opening: Opening{Method: compress.Opening().Name, Budget: compress.Opening().Budget},
 	}
@@ -241,7 +259,6 @@ func (s *Session) load(ctx context.Context, req Request, emit func(Event)) error
 		s.loaded.Checks = append(s.loaded.Checks, check)
 	}
 	emit(Event{Loaded: s.loaded})
-	return nil
 }
 
 // start reads a prompt and runs a method on it. If that fails, the run before it stays.

@@ -38,10 +38,12 @@ func (r *run) generate(ctx context.Context, req Request, written []int, emit fun
 	r.report.Run = engine.DescribeRun(engine.Settings{KV: r.prompt.Cache.Type, Pins: r.pins}, r.budget, n, sampler)
 	r.report.Run.Prompt, r.report.Run.Question = r.promptText(), r.first.Question
 	r.report.Tokens, r.written = []engine.TokenReport{}, slices.Clone(written)
+	known := r.s.given.written
 	columns, start := newColumns(e.Tokenizer, text.Tokens), time.Now()
-	err = text.Generate(ctx, engine.Generation{N: n, Sampler: sampler, Shadow: shadow, Watch: watch, Likeliest: 10, Emit: func(t engine.Token) error {
+	err = text.Generate(ctx, engine.Generation{N: n, Sampler: sampler, Shadow: shadow, Watch: watch, Likeliest: 10, Known: known, Emit: func(t engine.Token) error {
 		emit(Event{Token: r.describeToken(t, text.Cache, columns, shadow)})
-		if req.StepByStep {
+		r.s.done.written = r.written[len(written):]
+		if req.StepByStep && len(r.report.Tokens) > len(known) {
 			select {
 			case <-r.s.step:
 			case <-ctx.Done():

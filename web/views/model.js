@@ -123,6 +123,13 @@ export function createModel(root, actions) {
     };
 }
 
+/** A laptop may have two GPUs, and a browser takes the one that needs less power. */
+const besides =
+    " This is a GPU inside a processor: where there is another, the system's graphics settings give it to the browser.";
+
+/** Intel's GPUs are, but for Arc. @param {import("../protocol.js").DeviceReport} device */
+const integrated = ({ kind, adapter }) => kind === "gpu" && /\bintel\b/i.test(adapter) && !/hpg|12-?hp|\barc\b/i.test(adapter);
+
 /**
  * The device in use, and why this one.
  * @param {import("../protocol.js").Loaded} l
@@ -132,5 +139,6 @@ function where({ device, note }, lost) {
     const name = (device.kind === "gpu" ? "the GPU" : "the CPU") + (device.adapter && ` (${plain(device.adapter)})`);
     if (lost) return `It ran on ${name}, which was lost: the next run opens the model again.`;
     const why = sentence(plain(note.startsWith("took") ? `auto ${note}` : note));
-    return why.startsWith("Runs on") ? why : `Runs on ${name}. ${why}`;
+    if (why.startsWith("Goes on")) return `${why} Choose gpu to open the model on it again.`;
+    return (why.startsWith("Runs on") ? why : `Runs on ${name}. ${why}`) + (integrated(device) ? besides : "");
 }
