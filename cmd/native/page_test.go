@@ -71,6 +71,9 @@ func servePageTo(t testing.TB, in browser.Kind, before string, other map[string]
 	for path, handler := range other {
 		files.HandleFunc(path, handler)
 	}
+	files.HandleFunc("/built-in.gguf", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, filepath.Join(folder, "keyfold.gguf"))
+	})
 	files.HandleFunc("/other.gguf", func(w http.ResponseWriter, _ *http.Request) { w.Write(fixture) })
 	files.HandleFunc("/truncated.gguf", func(w http.ResponseWriter, _ *http.Request) { w.Write(fixture[:len(fixture)/2]) })
 	files.HandleFunc("/worker.js", func(w http.ResponseWriter, _ *http.Request) {
@@ -148,6 +151,9 @@ func testPage(t *testing.T, in browser.Kind) {
 	p.want("the first view", `return text("#recorded")`, "recording")
 	p.do(`await loaded()`)
 	p.want("the self-test", `return text("#model-view")`, "kernels agree")
+	if in == browser.InFirefox {
+		p.do(`select("#device", "gpu"); await until(() => text("#model-view").includes("Runs on the GPU ("), "the GPU"); await loaded()`)
+	}
 
 	for _, method := range []string{"full", "random", "window", "ada:h2o", "cam", "kvmerger", "pivot", "randomsets", "gvote", "votefold"} {
 		p.do(fmt.Sprintf(`await run({method: %q, n: 6})`, method))
@@ -214,12 +220,25 @@ func testPage(t *testing.T, in browser.Kind) {
 	p.want("a truncated model", `return text("#fault-model")`, "truncated.gguf")
 	p.do(`await run({method: "kvmerger", n: 3})`)
 	p.wantTokens("a run after the refusal", 3)
+	if in == browser.InFirefox {
+		p.answers()
+	}
 	p.noFaults()
 	if in == browser.InFirefox {
 		p.screenshots("firefox-", 1280, 500)
 	} else {
 		p.screenshots("", 1280, 390)
 	}
+}
+
+// answers asks the built-in model for the fact in its prompt, on the GPU.
+func (p *page) answers() {
+	p.t.Helper()
+	p.do(`await drop("built-in.gguf"); await until(() => text("#model-view").includes("built-in.gguf"), "the built-in model"); await loaded()
+		for (const key of ["free", "fact"]) document.querySelector(` + "`#prompt-view [data-key=${key}]`" + `).click()
+		await run({method: "full", n: 6})`)
+	p.want("the device", `return text("#model-view")`, "Runs on the GPU (")
+	p.want("the answer", `return tokens().join("")`, "barn")
 }
 
 // screenshots keeps pictures of the page as artefacts, at some widths.
