@@ -55,6 +55,25 @@ func Open(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kin
 	return openWith(ctx, f, tok, kind, gpu.Open)
 }
 
+// OpenTelling is Open that tells what takes long on a GPU that has compiled nothing of
+// keyfold before: that so many kernels are compiled (step "compile") and tested ("test").
+func OpenTelling(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind,
+	tell func(step string, kernels int)) (*Engine, error) {
+	opening := true
+	defer func() { opening = false }()
+	return openWith(ctx, f, tok, kind, func() (*gpu.Device, error) {
+		d, err := gpu.Open()
+		if err == nil {
+			d.Tell = func(step string, kernels int) {
+				if opening {
+					tell(step, kernels)
+				}
+			}
+		}
+		return d, err
+	})
+}
+
 func openWith(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer, kind DeviceKind,
 	openDevice func() (*gpu.Device, error)) (*Engine, error) {
 	if tok != nil {

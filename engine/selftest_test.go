@@ -96,7 +96,7 @@ func TestWrongKernelsAreNotUsed(t *testing.T) {
 }
 
 // A kernel that only methods use is tested when one does. If it is wrong the error names
-// it, and what does without goes on.
+// it, what does without goes on, and under auto the CPU takes the whole text.
 func TestWrongKernelsOfMethods(t *testing.T) {
 	for _, tc := range []struct {
 		file, old, new string
@@ -116,6 +116,7 @@ func TestWrongKernelsOfMethods(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(e.Close)
+			e.asked = Auto
 			budget := 0.5
 			if tc.method == "gvote" {
 				budget = 0
@@ -139,6 +140,8 @@ func TestWrongKernelsOfMethods(t *testing.T) {
 				var wrong *gpu.WrongKernels
 				if err := run(tc.method, budget); err == nil || !strings.Contains(err.Error(), tc.want) || !errors.As(err, &wrong) {
 					t.Errorf("%s: %v, want an error with %q", tc.method, err, tc.want)
+				} else if !e.Replaceable(err) {
+					t.Errorf("%s: the CPU may not go on after %v", tc.method, err)
 				}
 				if err := run("", 0); err != nil {
 					t.Errorf("without a method: %v", err)

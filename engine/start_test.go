@@ -60,3 +60,31 @@ func TestStart(t *testing.T) {
 		}
 	}
 }
+
+// What takes long where nothing was compiled before is told while a model is opened, and
+// not later.
+func TestOpenTells(t *testing.T) {
+	for _, kind := range []DeviceKind{GPU, CPU} {
+		steps := map[string]int{}
+		e, err := OpenTelling(context.Background(), fixtureFile(t, checkpoint.F16), nil, kind, func(step string, kernels int) {
+			steps[step] += kernels
+		})
+		skipWithout(t, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(e.Close)
+		want := 0
+		if kind == GPU {
+			want, _ = e.r.(*gpuRunner).d.Counts()
+		}
+		if steps["compile"] != want || steps["test"] != want {
+			t.Errorf("%s: told %v, want %d of each", kind, steps, want)
+		}
+		before := steps["compile"]
+		prefill(t, e, someTokens(30), layout.CacheF16, compress.Needs{Mass: true})
+		if steps["compile"] != before {
+			t.Errorf("%s: told %v after it was open", kind, steps)
+		}
+	}
+}

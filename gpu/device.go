@@ -33,6 +33,10 @@ type Device struct {
 	Software bool   // the adapter is a CPU, which emulates a GPU
 	Limits   Limits
 
+	// Tell, if not nil, is told before so many kernels are compiled (step "compile") or tested
+	// ("test"), which takes seconds where a driver has compiled nothing before.
+	Tell func(step string, kernels int)
+
 	subgroups bool // kernels may use subgroups
 	lean      bool // threads have few registers
 	emulated  bool // as Software, whatever a test makes of that: compiling takes long
@@ -114,6 +118,12 @@ func (d *Device) MostWork() int {
 // Lost returns why the device no longer works, or nil. Natively the call that
 // fails says so itself.
 func (d *Device) Lost() error { return d.driver.lost() }
+
+func (d *Device) tell(step string, kernels int) {
+	if d.Tell != nil && kernels > 0 {
+		d.Tell(step, kernels)
+	}
+}
 
 // Counts returns how many kernels were compiled so far, and how often the device was
 // waited for: what a start takes.

@@ -2,7 +2,6 @@ package gpu
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -181,14 +180,14 @@ func (d *Device) kernel(id kernelID) (*kernel, error) {
 	return d.kernels[id], nil
 }
 
-// compile compiles those of the kernels that are not compiled yet, all at the same time where
+// compile compiles those of some different kernels that are not compiled yet, all at the same time where
 // the driver can. It returns why some cannot be.
 func (d *Device) compile(ids []kernelID) map[kernelID]error {
 	faults := map[kernelID]error{}
 	var kernels []*kernel
 	var sources []source
 	for _, id := range ids {
-		if d.kernels[id] != nil || slices.ContainsFunc(kernels, func(k *kernel) bool { return k.id == id }) {
+		if d.kernels[id] != nil {
 			continue
 		}
 		code, err := id.source(d.shader)
@@ -199,6 +198,7 @@ func (d *Device) compile(ids []kernelID) map[kernelID]error {
 		k := &kernel{id: id, bindings: storageBindings(code), params: paramFields(code), folds: folds(code)}
 		kernels, sources = append(kernels, k), append(sources, source{id.String(), code, k.bindings})
 	}
+	d.tell("compile", len(sources))
 	for i, c := range d.driver.compile(sources) {
 		k := kernels[i]
 		if c.err != nil {

@@ -57,12 +57,19 @@ func (d *Device) SelfTest(weights []layout.WeightType, caches []layout.CacheType
 // compares what they leave with what their twins do.
 func (d *Device) test(cases []kernelcase.Case) ([]Check, error) {
 	var all []kernelID
+	distinct := map[kernelID]bool{}
 	kernels := make([][]kernelID, len(cases))
 	for i, c := range cases {
 		kernels[i] = d.kernelsOf(c)
-		all = append(all, kernels[i]...)
+		for _, id := range kernels[i] {
+			if !distinct[id] {
+				distinct[id] = true
+				all = append(all, id)
+			}
+		}
 	}
 	faults := d.compile(all)
+	d.tell("test", len(all))
 	d.testing = true
 	defer func() { d.testing = false }()
 	run := newCaseRun(d)

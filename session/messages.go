@@ -103,12 +103,13 @@ type Event struct {
 	Failed   *Failed        `json:"failed,omitempty"`
 }
 
-// Progress tells how far a long step is. Bytes for loading, tokens for reading.
+// Progress tells how far a long step is. Bytes for loading, tokens for reading, kernels for
+// what a GPU does first.
 type Progress struct {
-	Step  string `json:"step"` // "weights" or "prompt"; of "match" and "measure" also "decode" and "match"; before there is an engine "engine" or "fetch"
+	Step  string `json:"step"` // "weights", "compile", "test" or "prompt"; of "match" and "measure" also "decode" and "match"; before there is an engine "engine" or "fetch"
 	Done  int    `json:"done"`
 	Total int    `json:"total"`
-	Unit  string `json:"unit"` // "bytes" or "tokens"
+	Unit  string `json:"unit"` // "bytes", "kernels" or "tokens"
 }
 
 // Loaded says what is ready.

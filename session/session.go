@@ -227,7 +227,9 @@ func (s *Session) load(ctx context.Context, req Request, emit func(Event)) error
 	case err != nil:
 		return err
 	}
-	e, err := engine.Open(ctx, f, tok, kind)
+	e, err := engine.OpenTelling(ctx, f, tok, kind, func(step string, kernels int) {
+		emit(Event{Progress: &Progress{Step: step, Total: kernels, Unit: "kernels"}})
+	})
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,7 @@
 
 import { closedLink, openWorker } from "./link.js";
 import { goTo } from "./faults.js";
-import { isolated, plain } from "./format.js";
+import { count, isolated, plain } from "./format.js";
 import { exclusive, fail } from "./queue.js";
 import { offer, set, setForm, setRun, state } from "./store.js";
 
@@ -43,9 +43,12 @@ export function onLoaded(loaded) {
 }
 
 /** @param {import("./protocol.js").Progress} progress @param {string} name  of the model's file */
-export function showLoading({ step, done, total }, name) {
+export function showLoading({ step, done, total, unit }, name) {
     const what = name ? isolated(plain(name)) : "the built-in model";
-    set({ loading: { text: `${step === "fetch" ? "Fetching" : "Loading"} ${what}`, done, total } });
+    if (unit === "kernels") {
+        const doing = step === "compile" ? "Compiling" : "Testing";
+        set({ loading: { text: `${doing} ${count(total, "kernel")}`, done: 0, total: 0 } });
+    } else set({ loading: { text: `${step === "fetch" ? "Fetching" : "Loading"} ${what}`, done, total } });
 }
 
 /** Opens a model; the old one stays where that fails. @param {File | null} next */

@@ -80,10 +80,10 @@
 /**
  * How far a long step is.
  * @typedef {object} Progress
- * @property {string} step      engine, fetch, weights, prompt, decode or match
+ * @property {string} step      engine, fetch, weights, compile, test, prompt, decode or match
  * @property {number} done
  * @property {number} total     0: unknown
- * @property {string} unit      bytes or tokens
+ * @property {string} unit      bytes, kernels or tokens
  */
 
 /**

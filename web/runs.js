@@ -111,7 +111,7 @@ export async function run(stepByStep) {
  * @param {Event} event
  */
 export function onPreparation({ progress, loaded }) {
-    if (progress?.unit === "bytes") showLoading(progress, state.fileName);
+    if (progress && progress.unit !== "tokens") showLoading(progress, state.fileName);
     else if (progress) showReading(progress);
     if (loaded) onLoaded(loaded);
     return progress !== undefined || loaded !== undefined;

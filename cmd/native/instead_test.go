@@ -16,8 +16,8 @@ import (
 
 // losing opens a model on a GPU that is lost at the n-th step that its driver takes
 // after that.
-func losing(n int) func(context.Context, *checkpoint.File, *tokenizer.Tokenizer, engine.DeviceKind) (*engine.Engine, error) {
-	return func(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer, _ engine.DeviceKind) (*engine.Engine, error) {
+func losing(n int) func(context.Context, *checkpoint.File, *tokenizer.Tokenizer, engine.DeviceKind, func(string, int)) (*engine.Engine, error) {
+	return func(ctx context.Context, f *checkpoint.File, tok *tokenizer.Tokenizer, _ engine.DeviceKind, _ func(string, int)) (*engine.Engine, error) {
 		open, steps := false, 0
 		e, err := engine.OpenFailing(ctx, f, tok, func(string) error {
 			if open {

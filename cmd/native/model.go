@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"keyfold/engine"
 	"keyfold/engine/checkpoint"
@@ -198,13 +199,13 @@ type deviceFlags struct {
 	modelFlags
 	device string
 
-	// openEngine is engine.Open; tests have GPUs that fail.
-	openEngine func(context.Context, *checkpoint.File, *tokenizer.Tokenizer, engine.DeviceKind) (*engine.Engine, error)
+	// openEngine is engine.OpenTelling; tests have GPUs that fail.
+	openEngine func(context.Context, *checkpoint.File, *tokenizer.Tokenizer, engine.DeviceKind, func(step string, kernels int)) (*engine.Engine, error)
 }
 
 func (d *deviceFlags) register(fs *flagSet) {
 	d.modelFlags.register(fs)
-	d.openEngine = engine.Open
+	d.openEngine = engine.OpenTelling
 	fs.StringVar(&d.device, "device", "auto", "`DEVICE` to run on: auto, gpu or cpu")
 }
 
@@ -241,10 +242,44 @@ func (d *deviceFlags) start(ctx context.Context, w io.Writer, f *checkpoint.File
 	if err := d.fits(f, layout.CacheF16, 0); err != nil {
 		return nil, err
 	}
-	e, err := d.openEngine(ctx, f, tok, engine.DeviceKind(d.device))
+	var e *engine.Engine
+	err := tellSlow(w, patience, func(tell func(what string)) (err error) {
+		e, err = d.openEngine(ctx, f, tok, engine.DeviceKind(d.device), func(step string, kernels int) {
+			tell(fmt.Sprintf("%ss %d kernels, which a driver that has not seen them takes long for", step, kernels))
+		})
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	printDevice(w, e)
 	return e, nil
+}
+
+// tellSlow runs do, and prints what it told last if it is not done so long after it told
+// anything.
+func tellSlow(w io.Writer, after time.Duration, do func(tell func(what string)) error) error {
+	steps, done := make(chan string), make(chan struct{})
+	go func() {
+		defer close(done)
+		var slow <-chan time.Time
+		last := ""
+		for {
+			select {
+			case step, more := <-steps:
+				if !more {
+					return
+				}
+				if last = step; slow == nil {
+					slow = time.After(after)
+				}
+			case <-slow:
+				fmt.Fprintln(w, last)
+			}
+		}
+	}()
+	err := do(func(what string) { steps <- what })
+	close(steps)
+	<-done
+	return err
 }

@@ -160,7 +160,7 @@ func OfCache(t layout.CacheType, headDim int) []Case {
 		one(fmt.Sprintf("cache_write %v", t), smallCacheWrite(c, smallGroup)),
 		one(fmt.Sprintf("attention %v (1 token)", t), newAttention(c.With(2), queries("query", c, smallGroup, 1, 1))),
 		{fmt.Sprintf("attention %v (5 tokens)", t), []Call{newAttention(c, queries("queries", c, smallGroup, 5, 1)),
-			NewAttention(t, CacheShape{"a prompt", headDim, []int{3}, smallGroup}, 200, 0)}},
+			NewAttention(t, CacheShape{"a prompt", headDim, []int{3}, 1}, 200, 0)}},
 	}
 }
 
