@@ -87,13 +87,17 @@ results: build
 
 # Measure keyfold beside other engines, natively and in Chromium, in turns: make bench-peers ARGS="--rounds 5".
 # See docs/performance.md. The first time npm fetches those engines, 0.8 GB on disk.
-bench-peers: build site bench/peers/node_modules
+bench-peers: build site bench/peers/node_modules build/peers
 	@tools/deps install chromium
 	@$(GO_WASM) -o build/bench.wasm ./bench/peers/wasm
 	@node bench/peers/peers.mjs $(ARGS)
 
 bench/peers/node_modules: bench/peers/package-lock.json | npm
 	@cd bench/peers && npm ci --ignore-scripts --no-audit --no-fund --silent && touch node_modules
+
+# Without Python one of the engines is missing.
+build/peers: bench/peers/requirements.txt
+	@python3 -m venv $@ && $@/bin/pip install --quiet --disable-pip-version-check -r $< && touch $@ || rm -rf $@
 
 # Build what bench/firstgpu.sh runs on a machine with a GPU and without Go, as build/firstgpu.tar.gz: the command, the
 # tests of two packages, and the Vulkan loader of this machine, which containers there often lack.

@@ -2,8 +2,8 @@
 //
 //     make bench-peers ARGS="--shape SmolLM2-135M --rounds 5 --json peers.json"
 //
-// The model has random weights; what it writes is nonsense and takes as long as
-// sense. Each pair of engines is opened together, warmed up once and then measured
+// Unless --model names a file the model has random weights; what it writes is nonsense
+// and takes as long as sense. Each pair of engines is opened together, warmed up once and then measured
 // turn by turn, so that what else the machine does meets both. An engine that
 // cannot run is named with the reason.
 
@@ -21,6 +21,7 @@ const { values: flags } = parseArgs({
     options: {
         shape: { type: "string", default: "288,768,6,6,6,512" }, // of keyfold bench
         type: { type: "string", default: "q8_0" },
+        model: { type: "string" }, // a file, in the place of a shape with random weights
         prefill: { type: "string", default: "256" }, // tokens of the prompt
         decode: { type: "string", default: "32" }, // tokens written behind it
         rounds: { type: "string", default: "3" },
@@ -71,10 +72,23 @@ async function nativeKeyfold(model, device) {
 /**
  * llama.cpp in a process of its own: see llama.mjs.
  * @param {string} model @param {string} device
+ */
+const nativeLlama = (model, device) => llamaProcess(process.execPath, [join(here, "llama.mjs"), model, device, String(contextSize)]);
+
+/**
+ * llama.cpp's server, which measures itself: see llama.py.
+ * @param {string} model
+ */
+const nativeServer = (model) => llamaProcess(join(build, "peers", "bin", "python3"), [join(here, "llama.py"), model, String(contextSize)]);
+
+/**
+ * A process that takes a line and answers with one.
+ * @param {string} program @param {string[]} args
  * @returns {Promise<Engine>}
  */
-async function nativeLlama(model, device) {
-    const child = spawn(process.execPath, [join(here, "llama.mjs"), model, device, String(contextSize)], { stdio: ["pipe", "pipe", "ignore"] });
+async function llamaProcess(program, args) {
+    const child = spawn(program, args, { stdio: ["pipe", "pipe", "ignore"] });
+    await once(child, "spawn");
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     const next = async () => {
         const { value, done } = await lines.next();
@@ -189,7 +203,7 @@ async function inBrowser(model, name, device) {
 
 /** @type {{name: string, engines: [string, (model: string) => Promise<Engine>][]}[]} */
 const pairs = [
-    { name: "native CPU", engines: [["keyfold", (m) => nativeKeyfold(m, "cpu")], ["llama.cpp", (m) => nativeLlama(m, "cpu")]] },
+    { name: "native CPU", engines: [["keyfold", (m) => nativeKeyfold(m, "cpu")], ["llama.cpp", (m) => nativeLlama(m, "cpu")], ["its server", nativeServer]] },
     { name: "native GPU", engines: [["keyfold", (m) => nativeKeyfold(m, "gpu")], ["llama.cpp", (m) => nativeLlama(m, "vulkan")]] },
     { name: "browser CPU", engines: [["keyfold", (m) => inBrowser(m, "keyfold", "cpu")], ["wllama", (m) => inBrowser(m, "wllama", "cpu")]] },
     { name: "browser GPU", engines: [["keyfold", (m) => inBrowser(m, "keyfold", "gpu")], ["wllama", (m) => inBrowser(m, "wllama", "gpu")]] },
@@ -258,23 +272,24 @@ function print(results) {
         if (r.prefill && r.decode) console.log(`${name}${cell(r.prefill)}${cell(r.decode)}${r.on}`);
         else console.log(`${name}missing: ${r.missing}`);
     }
-    const [ours, theirs] = results;
-    if (ours.prefill && ours.decode && theirs.prefill && theirs.decode) {
+    const [ours, ...others] = results;
+    for (const theirs of others) {
+        if (!ours.prefill || !ours.decode || !theirs.prefill || !theirs.decode) continue;
         const ratio = (/** @type {Rate} */ a, /** @type {Rate} */ b) => (a.median / b.median).toFixed(2).padEnd(28);
-        console.log(`${"".padEnd(13)}ratio      ${ratio(ours.prefill, theirs.prefill)}${ratio(ours.decode, theirs.decode)}`);
+        console.log(`${"".padEnd(13)}ratio      ${ratio(ours.prefill, theirs.prefill)}${ratio(ours.decode, theirs.decode)}to ${theirs.engine}`);
     }
 }
 
 const folder = await mkdtemp(join(tmpdir(), "keyfold-peers-"));
 try {
-    const model = join(folder, "model.gguf");
-    execFileSync(keyfold, ["bench", "-shape", flags.shape, "-type", flags.type, "-save", model, "-runs", "0"]);
+    const model = flags.model ?? join(folder, "model.gguf");
+    if (!flags.model) execFileSync(keyfold, ["bench", "-shape", flags.shape, "-type", flags.type, "-save", model, "-runs", "0"]);
     // BOS and letters behind spaces, each of which is one token.
     const text = Array.from({ length: prefill - 1 }, (_, i) => "etaoinshrdlucmfwypvbgkjqxz"[(7 * i) % 26]).join(" ");
     const ids = execFileSync(keyfold, ["tokens", "-model", model, "-bos", text], { encoding: "utf8" }).trim().split(",").map(Number);
     if (ids.length !== prefill) throw new Error(`the prompt has ${ids.length} tokens, want ${prefill}`);
 
-    console.log(`${flags.shape} ${flags.type}: ${prefill} tokens read, ${decode} written behind them; tokens/s, median and range of ${rounds} turns`);
+    console.log(`${flags.model ?? `${flags.shape} ${flags.type}`}: ${prefill} tokens read, ${decode} written behind them; tokens/s, median and range of ${rounds} turns`);
     console.log(`${"".padEnd(24)}${"prefill".padEnd(28)}${"decode".padEnd(28)}on`);
     /** @type {Result[]} */
     const results = [];
