@@ -48,7 +48,8 @@ type cacheLayer struct {
 
 const (
 	slotAlign = 16 // a head's region is a multiple of this many slots
-	growSlots = 64 // and gets at least this many free slots when it is full
+	growSlots = 64 // and gets at least this many free slots when it is full,
+	growShare = 8  // or, of a longer cache, its length divided by this
 )
 
 // slotBytes is what position, n and bias of a slot take.
@@ -245,10 +246,13 @@ func (c *Cache) fits(n int) error {
 
 // reserve makes room for n more tokens in every head. When a head is full every
 // layer is copied to larger buffers in which each head has at least growSlots
-// free slots: once per growSlots tokens, never once per token.
+// free slots: once per growSlots tokens, never once per token. Beyond 512 slots they are
+// an eighth of the longest head, so that a long text is not copied ever more often. What is
+// free never takes more than the model's context leaves.
 func (c *Cache) reserve(n int) error {
 	if n > c.free() {
-		return c.replace(max(n, growSlots))
+		most := c.r.config().SeqLen - c.ropePos // tokens that can still come
+		return c.replace(max(n, growSlots, min(c.longest()/growShare, most)))
 	}
 	return nil
 }

@@ -117,6 +117,23 @@ func TestLongTextsTakeNoMoreScratch(t *testing.T) {
 	}
 }
 
+// A long cache grows by an eighth, but no further than the context goes.
+func TestLongCachesGrowByAnEighth(t *testing.T) {
+	e := openFixture(t, CPU, checkpoint.F16)
+	context := e.Config.SeqLen
+	for _, n := range []int{100, 800, context - 100, context - 20} {
+		p := prefill(t, e, someTokens(n), layout.CacheF16, compress.Needs{})
+		if err := p.Cache.reserve(p.Cache.free() + 1); err != nil {
+			t.Fatal(err)
+		}
+		want := max(growSlots, min(n/growShare, context-n))
+		if free := p.Cache.free(); free < want || free >= want+slotAlign {
+			t.Errorf("behind %d tokens there is room for %d, want %d", n, free, want)
+		}
+		p.Free()
+	}
+}
+
 // The cache grows in pieces: not with every token, and at most once per 64.
 func TestGrowthIsRare(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {

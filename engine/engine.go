@@ -143,28 +143,29 @@ func insteadOf(err error) string { return "runs on the CPU: " + oneLine(err) }
 // oneLine returns an error in one line: drivers draw theirs in several.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-// race returns the tokens per second of decoding a few tokens.
+// race returns the tokens per second of decoding a few tokens, as texts are decoded: submits
+// of 1, 2, 4 and 8 tokens, of which the last one counts, when all kernels are compiled.
 func race(ctx context.Context, r runner) (float64, error) {
-	const warmup, tokens = 2, 6
+	const warmup, tokens = 8, 8
 	cache, err := newCache(r, layout.CacheF16)
 	if err != nil {
 		return 0, err
 	}
-	defer cache.Free()
-	var start time.Time
-	n := min(warmup+tokens, r.config().SeqLen)
-	for i := range n {
-		if i == min(warmup, n-1) {
-			start = time.Now()
-		}
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		if _, err := feed(cache, &step{tokens: []uint32{0}, choose: &layout.Draw{}}); err != nil {
-			return 0, err
-		}
+	text := &Text{Cache: cache, e: &Engine{Config: r.config(), r: r}}
+	defer text.Free()
+	if err := text.Read(ctx, []int{0}); err != nil {
+		return 0, err
 	}
-	return float64(n-min(warmup, n-1)) / time.Since(start).Seconds(), nil
+	n, written := min(warmup+tokens, r.config().SeqLen), 0
+	var took time.Duration
+	greedy := Sampler{TopP: 1, RepeatPenalty: 1}
+	err = text.Generate(ctx, Generation{N: n, Sampler: greedy, Emit: func(t Token) error {
+		if written++; written > n/2 {
+			took += t.Time
+		}
+		return nil
+	}})
+	return float64(n-n/2) / took.Seconds(), err
 }
 
 // Lost returns why the device no longer works, or nil. A lost engine can only be

@@ -213,3 +213,18 @@ func TestKnownTokensAreTaken(t *testing.T) {
 		}
 	})
 }
+
+// Auto lets the devices decode as texts do, several tokens a submit.
+func TestRaceFeedsAhead(t *testing.T) {
+	f := &failing{kind: "submit"}
+	e := f.open(t, fixtureFile(t, checkpoint.F16))
+	f.steps = 0
+	rate, err := race(context.Background(), e.r)
+	if err != nil || rate <= 0 {
+		t.Fatalf("%g tokens/s, error %v", rate, err)
+	}
+	if f.steps > 14 {
+		t.Errorf("%d submits for 16 tokens", f.steps)
+	}
+	t.Logf("%.0f tokens/s, %d submits", rate, f.steps)
+}

@@ -31,6 +31,13 @@ var residentTypes = map[checkpoint.Type]layout.WeightType{
 // pack converts rows from a checkpoint's encoding to the resident one, into words of
 // zero: blocks are taken apart into aligned arrays of quants and of scales.
 func pack(w *layout.Weights, t checkpoint.Type, data []byte) {
+	if !packWords(w, t, data) {
+		packElements(w, t, data)
+	}
+}
+
+// packElements does so element by element, which is plain for every type.
+func packElements(w *layout.Weights, t checkpoint.Type, data []byte) {
 	switch w.Type {
 	case layout.F32:
 		packFloats(w, t, data)
