@@ -48,3 +48,15 @@ func browserName(vendor, architecture, description string) string {
 	}
 	return name
 }
+
+// howToTurnOn returns how WebGPU is turned on in a browser of that user agent, as the end of a
+// sentence, where there is a way.
+func howToTurnOn(agent string) string {
+	switch {
+	case !strings.Contains(agent, "Firefox/"):
+		return ""
+	case strings.Contains(agent, "Linux") && !strings.Contains(agent, "Android"):
+		return "; Firefox on Linux turns it on by dom.webgpu.enabled and gfx.webgpu.ignore-blocklist in about:config"
+	}
+	return "; Firefox turns it on by dom.webgpu.enabled in about:config"
+}

@@ -1,6 +1,9 @@
 package gpu
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // Names of adapters as Vulkan, D3D12 and Metal give them.
 var adapterNames = map[string]bool{ // to whether they emulate a GPU
@@ -91,5 +94,19 @@ func TestLeanAdapters(t *testing.T) {
 	}
 	if got := (&Device{lean: true, Software: true}).variant(ManyTokens).kernel; got != "matmul" {
 		t.Errorf("a software adapter takes %s, want matmul", got)
+	}
+}
+
+func TestHowToTurnOn(t *testing.T) {
+	for agent, want := range map[string]string{
+		"Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0":                             "dom.webgpu.enabled and gfx.webgpu.ignore-blocklist in",
+		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:153.0) Gecko/20100101 Firefox/153.0":               "by dom.webgpu.enabled in",
+		"Mozilla/5.0 (Android 15; Mobile; rv:153.0) Gecko/153.0 Firefox/153.0":                               "by dom.webgpu.enabled in",
+		"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537": "",
+		"Node.js/20": "",
+	} {
+		if got := howToTurnOn(agent); (want == "") != (got == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q in it", agent, got, want)
+		}
 	}
 }

@@ -171,7 +171,7 @@ func openCompilePage(t testing.TB, in browser.Kind) browser.Page {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, compilePage)
 	})
-	return in.Open(t, page, 5*time.Minute)
+	return in.Open(t, page, 10*time.Minute) // SwiftShader compiles for minutes where others want the cores
 }
 
 // compileInBrowser returns the browser's verdict on each shader, and whether it knows subgroups.

@@ -54,10 +54,11 @@ type (
 )
 
 func openDriver() (driver, adapterInfo, error) {
+	agent := js.Global().Get("navigator").Get("userAgent").String()
 	api := js.Global().Get("navigator").Get("gpu")
 	if !api.Truthy() {
 		return nil, adapterInfo{}, fmt.Errorf("%w: navigator.gpu is missing; WebGPU needs https or localhost "+
-			"and a recent Chrome, Edge, Firefox or Safari", ErrNoDevice)
+			"and a recent Chrome, Edge, Firefox or Safari%s", ErrNoDevice, howToTurnOn(agent))
 	}
 	adapter, err := await(api.Call("requestAdapter", map[string]any{"powerPreference": "high-performance"}))
 	if err != nil {
@@ -65,7 +66,7 @@ func openDriver() (driver, adapterInfo, error) {
 	}
 	if !adapter.Truthy() {
 		return nil, adapterInfo{}, fmt.Errorf("%w: requestAdapter returned null; "+
-			"this browser or machine has WebGPU switched off", ErrNoDevice)
+			"this browser or machine has WebGPU switched off%s", ErrNoDevice, howToTurnOn(agent))
 	}
 	name, fallback := browserName("", "", ""), adapter.Get("isFallbackAdapter").Truthy() // browsers need not have info
 	if info := adapter.Get("info"); info.Truthy() {
