@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"keyfold/engine"
+	"keyfold/engine/checkpoint"
 )
 
 // onFailing puts the model of a session on a GPU that is lost at the n-th step that its
@@ -112,4 +113,33 @@ func kindsOf(events []Event) (kinds []string) {
 		}
 	}
 	return kinds
+}
+
+// A large model is loaded when the one in use is closed; where that fails, the next run opens
+// the old one again. A small one leaves it in use.
+func TestLargeModelsAreNotLoadedBesideOthers(t *testing.T) {
+	for _, large := range []bool{false, true} {
+		p := newPage(t)
+		old := p.s.engine
+		if large {
+			p.s.beside = 1
+		}
+		during := true // the old model is in use while the new one is opened
+		open := p.s.Open
+		p.s.Open = func(req Request) (*checkpoint.File, error) {
+			during = p.s.engine == old
+			return open(req)
+		}
+		run := Request{Do: "run", Prompt: "One day", Method: "window", Budget: 0.5, N: 2}
+		p.must(run)
+		events := p.ask(Request{Do: "load", Device: "none"})
+		failed := events[len(events)-1].Failed
+		if failed == nil || failed.Lost != large || (p.s.engine == old) == large || !during {
+			t.Errorf("large %v: %+v, the old model in use %v", large, failed, p.s.engine == old)
+		}
+		p.must(run)
+		if p.s.engine == nil || (p.s.engine == old) == large {
+			t.Errorf("large %v: the next run did not open the model again", large)
+		}
+	}
 }

@@ -35,6 +35,7 @@ type Session struct {
 	loaded   *Loaded
 	template *chat.Template // nil: none that is known
 	run      *run
+	beside   int64      // tests have another besideBytes
 	done     progressed // of the request being handled
 	given    progressed // what of it was done before its device failed
 
@@ -208,7 +209,12 @@ func (s *Session) openFile(req Request) (*checkpoint.File, *tokenizer.Tokenizer,
 	return f, tok, nil
 }
 
-// load opens a model. The old one stays in use until the new one works.
+// besideBytes is the size up to which a model is loaded beside the one in use, which stays if
+// that fails. Two larger ones are more than the GPUs of phones and laptops have room for.
+const besideBytes = 256 << 20
+
+// load opens a model. The old one stays in use until the new one works, unless the new one is
+// large: then the old one is closed before, and a run opens it again if the new one fails.
 func (s *Session) load(ctx context.Context, req Request, emit func(Event)) error {
 	f, tok, err := s.openFile(req)
 	if err != nil {
@@ -226,6 +232,11 @@ func (s *Session) load(ctx context.Context, req Request, emit func(Event)) error
 		return wrong("model", "%s does not fit into memory: %w; a smaller model would, or a GPU", f.Name, err)
 	case err != nil:
 		return err
+	}
+	if size, err := engine.MemoryOf(f, layout.CacheF16, 0); err != nil {
+		return err
+	} else if size.Weights > cmp.Or(s.beside, besideBytes) {
+		s.close()
 	}
 	e, err := engine.OpenTelling(ctx, f, tok, kind, func(step string, kernels int) {
 		emit(Event{Progress: &Progress{Step: step, Total: kernels, Unit: "kernels"}})

@@ -51,8 +51,14 @@ export function showLoading({ step, done, total, unit }, name) {
     } else set({ loading: { text: `${step === "fetch" ? "Fetching" : "Loading"} ${what}`, done, total } });
 }
 
-/** Opens a model; the old one stays where that fails. @param {File | null} next */
+/** From this size on the engine closes the model in use before it loads another: see besideBytes in session. */
+const large = 256 * 2 ** 20;
+
+/** Opens a model; the old one stays where that fails, unless the new one is large. @param {File | null} next */
 export async function loadModel(next) {
+    const kept = state.run && !state.run.link.recorded;
+    const question = "This model is large: the one in use is closed first, and its run cannot go on. Open it?";
+    if (next && next.size > large && kept && !confirm(question)) return;
     const link = engine ?? startWorker();
     const name = next?.name ?? "";
     const device = ["auto", "gpu", "cpu"].includes(state.form.device) ? state.form.device : "auto";
