@@ -27,9 +27,31 @@ func (p *Pass) Choose(logits, chosen *Buffer, vocab, row, at int, d layout.Draw,
 	if topK == 0 {
 		topK = math.MaxUint32
 	}
-	p.dispatch(kernelID{name: "choose", parts: [2]string{"random"}}, [3]int{1, 1, 1},
-		[]uint32{ // struct Params in choose.wgsl
-			uint32(vocab), uint32(row), uint32(at), d.Seed, position, math.Float32bits(d.Temperature),
-			topK, math.Float32bits(d.TopP), math.Float32bits(d.MinP),
-		}, logits, chosen)
+	c := p.d.chooser
+	slices, rounds := p.d.chooseRounds(vocab, d)
+	for round := range rounds {
+		if slices > 0 {
+			p.chooseSlices(c, logits, vocab, row, d, position, round)
+		}
+		p.dispatch(kernelID{name: "choose", parts: [2]string{"summary", "random"}}, [3]int{1, 1, 1},
+			[]uint32{ // struct Params in choose.wgsl
+				uint32(vocab), uint32(slices), uint32(row), uint32(at), d.Seed, position, math.Float32bits(d.Temperature),
+				topK, math.Float32bits(d.TopP), math.Float32bits(d.MinP), uint32(round), uint32(rounds - 1),
+			}, logits, c.slices, c.draw, chosen)
+	}
+}
+
+// chooseRounds returns how many slices of a vocabulary workgroups of their own go over, and how
+// often: where filters may refuse a token three times, which is enough for nearly all draws.
+// On software adapters, where threads that wait for each other are slow, one workgroup does it all.
+func (d *Device) chooseRounds(vocab int, draw layout.Draw) (slices, rounds int) {
+	slices = layout.VocabSlices(vocab)
+	filtered := draw.TopK > 0 || draw.TopP < 1 || draw.MinP > 0
+	switch {
+	case d.Software:
+		return 0, 1
+	case filtered && draw.Temperature > 0 && slices > 4:
+		return slices, 3
+	}
+	return slices, 1
 }

@@ -6,4 +6,6 @@ import (
 	"keyfold/internal/kernelcase"
 )
 
-func TestChoose(t *testing.T) { openForTest(t).runCases(t, kernelcase.ChooseCases()) }
+func TestChoose(t *testing.T) {
+	bothTypes(t, func(t *testing.T, d *Device) { d.runCases(t, kernelcase.ChooseCases()) })
+}

@@ -46,6 +46,7 @@ type Device struct {
 	trial      map[Task]variant   // kernels to take instead of the table's; see try
 	tested     map[kernelID]error // what their cases found; nil before the self-test
 	bindGroups map[bindKey]bindGroup
+	chooser    chooser
 	params     *Buffer // uniform blocks of one submit, paramStride bytes apart, and its number
 	staging    *Buffer // what a submit reads back
 	submits    uint32  // that were waited for
@@ -97,6 +98,9 @@ func openOn(open func() (driver, adapterInfo, error), shader func(name string) (
 		bindGroups: map[bindKey]bindGroup{},
 	}
 	d.params, err = d.newBuffer("params", paramStride*(maxDispatches+1), uniform|copyDst|copySrc)
+	if err == nil {
+		d.chooser, err = d.newChooser()
+	}
 	if err != nil {
 		d.Close()
 		return nil, err
@@ -140,7 +144,7 @@ func (d *Device) Close() {
 	for _, k := range d.kernels {
 		k.pipeline.free()
 	}
-	for _, b := range []*Buffer{d.params, d.staging} {
+	for _, b := range []*Buffer{d.params, d.staging, d.chooser.slices, d.chooser.draw} {
 		if b != nil {
 			b.Destroy()
 		}

@@ -53,6 +53,7 @@ func TestFoldedDispatches(t *testing.T) {
 func TestLongDispatchesAreFolded(t *testing.T) {
 	few := map[string]string{
 		"choose":         "one",
+		"choose_slices":  "one per slice of the vocabulary",
 		"compare":        "one per slice of the vocabulary",
 		"decode_combine": "those of a token's width",
 		"gvote_vote":     "the wrapper cuts them",

@@ -5,13 +5,13 @@ import "slices"
 // A vocabulary is long where models are small, so that kernels go over it in slices, a
 // workgroup each. What they leave of a slice is joined to what they would leave of all.
 const (
-	maxSlices  = 64
-	fullSlices = 512 // tokens that are worth a slice
+	MostSlices = 64
+	worthSlice = 512 // tokens
 )
 
 // VocabSlices returns how many slices a vocabulary is cut into: all but the last have
 // vocab / slices tokens, rounded up.
-func VocabSlices(vocab int) int { return min(maxSlices, (vocab+fullSlices-1)/fullSlices) }
+func VocabSlices(vocab int) int { return min(MostSlices, (vocab+worthSlice-1)/worthSlice) }
 
 // VocabSlice returns the tokens of a slice, from..to-1.
 func VocabSlice(vocab, slice int) (from, to int) {

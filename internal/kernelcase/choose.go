@@ -75,7 +75,7 @@ func smallChoices() []Case {
 // ChooseCases are draws of all kinds from few and many logits.
 func ChooseCases() []Case {
 	var cases []Case
-	for _, vocab := range []int{1, 63, 64, 1000} {
+	for _, vocab := range []int{1, 63, 64, 1000, 5000} {
 		logits := numbers("logits", 2*vocab, 3)
 		for v := range vocab / 2 {
 			at := vocab + 2*v
