@@ -476,13 +476,21 @@ func TestSelfTestWithoutMemory(t *testing.T) {
 // Every kernel that the start has not tested is tested when it is first recorded, whatever
 // its task takes by itself; what is wrong is named then and whenever it is recorded again.
 func TestKernelsAreTestedAtFirstUse(t *testing.T) {
+	for _, software := range []bool{true, false} {
+		t.Run(fmt.Sprintf("software=%v", software), func(t *testing.T) { testKernelsAtFirstUse(t, software) })
+	}
+}
+
+// All kernels are tried on a software adapter but the one that software adapters do without.
+func testKernelsAtFirstUse(t *testing.T, software bool) {
 	d := openForTest(t)
+	d.Software = software
 	weights, caches, headDim := []layout.WeightType{layout.Q8_0}, []layout.CacheType{layout.CacheF16}, 8
 	if _, err := d.SelfTest(weights, caches, headDim); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range kernelIDs(t) {
-		if browserOnly(id.name) {
+		if browserOnly(id.name) || software == (id.name == "choose_slices") {
 			continue
 		}
 		if err := d.prove(id); err != nil {

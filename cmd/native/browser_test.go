@@ -472,9 +472,10 @@ func writeZeros(t *testing.T, path string, c checkpoint.Config) {
 }
 
 // The module a visitor downloads stays small: every browser with WebGPU takes
-// brotli, in which make site writes it with quality 11.
+// brotli, in which make site writes it with quality 11. With everything but the model the
+// page has 1.47 MB; it is to stay below 1.6.
 func TestSizeOfTheModule(t *testing.T) {
-	const most = 1_250_000
+	const most = 1_300_000
 	info, err := os.Stat(filepath.Join(site(t), "keyfold.wasm.br"))
 	if err != nil {
 		t.Fatal(err)
