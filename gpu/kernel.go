@@ -165,9 +165,7 @@ type kernel struct {
 	params   int  // fields of its struct Params
 	folds    bool // its workgroups, (n, 1, 1), may be spread over x and y
 	pipeline pipeline
-	warm     bool  // has been dispatched before
-	tested   bool  // its cases have run; see prove
-	fault    error // what they found
+	warm     bool // has been dispatched before
 }
 
 // kernel returns the compiled kernel, compiling it on first use.
