@@ -23,13 +23,13 @@ func run(call kernelcase.Call) bool {
 	case *kernelcase.GVoteStats:
 		GVoteStats(c.X, c.State, c.N, c.Dim, c.CountBefore, c.Skip)
 	case *kernelcase.Attention:
-		Attention(c.Cache, c.Q, c.Out, c.LSE)
+		Attention(c.Cache, c.Q.OnCPU(), c.Q.Own(c.Out), c.Q.Own(c.LSE))
 	case *kernelcase.AttnMass:
-		AttnMass(c.Cache, c.Q, c.LSE, c.Mass, c.TFirst, c.Stride)
+		AttnMass(c.Cache, c.Q.OnCPU(), c.Q.Own(c.LSE), c.Mass, c.TFirst, c.Stride)
 	case *kernelcase.AttnMax:
-		AttnMax(c.Cache, c.Q, c.LSE, c.Largest, c.Stride)
+		AttnMax(c.Cache, c.Q.OnCPU(), c.Q.Own(c.LSE), c.Largest, c.Stride)
 	case *kernelcase.GVoteVote:
-		GVoteVote(c.Cache, c.Last, c.Sampled, c.Votes, c.BStep, c.Ballot)
+		GVoteVote(c.Cache, c.Last.OnCPU(), c.Sampled.OnCPU(), c.Votes, c.BStep, c.Ballot)
 	default:
 		return false
 	}

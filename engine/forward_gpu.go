@@ -15,7 +15,7 @@ func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
 
 	if s.given == nil {
 		// 1. Look up the embeddings.
-		p.Embed(r.w.embed, text.tokens, a.x, 0, n)
+		p.Embed(r.w.embed, text.tokens, a.x, 0, 0, n)
 		r.layers(p, text, 0, n)
 
 		// 12. Logits of the rows that are wanted, as many at a time as the buffer holds.
@@ -42,7 +42,7 @@ func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
 	if s.choose != nil {
 		r.choose(p, text, s, 0)
 		for i := range s.ahead {
-			p.Embed(r.w.embed, text.chosen, a.x, i*gpu.ChosenWords, 1)
+			p.Embed(r.w.embed, text.chosen, a.x, i*gpu.ChosenWords, 0, 1)
 			r.layers(p, text, 1+i, 1)
 			r.logits(p, text, 0, 1)
 			r.feedBeside(p, s, 1+i)
@@ -67,11 +67,11 @@ func (r *gpuRunner) feedBeside(p *gpu.Pass, s *step, before int) {
 		text := gpuText{lane.cache, nil, lane.against, &r.a.texts[1+i]}
 		switch {
 		case before == 0:
-			p.Embed(r.w.embed, text.tokens, r.a.x, 0, 1)
+			p.Embed(r.w.embed, text.tokens, r.a.x, 0, 0, 1)
 		case lane.follows:
-			p.Embed(r.w.embed, r.a.texts[0].chosen, r.a.x, (before-1)*gpu.ChosenWords, 1)
+			p.Embed(r.w.embed, r.a.texts[0].chosen, r.a.x, (before-1)*gpu.ChosenWords, 0, 1)
 		default:
-			p.Embed(r.w.embed, text.chosen, r.a.x, (before-1)*gpu.ChosenWords, 1)
+			p.Embed(r.w.embed, text.chosen, r.a.x, (before-1)*gpu.ChosenWords, 0, 1)
 		}
 		r.layers(p, text, before, 1)
 		r.logits(p, text, 0, 1)
@@ -118,7 +118,7 @@ func (r *gpuRunner) layers(p *gpu.Pass, text gpuText, before, n int) {
 
 		// 4, 5. Rotate queries and keys by position, not by slot: after compression the two differ.
 		// Append keys and values to the cache.
-		p.CacheWrite(cache, a.qkv, text.positions, r.table, before, n, cfg.NHeads)
+		p.CacheWrite(cache, q, text.positions, r.table, before)
 
 		// 6. Attend to it.
 		p.Attention(cache, q, a.att, a.lse, a.parts)

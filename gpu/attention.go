@@ -11,18 +11,18 @@ import (
 const attentionBlock = 16
 
 // Attention records the attention of the last n tokens in the cache. Each sees
-// what [layout.Cache.Visible] says.
+// what [layout.Cache.Visible] says. The rows q.First .. q.First+n-1 of out and lse are overwritten.
 //
 //	q      of these tokens
-//	out    (n, n_heads*head_dim)  overwritten
-//	lse    (n, n_heads)           overwritten: ln Σ_j exp(s_j)
+//	out    (at least First+n, n_heads*head_dim)
+//	lse    (at least First+n, n_heads)  ln Σ_j exp(s_j)
 //	parts  overwritten
 //
 // CPU twin: [ref.Attention].
 func (p *Pass) Attention(c *Cache, q Queries, out, lse *Buffer, parts Parts) {
-	p.want("attention", "q", q.Buf, q.N*q.Stride, "n*stride")
-	p.want("attention", "out", out, q.N*q.Heads*c.HeadDim, "n*n_heads*head_dim")
-	p.want("attention", "lse", lse, q.N*q.Heads, "n*n_heads")
+	p.wantQueries("attention", q)
+	p.want("attention", "out", out, (q.First+q.N)*q.Heads*c.HeadDim, "(first+n)*n_heads*head_dim")
+	p.want("attention", "lse", lse, (q.First+q.N)*q.Heads, "(first+n)*n_heads")
 	groupSize, scored := q.Heads/c.NKVHeads, 1 // times that the scores are computed
 	name := p.d.attentionKernel(q.N, c.Longest+c.Appended, c.HeadDim)
 	id, groups := c.kernel(name, true, false), [3]int{}
@@ -30,11 +30,11 @@ func (p *Pass) Attention(c *Cache, q Queries, out, lse *Buffer, parts Parts) {
 	case "decode_parts":
 		span := c.span(q.Heads)
 		if span == wholeHead {
-			p.decodeParts(c, q, out, lse, span)
+			p.decodeParts(c, q, out, lse, q.First*q.Heads, span)
 			return
 		}
-		p.decodeParts(c, q, parts.Out, parts.LSE, span)
-		p.decodeCombine(c, parts, out, lse, q.Heads, span)
+		p.decodeParts(c, q, parts.Out, parts.LSE, 0, span)
+		p.decodeCombine(c, parts, q, out, lse, span)
 		return
 	case "prefill_tiles":
 		id.consts[1] = constant{"SLOTS", prefillSlots(c.HeadDim)}
@@ -56,7 +56,8 @@ func (p *Pass) Attention(c *Cache, q Queries, out, lse *Buffer, parts Parts) {
 	}
 	p.spend(2 * (1 + scored) * q.N * q.Heads * c.room() * c.HeadDim)
 	p.dispatch(id, groups, []uint32{ // struct Params in attention.wgsl, prefill_rows_software.wgsl and prefill_tiles.wgsl
-		uint32(q.N), uint32(q.Stride), uint32(q.Heads), uint32(groupSize), uint32(c.Appended - q.N), math.Float32bits(q.Scale), uint32(c.HeadDim / 4),
+		uint32(q.N), uint32(q.Stride), uint32(q.Heads), uint32(groupSize), uint32(c.Appended - q.N), math.Float32bits(q.Scale),
+		uint32(q.First), uint32(c.HeadDim / 4),
 	}, c.K, c.V, c.Slots, c.Heads, q.Buf, out, lse)
 }
 

@@ -7,8 +7,8 @@ import "math"
 // over the query heads of a group and added to mass.
 //
 //	q     of the last n tokens in the cache
-//	lse   (n, n_heads)          as Attention left it
-//	mass  (n_kv_heads, stride)  added to, up to each head's slots
+//	lse   (at least First+n, n_heads)  as Attention left it
+//	mass  (n_kv_heads, stride)         added to, up to each head's slots
 //
 // With tFirst >= n there is nobody to count, and nothing is recorded.
 // CPU twin: [ref.AttnMass].
@@ -22,8 +22,8 @@ func (p *Pass) AttnMass(c *Cache, q Queries, lse, mass *Buffer, tFirst, stride i
 // tFirst on: at once, or on software adapters for as many tokens at a time as
 // their loops have turns for.
 func (p *Pass) perSlot(name string, c *Cache, q Queries, lse, out *Buffer, tFirst, stride int) {
-	p.want(name, "q", q.Buf, q.N*q.Stride, "n*q_stride")
-	p.want(name, "lse", lse, q.N*q.Heads, "n*n_heads")
+	p.wantQueries(name, q)
+	p.want(name, "lse", lse, (q.First+q.N)*q.Heads, "(first+n)*n_heads")
 	p.want(name, "out", out, c.NKVHeads*stride, "n_kv_heads*stride")
 	groupSize, atOnce := q.Heads/c.NKVHeads, q.N
 	if p.d.Software {
@@ -33,7 +33,7 @@ func (p *Pass) perSlot(name string, c *Cache, q Queries, lse, out *Buffer, tFirs
 	for ; tFirst < q.N; tFirst += atOnce {
 		p.dispatch(c.kernel(name, true, false), [3]int{divUp(c.NKVHeads*stride, 32), 1, 1}, []uint32{ // struct Params in attn_mass.wgsl and attn_max.wgsl
 			uint32(q.N), uint32(q.Stride), uint32(q.Heads), uint32(groupSize), uint32(c.Appended - q.N), math.Float32bits(q.Scale),
-			uint32(tFirst), uint32(min(tFirst+atOnce, q.N)), uint32(stride),
+			uint32(q.First), uint32(tFirst), uint32(min(tFirst+atOnce, q.N)), uint32(stride),
 		}, c.K, c.V, c.Slots, c.Heads, q.Buf, lse, out)
 	}
 }

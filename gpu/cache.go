@@ -30,13 +30,21 @@ func (c *Cache) With(appended int) *Cache {
 	return &other
 }
 
-// Queries are the queries of N tokens: the GPU's half of [layout.Queries].
+// Queries are the queries of N tokens: the GPU's half of [layout.Queries]. The rows of several
+// texts may lie in one buffer; where the CPU takes a slice of it, kernels begin at row First, in
+// Buf and in whatever else has a row for each token.
 //
-//	Buf  (N, Stride): row t begins with the token's queries (Heads, head_dim)
+//	Buf  (at least First+N, Stride): row First+t begins with the queries (Heads, head_dim) of token t
 type Queries struct {
 	Buf              *Buffer
+	First            int
 	N, Stride, Heads int
 	Scale            float32
+}
+
+// wantQueries fails the pass if the queries' buffer ends before them.
+func (p *Pass) wantQueries(kernel string, q Queries) {
+	p.want(kernel, "q", q.Buf, (q.First+q.N)*q.Stride, "(first+n)*stride")
 }
 
 // QueryMoments are what is expected of queries to come: the GPU's half of

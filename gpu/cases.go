@@ -76,7 +76,7 @@ func (d *Device) kernelsOf(c kernelcase.Case) (ids []kernelID) {
 func (r *caseRun) record(p *Pass, call kernelcase.Call) {
 	switch c := call.(type) {
 	case *kernelcase.Embed:
-		p.Embed(r.weights(c.W), r.words(c.Tokens), r.floats(c.X), c.First, len(c.Tokens)-c.First)
+		p.Embed(r.weights(c.W), r.words(c.Tokens), r.floats(c.X), c.First, c.Row, len(c.Tokens)-c.First)
 	case *kernelcase.MatMul:
 		p.matMul(r.weights(c.W), r.floats(c.X), r.floats(c.Y), c.N, c.Add)
 	case *kernelcase.NormMatVec:
@@ -121,8 +121,8 @@ func (r *caseRun) recordCacheCall(p *Pass, call kernelcase.Call) {
 		p.Attention(r.cache(c.Cache), r.queries(c.Q), r.floats(c.Out), r.floats(c.LSE), r.parts(c))
 	case *kernelcase.DecodeParts:
 		cache, parts := r.cache(c.Cache), Parts{Out: r.floats(c.PartOut), LSE: r.floats(c.PartLSE)}
-		p.decodeParts(cache, r.queries(c.Q), parts.Out, parts.LSE, c.Span)
-		p.decodeCombine(cache, parts, r.floats(c.Out), r.floats(c.LSE), c.Q.Heads, c.Span)
+		p.decodeParts(cache, r.queries(c.Q), parts.Out, parts.LSE, 0, c.Span)
+		p.decodeCombine(cache, parts, r.queries(c.Q), r.floats(c.Out), r.floats(c.LSE), c.Span)
 	case *kernelcase.AttnMass:
 		p.AttnMass(r.cache(c.Cache), r.queries(c.Q), r.floats(c.LSE), r.floats(c.Mass), c.TFirst, c.Stride)
 	case *kernelcase.AttnMax:
@@ -141,8 +141,7 @@ func (r *caseRun) recordCacheCall(p *Pass, call kernelcase.Call) {
 		}
 		p.KeyRotate(r.cache(c.From), r.cache(c.To), r.words(by), r.floats(c.Table), len(by))
 	case *kernelcase.CacheWrite:
-		n := len(c.Positions) - c.First
-		p.CacheWrite(r.cache(c.Cache), r.floats(c.QKV), r.words(c.Positions), r.floats(c.Table), c.First, n, c.NHeads)
+		p.CacheWrite(r.cache(c.Cache), r.queries(c.Q), r.words(c.Positions), r.floats(c.Table), c.First)
 	case *kernelcase.KVGather:
 		p.KVGather(r.cache(c.From), r.cache(c.To), r.words(MoveWords(c.Moves)), len(c.Moves))
 	case *kernelcase.GaussianMerge:
@@ -216,8 +215,8 @@ func (r *caseRun) weights(w *layout.Weights) *Weights {
 	return &Weights{Rows: w.Rows, Cols: w.Cols, parts: []weightPart{part}}
 }
 
-func (r *caseRun) queries(q layout.Queries) Queries {
-	return Queries{Buf: r.floats(q.Buf), N: q.N, Stride: q.Stride, Heads: q.Heads, Scale: q.Scale}
+func (r *caseRun) queries(q kernelcase.Queries) Queries {
+	return Queries{Buf: r.floats(q.Buf), First: q.First, N: q.N, Stride: q.Stride, Heads: q.Heads, Scale: q.Scale}
 }
 
 func (r *caseRun) cache(c layout.Cache) *Cache {

@@ -58,20 +58,22 @@ func (p Parts) Destroy() {
 	p.LSE.Destroy()
 }
 
-// decodeParts records the attention of one token over parts of `span` slots.
+// decodeParts records the attention of one token over parts of `span` slots. The rows
+// from row0 on of out and lse are overwritten.
 //
 //	q    of the last token in the cache
-//	out  (parts, n_heads/n_kv_heads, head_dim)  overwritten
-//	lse  (parts, n_heads/n_kv_heads)            overwritten
+//	out  (at least row0 + parts * n_heads/n_kv_heads, head_dim)
+//	lse  (at least row0 + parts * n_heads/n_kv_heads)
 //
 // CPU twin: [ref.DecodeParts].
-func (p *Pass) decodeParts(c *Cache, q Queries, out, lse *Buffer, span int) {
+func (p *Pass) decodeParts(c *Cache, q Queries, out, lse *Buffer, row0, span int) {
 	groupSize := q.Heads / c.NKVHeads
 	most := c.room()*c.NKVHeads/span + c.NKVHeads // parts, whatever the lengths of the heads
-	p.want("decode_parts", "out", out, most*groupSize*c.HeadDim, "parts*group_size*head_dim")
-	p.want("decode_parts", "lse", lse, most*groupSize, "parts*group_size")
+	p.want("decode_parts", "out", out, (row0+most*groupSize)*c.HeadDim, "(row0+parts*group_size)*head_dim")
+	p.want("decode_parts", "lse", lse, row0+most*groupSize, "row0+parts*group_size")
 	p.spend(4 * q.Heads * c.room() * c.HeadDim)
 	p.dispatch(c.kernel("decode_parts", true, false), [3]int{most, divUp(groupSize, decodeHeads), 1}, []uint32{ // struct Params in decode_parts.wgsl
-		uint32(c.NKVHeads), uint32(groupSize), uint32(c.Appended - 1), uint32(span), math.Float32bits(q.Scale), uint32(c.HeadDim / 4),
+		uint32(c.NKVHeads), uint32(groupSize), uint32(c.Appended - 1), uint32(span), math.Float32bits(q.Scale),
+		uint32(q.First * q.Stride / 4), uint32(row0), uint32(c.HeadDim / 4),
 	}, c.K, c.V, c.Slots, c.Heads, q.Buf, out, lse)
 }

@@ -21,8 +21,8 @@ import (
 // votes is set to 0 here, by zero.wgsl. CPU twin: [ref.GVoteVote].
 func (p *Pass) GVoteVote(c *Cache, last, sampled Queries, ranks, votes, bStep *Buffer, b layout.Ballot) {
 	nHeads, stride := last.Heads, b.Stride
-	p.want("gvote_vote", "q_last", last.Buf, nHeads*c.HeadDim, "n_heads*head_dim")
-	p.want("gvote_vote", "q_samples", sampled.Buf, sampled.N*sampled.Stride, "samples*q_stride")
+	p.wantQueries("gvote_vote", last)
+	p.wantQueries("gvote_vote", sampled)
 	p.want("gvote_vote", "ranks", ranks, nHeads*stride, "n_heads*stride")
 	p.want("gvote_vote", "votes", votes, c.NKVHeads*stride, "n_kv_heads*stride")
 	p.want("gvote_vote", "b_step", bStep, nHeads, "n_heads")
@@ -36,7 +36,7 @@ func (p *Pass) GVoteVote(c *Cache, last, sampled Queries, ranks, votes, bStep *B
 		p.spend(n * nHeads * perVoter)
 		p.dispatch(id, [3]int{n * nHeads, 1, 1}, []uint32{ // struct Params in gvote_vote.wgsl
 			uint32(q.Stride), uint32(nHeads), uint32(nHeads / c.NKVHeads), uint32(c.Appended), math.Float32bits(q.Scale),
-			uint32(stride), uint32(first), nucleus, math.Float32bits(b.PNuc), boolWord(b.IncludeC0),
+			uint32(stride), uint32(q.First + first), nucleus, math.Float32bits(b.PNuc), boolWord(b.IncludeC0),
 		}, c.K, c.V, c.Slots, c.Heads, q.Buf, ranks, votes, bStep)
 	}
 	p.Zero(votes, c.NKVHeads*stride)

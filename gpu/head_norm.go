@@ -9,9 +9,9 @@ import "math"
 //
 // CPU twin: [ref.HeadNorm].
 func (p *Pass) HeadNorm(q Queries, w *Buffer, nKVHeads, headDim int, eps float32) {
-	p.want("head_norm", "q", q.Buf, q.N*q.Stride, "n*stride")
+	p.wantQueries("head_norm", q)
 	p.want("head_norm", "w", w, 2*headDim, "2*head_dim")
 	p.dispatch(kernelID{name: "head_norm"}, [3]int{q.Heads + nKVHeads, q.N, 1},
-		[]uint32{uint32(q.Stride), uint32(q.Heads), uint32(headDim), math.Float32bits(eps)}, // struct Params in head_norm.wgsl
+		[]uint32{uint32(q.First), uint32(q.Stride), uint32(q.Heads), uint32(headDim), math.Float32bits(eps)}, // struct Params in head_norm.wgsl
 		q.Buf, w)
 }

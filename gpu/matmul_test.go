@@ -154,7 +154,7 @@ func TestMatMulSplitsLargeMatrices(t *testing.T) {
 		}
 		d.Limits.BindingBytes = whole
 		got := d.run(t, y, len(want), func(p *Pass) {
-			p.Embed(split, tokenBuf, embedded, 0, 3)
+			p.Embed(split, tokenBuf, embedded, 0, 0, 3)
 			p.MatMul(split, xBuf, y, 3)
 		}).Floats()
 		checkClose(t, wt.String(), got, want, tol{abs: 5e-5, rel: 1e-5})

@@ -11,7 +11,7 @@ package gpu
 //
 // With skip >= N nothing is recorded. CPU twin: [ref.QueryCov].
 func (p *Pass) QueryCov(q Queries, mean, cov *Buffer, headDim, countBefore, skip int) {
-	p.want("query_cov", "q", q.Buf, q.N*q.Stride, "n*stride")
+	p.wantQueries("query_cov", q)
 	p.want("query_cov", "mean", mean, q.Heads*headDim, "n_heads*head_dim")
 	p.want("query_cov", "cov", cov, q.Heads*headDim*headDim, "n_heads*head_dim*head_dim")
 	if skip >= q.N {
@@ -19,6 +19,6 @@ func (p *Pass) QueryCov(q Queries, mean, cov *Buffer, headDim, countBefore, skip
 	}
 	p.spend(6 * (q.N - skip) * q.Heads * headDim * headDim)
 	p.dispatch(kernelID{name: "query_cov"}, [3]int{divUp(q.Heads*headDim*headDim/4, 64), 1, 1}, []uint32{ // struct Params in query_cov.wgsl
-		uint32(q.N), uint32(q.Stride), uint32(q.Heads), uint32(headDim / 4), uint32(countBefore), uint32(skip),
+		uint32(q.N), uint32(q.First), uint32(q.Stride), uint32(q.Heads), uint32(headDim / 4), uint32(countBefore), uint32(skip),
 	}, q.Buf, mean, cov)
 }

@@ -5,8 +5,8 @@
 //     out = sum_j exp(s_j - lse) v_j       lse = ln sum_j exp(s_j)
 //
 // Shapes     k_cache, v_cache of the joined type   slots (all slots, 3) words: position, n, bias as f32
-//            heads (n_kv_heads) vec2(offset, len)   q (stride) f32, its first n_heads * HEAD_DIM columns
-//            out (n_heads * HEAD_DIM) f32   lse (n_heads) f32
+//            heads (n_kv_heads) vec2(offset, len)   q (row0 + 1, stride) f32, its first n_heads * HEAD_DIM columns
+//            out (row0 + 1, n_heads * HEAD_DIM) f32   lse (row0 + 1, n_heads) f32
 // Dispatch   (n_heads / WG_SIZE rounded up, HEAD_DIM / 4 / BLOCK4, 1)
 // Threads    WG_SIZE; one thread owns BLOCK4 vec4 columns of a query head
 // Limits     BLOCK4 divides HEAD_DIM / 4; n must be 1. The token sees heads[h].len + n_before + 1 slots: what the
@@ -22,6 +22,7 @@ struct Params {
     group_size: u32,
     n_before: u32,
     scale: f32,
+    row0: u32, // the token's row in q, out and lse
     head_dim4: u32, // HEAD_DIM / 4, not a constant here: lavapipe unrolls loops with constant bounds
 }
 
@@ -46,7 +47,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let head = heads[h / params.group_size];
     let first = head.x;
     let end = first + head.y + params.n_before + 1u;
-    let query = h * params.head_dim4;
+    let query = params.row0 * (params.stride / 4u) + h * params.head_dim4;
+    let to = params.row0 * params.n_heads + h;
     let column = id.y * BLOCK4;
 
     var sum: array<vec4<f32>, BLOCK4>;
@@ -74,9 +76,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         }
     }
     for (var i = 0u; i < BLOCK4; i++) {
-        out[query + column + i] = sum[i] / total;
+        out[to * params.head_dim4 + column + i] = sum[i] / total;
     }
     if id.y == 0u {
-        lse[h] = top + log(total);
+        lse[to] = top + log(total);
     }
 }

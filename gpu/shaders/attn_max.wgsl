@@ -5,8 +5,8 @@
 //                  a over the query heads of KV head h, t over the tokens t_first .. t_end-1 that see slot j
 //
 // Shapes     k_cache, v_cache of the joined type   slots (all slots, 3) words: position, n, bias as f32
-//            heads (n_kv_heads) vec2(offset, len)   q (n, q_stride) f32, its first n_heads * HEAD_DIM columns
-//            lse (n, n_heads) f32   most (n_kv_heads, stride) f32
+//            heads (n_kv_heads) vec2(offset, len)   q (row0 + n, q_stride) f32, its first n_heads * HEAD_DIM columns
+//            lse (row0 + n, n_heads) f32   most (n_kv_heads, stride) f32
 // Dispatch   (n_kv_heads * stride / WG_SIZE rounded up, 1, 1), or folded over x and y
 // Threads    WG_SIZE; one thread owns one slot of one KV head
 // Limits     HEAD_DIM a multiple of 4. Token t sees heads[h].len + n_before + t + 1 slots; a head has
@@ -21,6 +21,7 @@ struct Params {
     group_size: u32,
     n_before: u32,
     scale: f32,
+    row0: u32, // token 0's row in q and lse
     t_first: u32,
     t_end: u32,
     stride: u32,
@@ -57,13 +58,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     var top = -1e30; // of ln attention
     for (var t = max(params.t_first, t_sees); t < params.t_end; t++) {
         for (var a = h * params.group_size; a < (h + 1u) * params.group_size; a++) {
-            let query = (t * params.q_stride + a * HEAD_DIM) / 4u;
+            let query = ((params.row0 + t) * params.q_stride + a * HEAD_DIM) / 4u;
             var s4 = vec4<f32>(0.0);
             for (var i = 0u; i < HEAD_DIM4; i++) {
                 s4 += q[query + i] * k4(slot, i);
             }
             let s = params.scale * ((s4.x + s4.y) + (s4.z + s4.w)) + bias;
-            top = max(top, s - lse[t * params.n_heads + a]);
+            top = max(top, s - lse[(params.row0 + t) * params.n_heads + a]);
         }
     }
     most[at] = max(most[at], exp(top));

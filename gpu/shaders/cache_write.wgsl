@@ -7,7 +7,7 @@
 //     slot(t, h) = heads[h].offset + heads[h].len + n_before + t
 //     k_out[slot] = key of (t, h), v_out[slot] = value of (t, h), slots[slot] = (position, 1, 0)
 //
-// Shapes     qkv (n, stride) f32: n_heads queries, n_kv_heads keys and as many values of HEAD_DIM each
+// Shapes     qkv (row0 + n, stride) f32: n_heads queries, n_kv_heads keys and as many values of HEAD_DIM each
 //            heads (n_kv_heads) vec2(offset, len) in slots   positions (first + n) u32
 //            k_out, v_out of the joined type   slots (all slots, 3) words: position, n, bias as f32
 //            table (positions, HEAD_DIM / 2) pairs of cos a, sin a
@@ -23,6 +23,7 @@ struct Params {
     n_heads: u32,
     n_kv_heads: u32,
     n_before: u32,
+    row0: u32, // token 0's row in qkv
     first: u32,
 }
 
@@ -52,7 +53,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     let position = positions[params.first + t];
-    let row = t * (params.stride / 4u) + head * HEAD_DIM4;
+    let row = (params.row0 + t) * (params.stride / 4u) + head * HEAD_DIM4;
     for (var i4 = first; i4 < min(first + SPAN4, HEAD_DIM4); i4++) {
         qkv[row + i4] = turned(qkv[row + i4], table[position * HEAD_DIM4 + i4]);
     }

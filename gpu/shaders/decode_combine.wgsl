@@ -4,7 +4,8 @@
 //     lse = ln sum_p exp(lse_p)       out = sum_p exp(lse_p - lse) out_p       p over the parts of the KV head
 //
 // Shapes     heads (n_kv_heads) vec2(offset, len)   part_out (parts, group_size, head_dim) f32
-//            part_lse (parts, group_size) f32   out (n_heads * head_dim) f32   lse (n_heads) f32
+//            part_lse (parts, group_size) f32   out (row0 + 1, n_heads * head_dim) f32
+//            lse (row0 + 1, n_heads) f32
 // Dispatch   (n_heads * head_dim / 4 / WG_SIZE rounded up, 1, 1)
 // Threads    WG_SIZE; one thread owns a vec4 of out
 // Limits     head_dim a multiple of 4
@@ -16,6 +17,7 @@ struct Params {
     group_size: u32,
     n_before: u32,
     span: u32,
+    row0: u32, // the token's row in out and lse
     head_dim4: u32,
 }
 
@@ -60,8 +62,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         total += weight;
         sum += weight * part_out[row * params.head_dim4 + column];
     }
-    out[id.x] = sum / total;
+    let to = params.row0 * params.n_kv_heads * params.group_size + h;
+    out[to * params.head_dim4 + column] = sum / total;
     if column == 0u {
-        lse[h] = top + log(total);
+        lse[to] = top + log(total);
     }
 }

@@ -9,8 +9,8 @@
 // through. decode_combine makes one of them. Where span is no less than any head, part h is all of head h.
 //
 // Shapes     k_cache, v_cache of the joined type   slots (all slots, 3) words: position, n, bias as f32
-//            heads (n_kv_heads) vec2(offset, len)   q (stride) f32, its first n_heads * HEAD_DIM columns
-//            out (parts, group_size, HEAD_DIM) f32   lse (parts, group_size) f32
+//            heads (n_kv_heads) vec2(offset, len)   q f32, n_heads * HEAD_DIM from vec4 query0 on
+//            out (row0 + parts * group_size, HEAD_DIM) f32   lse (row0 + parts * group_size) f32
 // Dispatch   (at least the parts, group_size / HEADS rounded up, 1)
 // Threads    WG_SIZE; for scores thread t owns slot t of a chunk of WG_SIZE slots, for the sum of values columns
 //            4 (t % HEAD_DIM4) .. + 3 of every LANES-th slot
@@ -25,6 +25,8 @@ struct Params {
     n_before: u32,
     span: u32,
     scale: f32,
+    query0: u32, // the token's first vec4 in q
+    row0: u32, // part 0's first row in out and lse
     head_dim4: u32, // HEAD_DIM / 4, not a constant in loops: lavapipe unrolls those with constant bounds
 }
 
@@ -68,7 +70,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     }
     let first_query = group.y * HEADS; // of the group
     let n_queries = min(HEADS, params.group_size - first_query);
-    let query = (h * params.group_size + first_query) * HEAD_DIM4;
+    let query = params.query0 + (h * params.group_size + first_query) * HEAD_DIM4;
 
     var sum: array<vec4<f32>, HEADS>; // of values
     var top = vec4<f32>(NEG_LARGE);
@@ -139,7 +141,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
             for (var l = 0u; l < LANES; l++) {
                 row += partial[l * HEAD_DIM4 + column];
             }
-            let at = group.x * params.group_size + first_query + a;
+            let at = params.row0 + group.x * params.group_size + first_query + a;
             out[at * HEAD_DIM4 + column] = row / total[a];
             if column == 0u {
                 lse[at] = top[a] + log(total[a]);

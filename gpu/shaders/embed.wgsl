@@ -1,9 +1,9 @@
 // embed.wgsl: looks up the embedding of each token. Joined to a weight reader.
 //
-//     x[t, c] = W[tokens[first + t], c]
+//     x[x_row + t, c] = W[tokens[first + t], c]
 //
 // Shapes     weights (rows, cols) of the joined type: rows row0 .. row0+rows of the table
-//            tokens (first + n) u32   x (n, cols) f32
+//            tokens (first + n) u32   x (x_row + n, cols) f32
 // Dispatch   (cols / 4 / WG_SIZE rounded up, n, 1)
 // Threads    WG_SIZE; one thread owns four columns of one token
 // Limits     cols a multiple of 4; a token outside these rows is left to the dispatch of another part
@@ -16,6 +16,7 @@ struct Params {
     row0: u32,
     rows: u32,
     first: u32,
+    x_row: u32, // token 0's row in x
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -30,6 +31,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let t = id.y;
     let token = tokens[params.first + t];
     if col4 < params.cols / 4u && token >= params.row0 && token < params.row0 + params.rows {
-        x[t * (params.cols / 4u) + col4] = weight4(token - params.row0, col4);
+        x[(params.x_row + t) * (params.cols / 4u) + col4] = weight4(token - params.row0, col4);
     }
 }

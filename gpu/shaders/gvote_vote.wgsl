@@ -12,7 +12,7 @@
 // time. A search that has its answer goes on over no slots: what it does with barriers must not depend on data.
 //
 // Shapes     k_cache, v_cache of the joined type   slots (all slots, 3) words: position, n, bias as f32
-//            heads (n_kv_heads) vec2(offset, len)   q (samples, q_stride) f32, first n_heads * HEAD_DIM columns
+//            heads (n_kv_heads) vec2(offset, len)   q (row0 + samples, q_stride) f32, first n_heads * HEAD_DIM columns
 //            ranks (voters of this dispatch, stride) u32, scratch   votes (n_kv_heads, stride) u32
 //            b_step (n_heads) u32
 // Dispatch   (samples of this dispatch * n_heads, 1, 1)
@@ -29,7 +29,7 @@ struct Params {
     n_after: u32,
     scale: f32,
     stride: u32,
-    first_sample: u32,
+    row0: u32, // the first sample's row in q
     nucleus: u32,
     p_nuc: f32,
     include_c0: u32,
@@ -129,7 +129,7 @@ fn how_many(holds: vec4<bool>) -> u32 {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
     let t = local.x;
     let a = group.x % params.n_heads;
-    let sample = params.first_sample + group.x / params.n_heads;
+    let sample = params.row0 + group.x / params.n_heads;
     let h = a / params.group_size;
     let n_slots = heads[h].y + params.n_after;
     let row = group.x * params.stride;

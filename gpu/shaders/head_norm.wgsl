@@ -2,7 +2,7 @@
 //
 //     x[i] = x[i] * w[i] / sqrt(mean_j(x[j]^2) + eps)
 //
-// Shapes     qkv (rows, stride) f32: queries (n_heads, head_dim), then keys, then what is left alone
+// Shapes     qkv (row0 + rows, stride) f32: queries (n_heads, head_dim), then keys, then what is left alone
 //            w (2, head_dim) f32: of queries, of keys
 // Dispatch   (n_heads + n_kv_heads, rows, 1)    one workgroup per head
 // Threads    WG_SIZE; thread t owns elements t, t+WG_SIZE, t+2*WG_SIZE ... A head is short, and as
@@ -12,6 +12,7 @@
 // Source     Qwen Team 2025, "Qwen3 Technical Report", arXiv:2505.09388, section 2 (QK-Norm)
 
 struct Params {
+    row0: u32,
     stride: u32,
     n_heads: u32,
     head_dim: u32,
@@ -28,7 +29,7 @@ var<workgroup> partial: array<f32, WG_SIZE>;
 
 @compute @workgroup_size(WG_SIZE)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
-    let head = group.y * params.stride + group.x * params.head_dim;
+    let head = (params.row0 + group.y) * params.stride + group.x * params.head_dim;
     let gains = select(0u, params.head_dim, group.x >= params.n_heads);
     let t = local.x;
 

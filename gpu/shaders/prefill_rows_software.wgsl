@@ -7,8 +7,8 @@
 //     out = sum_j exp(s_j - lse) v_j       lse = ln sum_j exp(s_j)
 //
 // Shapes     k_cache, v_cache of the joined type   slots (all slots, 3) words: position, n, bias as f32
-//            heads (n_kv_heads) vec2(offset, len)   q (n, stride) f32, its first n_heads * HEAD_DIM columns
-//            out (n, n_heads * HEAD_DIM) f32   lse (n, n_heads) f32
+//            heads (n_kv_heads) vec2(offset, len)   q (row0 + n, stride) f32, its first n_heads * HEAD_DIM columns
+//            out (row0 + n, n_heads * HEAD_DIM) f32   lse (row0 + n, n_heads) f32
 // Dispatch   (n * group_size / 4 / WG_SIZE rounded up, n_kv_heads, 1)
 // Threads    WG_SIZE; one thread owns rows 4 id.x .. 4 id.x + 3 of KV head id.y: query head row % group_size of the
 //            KV head's, token row / group_size. In a matrix of scores or weights a row is a column, a slot a line
@@ -25,6 +25,7 @@ struct Params {
     group_size: u32,
     n_before: u32,
     scale: f32,
+    row0: u32, // the first token's row in q, out and lse
     head_dim4: u32, // HEAD_DIM / 4, not a constant here: lavapipe unrolls loops with constant bounds
 }
 
@@ -60,8 +61,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = four(4u * id.x, n_rows - 1u);
     let t = row / params.group_size;
     let h = id.y * params.group_size + row % params.group_size;
-    let query = (t * params.stride + h * HEAD_DIM) / 4u;
-    let to = t * params.n_heads + h;
+    let query = ((params.row0 + t) * params.stride + h * HEAD_DIM) / 4u;
+    let to = (params.row0 + t) * params.n_heads + h;
     let at = to * params.head_dim4;
     let head = heads[id.y];
     let visible = head.y + params.n_before + t + 1u;

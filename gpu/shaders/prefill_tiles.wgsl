@@ -6,8 +6,8 @@
 //     out = sum_j exp(s_j - lse) v_j       lse = ln sum_j exp(s_j)
 //
 // Shapes     k_cache, v_cache of the joined type   slots (all slots, 3) words: position, n, bias as f32
-//            heads (n_kv_heads) vec2(offset, len)   q (n, stride) f32, its first n_heads * HEAD_DIM columns
-//            out (n, n_heads * HEAD_DIM) f32   lse (n, n_heads) f32
+//            heads (n_kv_heads) vec2(offset, len)   q (row0 + n, stride) f32, its first n_heads * HEAD_DIM columns
+//            out (row0 + n, n_heads * HEAD_DIM) f32   lse (row0 + n, n_heads) f32
 // Dispatch   (n * group_size / ROWS rounded up, n_kv_heads, 1)
 // Threads    WG_SIZE; LANES neighbouring threads own one row: query head row % group_size of the KV head's, token
 //            row / group_size. Of a tile of SLOTS slots a thread scores every LANES-th one, and of the sum of
@@ -26,6 +26,7 @@ struct Params {
     group_size: u32,
     n_before: u32,
     scale: f32,
+    row0: u32, // the first token's row in q, out and lse
     head_dim4: u32, // HEAD_DIM / 4, not a constant in loops: lavapipe unrolls those with constant bounds
 }
 
@@ -65,7 +66,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     let head = heads[group.y];
     let visible = head.y + params.n_before + min(token, last_token) + 1u;
     let all_visible = head.y + params.n_before + last_token + 1u; // to the last row
-    let query = (min(token, last_token) * params.stride + h * HEAD_DIM) / 4u;
+    let query = ((params.row0 + min(token, last_token)) * params.stride + h * HEAD_DIM) / 4u;
+    let to = (params.row0 + token) * params.n_heads + h;
 
     var sum: array<vec4<f32>, LANE_COLUMNS4>;
     var top = NEG_LARGE;
@@ -133,11 +135,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         for (var i = 0u; i < LANE_COLUMNS4; i++) {
             let column = lane + i * LANES;
             if column < HEAD_DIM4 {
-                out[(token * params.n_heads + h) * HEAD_DIM4 + column] = sum[i] / total;
+                out[to * HEAD_DIM4 + column] = sum[i] / total;
             }
         }
         if lane == 0u {
-            lse[token * params.n_heads + h] = top + log(total);
+            lse[to] = top + log(total);
         }
     }
 }

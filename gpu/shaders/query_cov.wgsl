@@ -6,7 +6,7 @@
 //
 // mean is that of all a + b rows, and C / (a + b) is then their covariance.
 //
-// Shapes     q (n, stride) f32, its first n_heads * head_dim columns   mean (n_heads * head_dim or more) f32
+// Shapes     q (row0 + n, stride) f32, its first n_heads * head_dim columns   mean (n_heads * head_dim or more) f32
 //            cov (n_heads, head_dim, head_dim) f32
 // Dispatch   (n_heads * head_dim * head_dim4 / WG_SIZE rounded up, 1, 1), or folded over x and y
 // Threads    WG_SIZE; one thread owns four neighbouring elements of a row of C
@@ -17,6 +17,7 @@
 
 struct Params {
     n: u32,
+    row0: u32,
     stride: u32,
     n_heads: u32,
     head_dim4: u32, // head_dim / 4
@@ -48,7 +49,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     var r_j = vec4<f32>(0.0);
     var products = vec4<f32>(0.0);
     for (var t = params.skip; t < params.n; t++) {
-        let row = t * params.stride / 4u;
+        let row = (params.row0 + t) * params.stride / 4u;
         let d_i = q[row + i / 4u][i % 4u] - mean_i;
         let d_j = q[row + j4] - mean_j;
         r_i += d_i;

@@ -11,15 +11,15 @@ import (
 // Attention is a call of one of the kernels of attention.
 type Attention struct {
 	Cache    layout.Cache
-	Q        layout.Queries
-	Out, LSE []float32
+	Q        Queries
+	Out, LSE []float32 // a row for each of Q.Buf
 }
 
-func newAttention(c layout.Cache, q layout.Queries) *Attention {
-	return &Attention{Cache: c, Q: q, Out: unwritten(q.N * q.Heads * c.HeadDim()), LSE: unwritten(q.N * q.Heads)}
+func newAttention(c layout.Cache, q Queries) *Attention {
+	return &Attention{Cache: c, Q: q, Out: q.results(q.Heads * c.HeadDim()), LSE: q.results(q.Heads)}
 }
 
-func (c *Attention) Twin() { ref.Attention(c.Cache, c.Q, c.Out, c.LSE) }
+func (c *Attention) Twin() { ref.Attention(c.Cache, c.Q.OnCPU(), c.Q.Own(c.Out), c.Q.Own(c.LSE)) }
 
 // Exp of scores of size up to 30 that carry an f32 rounding each.
 func (c *Attention) Outputs() []Output {
@@ -27,7 +27,7 @@ func (c *Attention) Outputs() []Output {
 }
 
 // logSums returns what attention leaves in LSE.
-func logSums(c layout.Cache, q layout.Queries) []float32 {
+func logSums(c layout.Cache, q Queries) []float32 {
 	a := newAttention(c, q)
 	a.Twin()
 	return a.LSE
@@ -49,19 +49,25 @@ var AttentionShapes = []CacheShape{
 // NewAttention returns the attention of n tokens that were appended after nBefore
 // others. One score is sharp among flat ones. What no token sees is not a number.
 func NewAttention(t layout.CacheType, s CacheShape, n, nBefore int) *Attention {
+	return newAttention(sharpQueries(t, s, n, nBefore))
+}
+
+func sharpQueries(t layout.CacheType, s CacheShape, n, nBefore int) (layout.Cache, Queries) {
 	c := NewCache(t, s, nBefore+n, 2)
 	q := queries("q", c, s.Group, n, 1)
 	q.Buf[0] = 30
-	return newAttention(c, q)
+	return c, q
 }
 
 // AttentionCases are the attention of one and of more tokens to caches of type t.
 func AttentionCases(t layout.CacheType) []Case {
 	var cases []Case
 	for _, s := range shapesFor(t, AttentionShapes...) {
-		for _, tokens := range [][2]int{{1, 0}, {1, 2}, {3, 0}, {33, 2}} {
-			cases = append(cases, one(fmt.Sprintf("%v, %s, %d tokens behind %d", t, s.Why, tokens[0], tokens[1]),
-				NewAttention(t, s, tokens[0], tokens[1])))
+		for _, tokens := range [][3]int{{1, 0, 0}, {1, 2, 5}, {3, 0, 0}, {33, 2, 2}} {
+			n, nBefore, row := tokens[0], tokens[1], tokens[2]
+			c, q := sharpQueries(t, s, n, nBefore)
+			cases = append(cases, one(fmt.Sprintf("%v, %s, %d tokens behind %d, in row %d", t, s.Why, n, nBefore, row),
+				newAttention(c, q.at(row))))
 		}
 	}
 	// A few slots take it all, the others are far below.
@@ -84,27 +90,27 @@ func inTheTables(t layout.CacheType, n int) *Attention {
 // DecodeParts is a call of decode_parts and decode_combine.
 type DecodeParts struct {
 	Cache            layout.Cache
-	Q                layout.Queries
+	Q                Queries
 	PartOut, PartLSE []float32 // of as many parts as there could be
-	Out, LSE         []float32
+	Out, LSE         []float32 // a row for each of Q.Buf
 	Span             int
 	parts            int // that there are, once the twin knows
 }
 
 // NewDecodeParts is the attention of one token over parts of `span` slots.
-func NewDecodeParts(c layout.Cache, q layout.Queries, span int) *DecodeParts {
+func NewDecodeParts(c layout.Cache, q Queries, span int) *DecodeParts {
 	kvHeads := len(c.Heads)
 	group := q.Heads / kvHeads
 	most := len(c.Slots)/kvHeads*kvHeads/span + kvHeads
 	return &DecodeParts{
 		Cache: c, Q: q, Span: span, PartOut: unwritten(most * group * c.HeadDim()), PartLSE: unwritten(most * group),
-		Out: unwritten(q.Heads * c.HeadDim()), LSE: unwritten(q.Heads),
+		Out: q.results(q.Heads * c.HeadDim()), LSE: q.results(q.Heads),
 	}
 }
 
 func (c *DecodeParts) Twin() {
-	c.parts = ref.DecodeParts(c.Cache, c.Q, c.PartOut, c.PartLSE, c.Span)
-	ref.DecodeCombine(c.Cache, c.PartOut, c.PartLSE, c.Out, c.LSE, c.Q.Heads, c.Span)
+	c.parts = ref.DecodeParts(c.Cache, c.Q.OnCPU(), c.PartOut, c.PartLSE, c.Span)
+	ref.DecodeCombine(c.Cache, c.PartOut, c.PartLSE, c.Q.Own(c.Out), c.Q.Own(c.LSE), c.Q.Heads, c.Span)
 }
 
 // As for Attention. What lies behind the parts that there are is not compared.
@@ -121,11 +127,10 @@ func (c *DecodeParts) Outputs() []Output {
 func DecodePartsCases(t layout.CacheType, widest int) []Case {
 	var cases []Case
 	for _, s := range shapesFor(t, AttentionShapes...) {
-		for _, span := range []int{3, 64, 100, 1 << 20} {
+		for i, span := range []int{3, 64, 100, 1 << 20} {
 			if s.HeadDim <= widest {
-				c := NewCache(t, s, 3, 2)
-				q := queries("q", c, s.Group, 1, 1)
-				q.Buf[0] = 30
+				c, q := sharpQueries(t, s, 1, 2)
+				q = q.at(2 * i)
 				cases = append(cases, one(fmt.Sprintf("%v, %s, parts of %d", t, s.Why, span), NewDecodeParts(c, q, span)))
 			}
 		}
@@ -136,17 +141,19 @@ func DecodePartsCases(t layout.CacheType, widest int) []Case {
 // AttnMass is a call of attn_mass.
 type AttnMass struct {
 	Cache          layout.Cache
-	Q              layout.Queries
-	LSE, Mass      []float32
+	Q              Queries
+	LSE, Mass      []float32 // LSE has a row for each of Q.Buf
 	TFirst, Stride int
 }
 
-func newAttnMass(c layout.Cache, q layout.Queries, lse []float32, tFirst int) *AttnMass {
+func newAttnMass(c layout.Cache, q Queries, lse []float32, tFirst int) *AttnMass {
 	stride := strideOf(c)
 	return &AttnMass{Cache: c, Q: q, LSE: lse, Mass: numbers("mass", len(c.Heads)*stride, 1), TFirst: tFirst, Stride: stride}
 }
 
-func (c *AttnMass) Twin() { ref.AttnMass(c.Cache, c.Q, c.LSE, c.Mass, c.TFirst, c.Stride) }
+func (c *AttnMass) Twin() {
+	ref.AttnMass(c.Cache, c.Q.OnCPU(), c.Q.Own(c.LSE), c.Mass, c.TFirst, c.Stride)
+}
 
 // n exponentials of scores of size up to 20 that carry an f32 rounding each, on top of
 // numbers around 1.
@@ -163,6 +170,7 @@ func AttnMassCases(t layout.CacheType) []Case {
 			for i := range s.HeadDim {
 				q.Buf[i] *= 6 // sharp attention among flat ones
 			}
+			q = q.at(tFirst / 2)
 			return newAttnMass(c, q, logSums(c, q), tFirst)
 		})...)
 	}
@@ -178,8 +186,7 @@ func massOfChunks(t layout.CacheType) Case {
 	var calls []Call
 	for done := 0; done < n; done += atOnce {
 		part := *whole
-		part.Q.N = min(atOnce, n-done)
-		part.Q.Buf, part.LSE = whole.Q.Buf[done*whole.Q.Stride:], lse[done*whole.Q.Heads:]
+		part.Q.N, part.Q.First, part.LSE = min(atOnce, n-done), done, lse
 		part.Cache, part.TFirst = c.With(done+part.Q.N), max(0, tFirst-done)
 		calls = append(calls, &part)
 	}
@@ -199,13 +206,13 @@ func LongLoops() []Case {
 // AttnMax is a call of attn_max.
 type AttnMax struct {
 	Cache        layout.Cache
-	Q            layout.Queries
-	LSE, Largest []float32
+	Q            Queries
+	LSE, Largest []float32 // LSE has a row for each of Q.Buf
 	Stride       int
 }
 
 // newAttnMax begins with a third of the slots as a chunk before could have left them.
-func newAttnMax(c layout.Cache, q layout.Queries, lse []float32) *AttnMax {
+func newAttnMax(c layout.Cache, q Queries, lse []float32) *AttnMax {
 	stride := strideOf(c)
 	largest := make([]float32, len(c.Heads)*stride)
 	for i := 0; i < len(largest); i += 3 {
@@ -214,7 +221,7 @@ func newAttnMax(c layout.Cache, q layout.Queries, lse []float32) *AttnMax {
 	return &AttnMax{Cache: c, Q: q, LSE: lse, Largest: largest, Stride: stride}
 }
 
-func (c *AttnMax) Twin() { ref.AttnMax(c.Cache, c.Q, c.LSE, c.Largest, c.Stride) }
+func (c *AttnMax) Twin() { ref.AttnMax(c.Cache, c.Q.OnCPU(), c.Q.Own(c.LSE), c.Largest, c.Stride) }
 
 // An exponential of a score of size up to 20 that carries an f32 rounding.
 func (c *AttnMax) Outputs() []Output { return []Output{near("largest", c.Largest, 1e-7, 2e-5)} }
@@ -225,7 +232,7 @@ func AttnMaxCases(t layout.CacheType) []Case {
 	const n = 3
 	cases := perShape(t, shapesFor(t), func(s CacheShape) Call {
 		c := NewCache(t, s, 2+n, 0)
-		q := queries("q", c, s.Group, n, 2)
+		q := queries("q", c, s.Group, n, 2).at(len(s.Lens))
 		return newAttnMax(c, q, logSums(c, q))
 	})
 	for _, headDim := range []int{8, 64} {

@@ -126,12 +126,41 @@ func table(c layout.Cache) []float32 {
 	return layout.RoPETable(0, int(last)+1, plainRotation(c.HeadDim()))
 }
 
+// Queries are those of a call, from row First of Buf on: a GPU has the rows of several texts in
+// one buffer, of which the CPU takes slices.
+type Queries struct {
+	layout.Queries
+	First int
+}
+
 // queries returns those of the last n tokens of a cache, in rows of queries, keys and values.
-func queries(name string, c layout.Cache, group, n int, scale float32) layout.Queries {
+func queries(name string, c layout.Cache, group, n int, scale float32) Queries {
 	heads := group * len(c.Heads)
 	stride := (heads + 2*len(c.Heads)) * c.HeadDim()
-	return layout.Queries{Buf: numbers(name, n*stride, scale), N: n, Stride: stride, Heads: heads, Scale: attentionScale(c)}
+	return Queries{layout.Queries{
+		Buf: numbers(name, n*stride, scale), N: n, Stride: stride, Heads: heads, Scale: attentionScale(c),
+	}, 0}
 }
+
+// at returns the same queries behind so many rows that hold no numbers, and before one.
+func (q Queries) at(first int) Queries {
+	q.Buf, q.First = slices.Concat(unwritten(first*q.Stride), q.Buf, unwritten(q.Stride)), first
+	return q
+}
+
+// OnCPU returns the queries as functions of the CPU take them.
+func (q Queries) OnCPU() layout.Queries {
+	q.Buf = q.Own(q.Buf)
+	return q.Queries
+}
+
+// Own returns the rows from First on of an array with as many rows as Buf.
+func (q Queries) Own(v []float32) []float32 { return v[q.First*(len(v)/q.rows()):] }
+
+// results returns an array with as many rows as Buf, of so many columns.
+func (q Queries) results(cols int) []float32 { return unwritten(q.rows() * cols) }
+
+func (q Queries) rows() int { return len(q.Buf) / q.Stride }
 
 func attentionScale(c layout.Cache) float32 { return float32(1 / math.Sqrt(float64(c.HeadDim()))) }
 
@@ -158,8 +187,8 @@ func OfCache(t layout.CacheType, headDim int) []Case {
 	c := smallCache(t, headDim)
 	return []Case{
 		one(fmt.Sprintf("cache_write %v", t), smallCacheWrite(c, smallGroup)),
-		one(fmt.Sprintf("attention %v (1 token)", t), newAttention(c.With(2), queries("query", c, smallGroup, 1, 1))),
-		{fmt.Sprintf("attention %v (5 tokens)", t), []Call{newAttention(c, queries("queries", c, smallGroup, 5, 1)),
+		one(fmt.Sprintf("attention %v (1 token)", t), newAttention(c.With(2), queries("query", c, smallGroup, 1, 1).at(1))),
+		{fmt.Sprintf("attention %v (5 tokens)", t), []Call{newAttention(c, queries("queries", c, smallGroup, 5, 1).at(1)),
 			NewAttention(t, CacheShape{"a prompt", headDim, []int{3}, 1}, 200, 0)}},
 	}
 }
@@ -169,11 +198,11 @@ func OfCacheMethods(t layout.CacheType, headDim int) []Case {
 	const group = smallGroup
 	c := smallCache(t, headDim)
 	name := func(kernel string) string { return kernel + " " + t.String() }
-	q := queries("queries", c, group, 5, 1)
+	q := queries("queries", c, group, 5, 1).at(1)
 	lse := logSums(c, q)
 	pivots := smallPivots(c)
 	return []Case{
-		one(name("attention")+" (1 token, parts)", NewDecodeParts(c.With(2), queries("query", c, group, 1, 1), 30)),
+		one(name("attention")+" (1 token, parts)", NewDecodeParts(c.With(2), queries("query", c, group, 1, 1).at(1), 30)),
 		one(name("attn_mass"), newAttnMass(c, q, lse, 2)),
 		one(name("key_similarity"), newKeySimilarity(withTinyRows(c))),
 		{name("pivot_distance"), []Call{newPivotDistance(c, pivots, false), newPivotDistance(c, pivots, true)}},

@@ -11,7 +11,7 @@ import (
 // GVoteVote is a call of gvote_vote.
 type GVoteVote struct {
 	Cache         layout.Cache
-	Last, Sampled layout.Queries
+	Last, Sampled Queries
 	Votes, BStep  []uint32
 	Ballot        layout.Ballot
 	ScratchRows   int  // that a device gets: fewer than samples*n_heads make several dispatches
@@ -28,7 +28,9 @@ func newGVoteVote(c layout.Cache, group, samples int, ballot layout.Ballot) *GVo
 	}
 }
 
-func (c *GVoteVote) Twin() { ref.GVoteVote(c.Cache, c.Last, c.Sampled, c.Votes, c.BStep, c.Ballot) }
+func (c *GVoteVote) Twin() {
+	ref.GVoteVote(c.Cache, c.Last.OnCPU(), c.Sampled.OnCPU(), c.Votes, c.BStep, c.Ballot)
+}
 
 // Outputs leaves out KV heads in which a choice hangs on a rounding error.
 func (c *GVoteVote) Outputs() []Output {
@@ -65,9 +67,9 @@ func (c *GVoteVote) CloseCalls() (heads map[int]bool, calls int) {
 				calls++
 			}
 		}
-		check(c.Last, 0, c.Ballot.PNuc)
+		check(c.Last.OnCPU(), 0, c.Ballot.PNuc)
 		for s := range c.Sampled.N {
-			check(c.Sampled, s, 0)
+			check(c.Sampled.OnCPU(), s, 0)
 		}
 	}
 	return heads, calls
@@ -115,6 +117,7 @@ func GVoteVoteCases(t layout.CacheType) []Case {
 				v.Last.Buf[j] *= 100
 			}
 			v.ScratchRows = v.Last.Heads * (1 + 2*i)
+			v.Last, v.Sampled = v.Last.at(i), v.Sampled.at(2*i)
 			return v
 		})...)
 	}

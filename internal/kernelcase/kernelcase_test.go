@@ -170,7 +170,7 @@ func TestChunksAddUp(t *testing.T) {
 		whole.Twin()
 		if q, ok := last.(*QueryCov); ok {
 			of := q.Q
-			of.Buf, of.N = all, rows
+			of.Buf, of.First, of.N = all, 0, rows
 			whole = &QueryCov{Q: of, Mean: whole.(*GVoteStats).State, Cov: unwritten(len(q.Cov)), HeadDim: q.HeadDim, Skip: skip, abs: q.abs}
 			whole.Twin()
 		}

@@ -14,7 +14,7 @@ import (
 func OfWeights(t layout.WeightType) []Case {
 	const rows, cols = 37, 288
 	w, long, longer := weights(t, rows, cols), weights(t, 6, 1536), weights(t, 5, 2304)
-	cases := []Case{one(fmt.Sprintf("embed %v", t), newEmbed(w, []uint32{5, rows - 1, 0, 17}, 1))}
+	cases := []Case{one(fmt.Sprintf("embed %v", t), newEmbed(w, []uint32{5, rows - 1, 0, 17}, 1, 2))}
 	for _, s := range []struct {
 		n    int
 		more []Call

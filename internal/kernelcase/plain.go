@@ -17,7 +17,7 @@ func Plain() []Case {
 func OfMethods(headDim int) []Case {
 	return []Case{
 		one("add_bias", newAddBias(3, plainDim)),
-		one("head_norm", newHeadNorm(3, 2, 1, headDim, 1e-3)),
+		one("head_norm", newHeadNorm(1, 3, 2, 1, headDim, 1e-3)),
 		one("rope", newRoPE([]uint32{9, 2, 5}, layout.RoPETable(0, 10, plainRotation(headDim)), 2, 1, headDim)),
 		newGVoteStats(plainDim, chunks{[]int{plainRows, plainRows}, 4}, 0),
 		smallQueryCov(headDim),

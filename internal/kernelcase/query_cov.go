@@ -9,13 +9,13 @@ import (
 
 // QueryCov is a call of query_cov.
 type QueryCov struct {
-	Q                          layout.Queries
+	Q                          Queries
 	Mean, Cov                  []float32
 	HeadDim, CountBefore, Skip int
 	abs                        float64
 }
 
-func (c *QueryCov) Twin() { ref.QueryCov(c.Q, c.Mean, c.Cov, c.HeadDim, c.CountBefore, c.Skip) }
+func (c *QueryCov) Twin() { ref.QueryCov(c.Q.OnCPU(), c.Mean, c.Cov, c.HeadDim, c.CountBefore, c.Skip) }
 
 // Sums of up to 512 products of deviations up to 5, whose means carry the rounding of a
 // number as large as the mean.
@@ -36,7 +36,7 @@ func newQueryCov(nHeads, headDim int, of chunks, mean float32) Case {
 		calls = append(calls,
 			&GVoteStats{X: q, State: means, N: n, Dim: stride, CountBefore: before, Skip: skip},
 			&QueryCov{
-				Q: layout.Queries{Buf: q, N: n, Stride: stride, Heads: nHeads}, Mean: means, Cov: cov,
+				Q: Queries{layout.Queries{Buf: q, N: n, Stride: stride, Heads: nHeads}, 0}.at(i), Mean: means, Cov: cov,
 				HeadDim: headDim, CountBefore: before, Skip: skip, abs: 1e-4 + 1e-5*float64(mean),
 			})
 	})
@@ -47,7 +47,7 @@ func newQueryCov(nHeads, headDim int, of chunks, mean float32) Case {
 // other kernel.
 func smallQueryCov(headDim int) Case {
 	const n, heads = 9, 3
-	q := layout.Queries{Buf: numbers("queries", n*5*headDim, 1), N: n, Stride: 5 * headDim, Heads: heads}
+	q := Queries{layout.Queries{Buf: numbers("queries", n*5*headDim, 1), N: n, Stride: 5 * headDim, Heads: heads}, 0}.at(1)
 	first := &QueryCov{
 		Q: q, Mean: numbers("means", heads*headDim, 1), Cov: unwritten(heads * headDim * headDim), HeadDim: headDim, Skip: 4,
 		abs: 2.5e-5,

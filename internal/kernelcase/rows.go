@@ -10,43 +10,43 @@ import (
 )
 
 // CacheWrite is a call of cache_write, which turns queries and keys first, for the
-// tokens from First on.
+// tokens whose positions are those from First on.
 type CacheWrite struct {
-	Cache         layout.Cache
-	QKV, Table    []float32
-	Positions     []uint32
-	First, NHeads int
-	still         bool // the table turns nothing
+	Cache     layout.Cache
+	Q         Queries
+	Table     []float32
+	Positions []uint32
+	First     int
+	still     bool // the table turns nothing
 }
 
 func (c *CacheWrite) Twin() {
-	row := (c.NHeads + 2*len(c.Cache.Heads)) * c.Cache.HeadDim()
-	ref.RoPE(c.Table, c.Positions[c.First:], c.QKV, row, c.NHeads+len(c.Cache.Heads), c.Cache.HeadDim())
-	ref.CacheWrite(c.QKV, c.Cache, c.Positions[c.First:], c.NHeads)
+	q, positions := c.Q.OnCPU(), c.Positions[c.First:]
+	ref.RoPE(c.Table, positions, q.Buf, q.Stride, q.Heads+len(c.Cache.Heads), c.Cache.HeadDim())
+	ref.CacheWrite(q.Buf, c.Cache, positions, q.Heads)
 }
 
 // As for RoPE. Where nothing is turned, what is stored is the same bit for bit.
 func (c *CacheWrite) Outputs() []Output {
 	keys := nearRows("k", c.Cache.K, 1e-6, 1e-6)
 	keys.Exact = c.still
-	return []Output{near("qkv", c.QKV, 1e-6, 1e-6), keys, exactRows("v", c.Cache.V), exactSlots(c.Cache.Slots)}
+	return []Output{near("qkv", c.Q.Buf, 1e-6, 1e-6), keys, exactRows("v", c.Cache.V), exactSlots(c.Cache.Slots)}
 }
 
 // newCacheWrite writes to an empty cache of the same shape. One key is beyond the
 // largest half, however it is turned, and the last token's are tiny.
-func newCacheWrite(c layout.Cache, group int, positions []uint32, first int, table []float32) *CacheWrite {
-	nHeads := group * len(c.Heads)
-	qkv := numbers("qkv", (len(positions)-first)*(nHeads+2*len(c.Heads))*c.HeadDim(), 1)
-	qkv[nHeads*c.HeadDim()] = 1e6
-	last := qkv[len(qkv)-2*len(c.Heads)*c.HeadDim():]
+func newCacheWrite(c layout.Cache, group int, positions []uint32, row, first int, table []float32) *CacheWrite {
+	q := queries("qkv", c, group, len(positions)-first, 1)
+	q.Buf[q.Heads*c.HeadDim()] = 1e6
+	last := q.Buf[len(q.Buf)-2*len(c.Heads)*c.HeadDim():]
 	for i := range last {
 		last[i] *= tiny(c.K.Type)[i/c.HeadDim()%2]
 	}
-	return &CacheWrite{Cache: emptyCache(c, 0), QKV: qkv, Table: table, Positions: positions, First: first, NHeads: nHeads}
+	return &CacheWrite{Cache: emptyCache(c, 0), Q: q.at(row), Table: table, Positions: positions, First: first}
 }
 
 func smallCacheWrite(c layout.Cache, group int) *CacheWrite {
-	return newCacheWrite(c.With(5), group, []uint32{7, 100, 101}, 1, layout.RoPETable(0, 102, plainRotation(c.HeadDim())))
+	return newCacheWrite(c.With(5), group, []uint32{7, 100, 101}, 1, 1, layout.RoPETable(0, 102, plainRotation(c.HeadDim())))
 }
 
 // CacheWriteCases are caches of type t, with a table of rotations, and with one that turns
@@ -63,7 +63,7 @@ func CacheWriteCases(t layout.CacheType) []Case {
 						table[i] = float32(1 - i%2)
 					}
 				}
-				c := newCacheWrite(NewCache(t, s, nBefore+n, 3), s.Group, []uint32{0, 0, 4, 1, 2}, 2, table)
+				c := newCacheWrite(NewCache(t, s, nBefore+n, 3), s.Group, []uint32{0, 0, 4, 1, 2}, len(s.Lens), 2, table)
 				c.still = !turns
 				return c
 			})...)
