@@ -17,10 +17,11 @@ type Options struct {
 	engine.Settings        // KV, Method and InCache, of the contexts
 	MethodName      string // for the report
 	Seed            uint32
-	Prefill         int   // tokens of the prompt whose reading is timed; 0: none
+	Prefill         []int // tokens of the prompts whose reading is timed
 	Contexts        []int // tokens before the first one that is written
 	Fill            bool  // with random rows, instead of reading
 	Decode          int   // tokens to write behind each context
+	Batches         []int // texts that are written together
 	Runs            int   // times that each speed is measured
 
 	Match     int                  // tokens on which a GPU's choices are compared with the CPU's
@@ -53,11 +54,13 @@ func Measure(ctx context.Context, e *engine.Engine, f *checkpoint.File, o Option
 	if err := r.match(ctx, e, f, o); err != nil {
 		return nil, err
 	}
-	if o.Prefill > 0 {
-		if r.Prefill, err = measurePrefill(ctx, e, o); err != nil {
+	for _, n := range o.Prefill {
+		p, err := measurePrefill(ctx, e, o, n)
+		if err != nil {
 			return nil, err
 		}
-		r.Prefill.Share = r.Prefill.GFLOPs / r.Limits.MatMulGFLOPs
+		p.Share = p.GFLOPs / r.Limits.MatMulGFLOPs
+		r.Prefill = append(r.Prefill, *p)
 	}
 	for _, n := range o.Contexts {
 		c, options, err := measureContext(ctx, e, o, n)
@@ -99,8 +102,8 @@ func repeat(runs, tokens int, do func() (time.Duration, error)) (Rate, error) {
 	return newRate(rates), nil
 }
 
-func measurePrefill(ctx context.Context, e *engine.Engine, o Options) (*Prefill, error) {
-	tokens := engine.ArbitraryTokens(o.Prefill, e.Config.VocabSize)
+func measurePrefill(ctx context.Context, e *engine.Engine, o Options, n int) (*Prefill, error) {
+	tokens := engine.ArbitraryTokens(n, e.Config.VocabSize)
 	read := func() (time.Duration, error) {
 		start := time.Now()
 		p, err := e.Prefill(ctx, tokens, engine.Settings{KV: o.KV})
@@ -188,8 +191,48 @@ func (r *Context) decode(ctx context.Context, e *engine.Engine, p *engine.Prompt
 	if r.Rate, err = repeat(o.Runs, o.Decode, write); err != nil {
 		return after, err
 	}
+	for _, n := range o.Batches {
+		rate, err := repeat(o.Runs, n*o.Decode, func() (time.Duration, error) { return writeTogether(ctx, p, n, o.Decode, greedy) })
+		if err != nil {
+			return after, err
+		}
+		r.Batches = append(r.Batches, Batch{n, rate, rate.Median / r.Rate.Median})
+	}
 	r.Profile, err = profile(e, o.Decode, write)
 	return after, err
+}
+
+// writeTogether writes n texts in a batch, each behind a copy of the context, and returns how long
+// that took.
+func writeTogether(ctx context.Context, p *engine.Prompt, n, tokens int, s engine.Sampler) (time.Duration, error) {
+	var texts []*engine.Text
+	defer func() {
+		for _, text := range texts {
+			text.Free()
+		}
+	}()
+	for range n {
+		text, err := p.Fork()
+		if err != nil {
+			return 0, err
+		}
+		texts = append(texts, text)
+	}
+	start := time.Now()
+	var b engine.Batch
+	for _, text := range texts {
+		if err := text.Join(&b, engine.Generation{N: tokens + 1, Sampler: s, Emit: func(engine.Token) error { return nil }}); err != nil {
+			return 0, err
+		}
+	}
+	for b.Len() > 0 {
+		for _, ended := range b.Step(ctx) {
+			if ended.Err != nil {
+				return 0, ended.Err
+			}
+		}
+	}
+	return time.Since(start), nil
 }
 
 // count works out what a token reads and computes: the first of them sees one

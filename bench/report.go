@@ -36,7 +36,7 @@ type Report struct {
 	Match        *engine.Match          `json:"cpu_match,omitempty"` // of a GPU
 	MatchRefused string                 `json:"cpu_match_refused,omitempty"`
 
-	Prefill  *Prefill  `json:"prefill,omitempty"`
+	Prefill  []Prefill `json:"prefill,omitempty"`
 	Contexts []Context `json:"contexts"`
 }
 
@@ -70,7 +70,15 @@ type Context struct {
 	CopyShare   float64  `json:"share_of_copy"`
 	GFLOPs      float64  `json:"gflop_per_s"`
 	MatMulShare float64  `json:"share_of_matmul"`
+	Batches     []Batch  `json:"batches,omitempty"`
 	Profile     *Profile `json:"profile,omitempty"`
+}
+
+// Batch is the writing of several texts together, each behind a copy of the context.
+type Batch struct {
+	Texts int     `json:"texts"`
+	Rate  Rate    `json:"tokens_per_s"` // of all texts
+	Gain  float64 `json:"gain"`         // times the rate of one text alone
 }
 
 // Profile is what the kernels took in a run of its own, in which measuring them

@@ -20,38 +20,50 @@ type gpuActivations struct {
 	lse    *gpu.Buffer // (n, n_heads)
 	parts  gpu.Parts   // of one token's attention
 	gateUp *gpu.Buffer // (n, 2*hidden)
-	hidden *gpu.Buffer // (n, hidden)
+	hidden *gpu.Buffer // (n, hidden), and (n, dim) of rows whose logits are wanted
 
-	texts     [1 + mostBeside]textBuffers // of n tokens, and one each beside it
-	logitRows int                         // of the first
-	compared  *gpu.Buffer                 // (1 + maxAhead, gpu.ComparedWords)
+	tokens    *gpu.Buffer // (n) u32
+	positions *gpu.Buffer // u32: those of every lane's tokens, and of what it is fed ahead
+	logits    *gpu.Buffer // (logitRows, vocab) of several rows
+	logitRows int         // rows that are computed at once
+	lanes     []*laneBuffers
+
+	// Over two caches: see attendAgainst.
+	attAgainst *gpu.Buffer // (n, q_dim)
+	outputs    *gpu.Buffer // (2, n_layers, q_dim)
 }
 
-// mostBeside is how many texts may be beside that of a step: the full cache's, and the one
-// that goes on freely.
-const mostBeside = 2
-
-// textBuffers are what each text of a pass has for itself.
-type textBuffers struct {
-	tokens     *gpu.Buffer // (n) u32
-	positions  *gpu.Buffer // (n + maxAhead) u32
-	logits     *gpu.Buffer // (rows, vocab)
+// laneBuffers are what a lane has for itself.
+type laneBuffers struct {
+	logits     *gpu.Buffer // (vocab) after its last token
 	chosen     *gpu.Buffer // (1 + maxAhead, gpu.ChosenWords)
-	candidates *gpu.Buffer // (gpu.LikeliestWords)
+	compared   *gpu.Buffer // (1 + maxAhead, gpu.ComparedWords)
+	candidates *gpu.Buffer // (1 + tokens ahead, gpu.LikeliestWords)
 }
 
-// gpuText is a text that a pass feeds.
-type gpuText struct {
-	cache   *Cache
-	trace   *trace
-	against *Cache
-	*textBuffers
+// gpuLane is a lane with its place in the activations, and what comes back of it.
+type gpuLane struct {
+	*lane
+	row      int         // of its first token
+	position int         // of its first token in the buffer of positions
+	q        gpu.Queries // in qkv
+	b        *laneBuffers
+
+	leader   *gpuLane // whose choices it is fed ahead
+	fullLane *gpuLane // that of lane.full
+
+	reads struct {
+		logits                       []*gpu.Read
+		watched                      []*gpu.Read
+		chosen, compared, candidates *gpu.Read
+		attention                    *gpu.Read
+	}
 }
 
 func (a *gpuActivations) free() {
-	buffers := []*gpu.Buffer{a.x, a.xb, a.qkv, a.att, a.lse, a.gateUp, a.hidden, a.compared}
-	for _, t := range a.texts {
-		buffers = append(buffers, t.tokens, t.positions, t.logits, t.chosen, t.candidates)
+	buffers := []*gpu.Buffer{a.x, a.xb, a.qkv, a.att, a.lse, a.gateUp, a.hidden, a.tokens, a.positions, a.logits, a.attAgainst, a.outputs}
+	for _, l := range a.lanes {
+		buffers = append(buffers, l.logits, l.chosen, l.compared, l.candidates)
 	}
 	for _, b := range buffers {
 		b.Destroy()
@@ -60,11 +72,10 @@ func (a *gpuActivations) free() {
 	*a = gpuActivations{}
 }
 
-// fitActivations makes the activations fit n tokens and logit rows.
-func (r *gpuRunner) fitActivations(n, logitRows int) (err error) {
+// fitActivations makes the activations fit n tokens.
+func (r *gpuRunner) fitActivations(n int) (err error) {
 	cfg := r.cfg
 	if r.a.n < n {
-		logitRows = max(logitRows, r.a.logitRows)
 		r.a.free()
 		for _, b := range []struct {
 			to       **gpu.Buffer
@@ -77,7 +88,8 @@ func (r *gpuRunner) fitActivations(n, logitRows int) (err error) {
 			{&r.a.att, "attention", n * cfg.QDim()},
 			{&r.a.lse, "lse", n * cfg.NHeads},
 			{&r.a.gateUp, "gate_up", n * 2 * cfg.HiddenDim},
-			{&r.a.hidden, "hidden", n * cfg.HiddenDim},
+			{&r.a.hidden, "hidden", n * max(cfg.HiddenDim, cfg.Dim)},
+			{&r.a.tokens, "tokens", n},
 		} {
 			if err = r.fit(b.to, b.label, b.elements); err != nil {
 				r.a.free()
@@ -90,17 +102,7 @@ func (r *gpuRunner) fitActivations(n, logitRows int) (err error) {
 		}
 		r.a.n = n
 	}
-	r.a.logitRows = max(r.a.logitRows, logitRows)
-	return r.fitText(&r.a.texts[0], n, r.a.logitRows)
-}
-
-// fitText makes the buffers of a text fit n tokens and logit rows.
-func (r *gpuRunner) fitText(t *textBuffers, n, logitRows int) error {
-	return cmp.Or(
-		r.fit(&t.tokens, "tokens", n),
-		r.fit(&t.positions, "positions", n+maxAhead),
-		r.fit(&t.logits, "logits", logitRows*r.cfg.VocabSize),
-		r.fit(&t.chosen, "chosen", (1+maxAhead)*gpu.ChosenWords))
+	return nil
 }
 
 // fit makes a buffer hold as many 4-byte elements, or more.
@@ -117,51 +119,89 @@ func (r *gpuRunner) fit(b **gpu.Buffer, label string, elements int) (err error) 
 // logitBytes bounds the buffer of logits: more rows go in several submits.
 const logitBytes = 32 << 20
 
-// prepare makes room for what a step computes, and uploads the tokens and positions.
-func (r *gpuRunner) prepare(c *Cache, s *step) error {
-	n, cfg := max(1, len(s.tokens)), r.cfg
-	from, end := wantedRows(s, n)
-	logitRows := max(1, min(end-from, logitBytes/(4*cfg.VocabSize), r.d.MostWork()/(2*cfg.Dim*cfg.VocabSize)))
-	if err := r.fitActivations(n, logitRows); err != nil {
-		return err
+// prepare makes room for what a step computes, and uploads tokens, positions and given logits.
+func (r *gpuRunner) prepare(s *step) ([]*gpuLane, error) {
+	n, rows, vocab := max(1, s.rows()), len(s.wantedRows()), r.cfg.VocabSize
+	if err := r.fitActivations(n); err != nil {
+		return nil, err
 	}
-	if err := r.prepareText(&r.a.texts[0], c, s.tokens, s.given, s.ahead); err != nil {
-		return err
-	}
-	for i, lane := range s.beside {
-		t := &r.a.texts[1+i]
-		if err := r.fitText(t, 1, 1); err != nil {
-			return err
-		}
-		if err := r.prepareText(t, lane.cache, lane.tokens, lane.given, s.ahead); err != nil {
-			return err
+	a := &r.a
+	a.logitRows = max(1, min(rows, logitBytes/(4*vocab), r.d.MostWork()/(2*r.cfg.Dim*vocab)))
+	if rows > 1 {
+		if err := r.fit(&a.logits, "logits of several rows", a.logitRows*vocab); err != nil {
+			return nil, err
 		}
 	}
-	if len(s.beside) > 0 {
-		if err := r.fit(&r.a.compared, "compared", (1+maxAhead)*gpu.ComparedWords(cfg.VocabSize)); err != nil {
-			return err
+	lanes, positions := r.lanes(s)
+	for i, lane := range lanes {
+		if err := r.fitLane(i, lane, s.ahead); err != nil {
+			return nil, err
 		}
 	}
-	for i := range r.a.texts[:1+min(1, len(s.beside))] {
-		if s.likeliest > 0 {
-			words := (1 + s.ahead) * gpu.LikeliestWords(cfg.VocabSize, s.likeliest)
-			if err := r.fit(&r.a.texts[i].candidates, "candidates", words); err != nil {
-				return err
+	if err := r.fit(&a.positions, "positions", max(len(positions), n+maxAhead)); err != nil {
+		return nil, err
+	}
+	return lanes, cmp.Or(a.tokens.UploadWords(0, s.tokens()), a.positions.UploadWords(0, positions))
+}
+
+// lanes returns the lanes of a step with their places, and the positions of their tokens and of those fed
+// ahead.
+func (r *gpuRunner) lanes(s *step) (lanes []*gpuLane, positions []uint32) {
+	row := 0
+	for _, lane := range s.lanes {
+		n := len(lane.tokens)
+		l := &gpuLane{lane: lane, row: row, position: len(positions), q: r.queries(r.a.qkv, n)}
+		l.q.First = row
+		positions = append(positions, positionsFrom(lane.cache.ropePos, n+s.ahead)...)
+		row += n
+		lanes = append(lanes, l)
+	}
+	for i, l := range lanes {
+		l.leader = l
+		for j, other := range s.lanes {
+			if other == s.lanes[i].follows {
+				l.leader = lanes[j]
+			}
+			if other == s.lanes[i].full {
+				l.fullLane = lanes[j]
 			}
 		}
 	}
-	return nil
+	return lanes, positions
 }
 
-// prepareText uploads the tokens of a text, their positions and those fed ahead, and the
-// logits that are given.
-func (r *gpuRunner) prepareText(t *textBuffers, c *Cache, tokens []uint32, given []float32, ahead int) error {
-	n := len(tokens) + ahead
-	return cmp.Or(
-		r.growTable(c.ropePos+n),
-		t.tokens.UploadWords(0, tokens),
-		t.positions.UploadWords(0, positionsFrom(c.ropePos, n)),
-		t.logits.UploadFloats(0, given))
+// laneOf returns the lane that a row belongs to.
+func laneOf(lanes []*gpuLane, row int) *gpuLane {
+	i := slices.IndexFunc(lanes, func(l *gpuLane) bool { return row < l.row+l.q.N })
+	return lanes[i]
+}
+
+// fitLane makes the buffers of lane number i fit it, and uploads the logits that it has.
+func (r *gpuRunner) fitLane(i int, l *gpuLane, ahead int) error {
+	vocab := r.cfg.VocabSize
+	for len(r.a.lanes) <= i {
+		r.a.lanes = append(r.a.lanes, &laneBuffers{})
+	}
+	l.b = r.a.lanes[i]
+	err := cmp.Or(
+		r.growTable(l.cache.ropePos+len(l.tokens)+ahead),
+		r.fit(&l.b.logits, "logits", vocab))
+	if l.choose != nil {
+		err = cmp.Or(err, r.fit(&l.b.chosen, "chosen", (1+maxAhead)*gpu.ChosenWords))
+	}
+	if l.full != nil {
+		err = cmp.Or(err, r.fit(&l.b.compared, "compared", (1+maxAhead)*gpu.ComparedWords(vocab)))
+	}
+	if l.likeliest > 0 {
+		err = cmp.Or(err, r.fit(&l.b.candidates, "candidates", (1+ahead)*gpu.LikeliestWords(vocab, l.likeliest)))
+	}
+	if l.against != nil {
+		err = cmp.Or(err, r.fit(&r.a.attAgainst, "attention against", r.a.n*r.cfg.QDim()), r.fit(&r.a.outputs, "attention outputs", 2*r.cfg.NLayers*r.cfg.QDim()))
+	}
+	if err != nil {
+		return err
+	}
+	return l.b.logits.UploadFloats(0, l.given)
 }
 
 // queries returns the queries in n rows of queries, keys and values.
@@ -169,123 +209,67 @@ func (r *gpuRunner) queries(qkv *gpu.Buffer, n int) gpu.Queries {
 	return gpu.Queries{Buf: qkv, N: n, Stride: r.cfg.QKVDim(), Heads: r.cfg.NHeads, Scale: attentionScale(r.cfg)}
 }
 
-// attendAgainst records the attention of this token's queries over another
-// cache that the token was fed to before, and copies both outputs to r.compare:
-// (2, n_layers, q_dim), those over the pass's own cache first.
-func (r *gpuRunner) attendAgainst(p *gpu.Pass, l int, other *Cache, q gpu.Queries) {
-	row, half := 4*r.cfg.QDim(), 4*r.cfg.NLayers*r.cfg.QDim()
-	if r.compare == nil {
-		var err error
-		if r.attAgainst == nil {
-			r.attAgainst, err = r.buffer("attention against", r.cfg.QDim())
-		}
-		if err == nil {
-			r.compare, err = r.buffer("attention outputs", 2*half/4)
-		}
-		if err != nil {
-			p.Fail(err)
-			return
-		}
-	}
-	p.Attention(other.onGPU(l, 1), q, r.attAgainst, r.a.lse, r.a.parts)
-	p.Copy(r.compare, l*row, r.a.att, 0, row)
-	p.Copy(r.compare, half+l*row, r.attAgainst, 0, row)
+// attendAgainst records the attention of the lane's query over its other cache, and copies both
+// outputs: those over its own cache first.
+func (r *gpuRunner) attendAgainst(p *gpu.Pass, l int, lane *gpuLane) {
+	a, row := &r.a, 4*r.cfg.QDim()
+	p.Attention(lane.against.onGPU(l, 1), lane.q, a.attAgainst, a.lse, a.parts)
+	p.Copy(a.outputs, l*row, a.att, lane.row*row, row)
+	p.Copy(a.outputs, (r.cfg.NLayers+l)*row, a.attAgainst, lane.row*row, row)
 }
 
-// readings are the results of a forward pass on their way back. What is nil was not asked for.
-type readings struct {
-	step       *step
-	logits     []*gpu.Read
-	watched    []*gpu.Read
-	beside     []*gpu.Read // logits of the texts beside it
-	chosen     []*gpu.Read // by each text
-	candidates []*gpu.Read // of the first two
-	compared   *gpu.Read
-	attention  *gpu.Read
-}
-
-// readChoices asks for what the texts chose, or for their logits, and what else is small.
-func (r *gpuRunner) readChoices(p *gpu.Pass, s *step, back *readings) {
-	a, n := &r.a, 1+s.ahead
-	for i := range a.texts[:1+len(s.beside)] {
-		t := &a.texts[i]
-		if s.choose != nil {
-			back.chosen = append(back.chosen, p.Read(t.chosen, 0, 4*n*gpu.ChosenWords))
+// read asks for what a lane wants to know, and for n choices.
+func (l *gpuLane) read(p *gpu.Pass, r *gpuRunner, n int) {
+	vocab, reads := r.cfg.VocabSize, &l.reads
+	if l.logits != noRows && len(reads.logits) == 0 { // one row, and not read yet
+		reads.logits = append(reads.logits, p.Read(l.b.logits, 0, 4*vocab))
+	}
+	if l.choose != nil {
+		reads.chosen = p.Read(l.b.chosen, 0, 4*n*gpu.ChosenWords)
+		if l.full != nil {
+			reads.compared = p.Read(l.b.compared, 0, 4*n*gpu.ComparedWords(vocab))
 		}
-		if s.choose != nil && s.likeliest > 0 && i < 2 {
-			back.candidates = append(back.candidates, p.Read(t.candidates, 0, 4*n*gpu.LikeliestWords(r.cfg.VocabSize, s.likeliest)))
-		}
-		if s.logits == lastRow && i > 0 {
-			back.beside = append(back.beside, p.Read(t.logits, 0, 4*r.cfg.VocabSize))
-		}
-		if s.against != nil || i > 0 && s.beside[i-1].against != nil {
-			back.attention = p.Read(r.compare, 0, r.compare.Size())
+		if l.likeliest > 0 {
+			reads.candidates = p.Read(l.b.candidates, 0, 4*n*gpu.LikeliestWords(vocab, l.likeliest))
 		}
 	}
-	if s.choose != nil && len(s.beside) > 0 {
-		back.compared = p.Read(a.compared, 0, 4*n*gpu.ComparedWords(r.cfg.VocabSize))
+	if l.against != nil {
+		reads.attention = p.Read(r.a.outputs, 0, r.a.outputs.Size())
+	}
+	if l.watched != nil {
+		reads.watched = readLayers(p, l.watched, l.watched.gpu[0].Size()/4)
 	}
 }
 
-// result returns them, once the pass was submitted.
-func (b *readings) result(vocab int) *result {
-	res := &result{}
-	for _, read := range b.logits {
+// result returns what was found out of a lane, once the pass was submitted.
+func (l *gpuLane) result(vocab int) *result {
+	res, reads := &result{}, &l.reads
+	for _, read := range reads.logits {
 		res.logits = append(res.logits, read.Floats()...)
 	}
-	for _, read := range b.beside {
-		res.beside = append(res.beside, read.Floats())
-	}
-	for _, read := range b.watched {
+	for _, read := range reads.watched {
 		res.watched = append(res.watched, read.Floats())
 	}
-	res.choices = b.choices(vocab)
-	if b.attention != nil {
-		both := b.attention.Floats()
+	if reads.chosen != nil {
+		for w := range slices.Chunk(reads.chosen.Words(), gpu.ChosenWords) {
+			res.chosen = append(res.chosen, chosen{int(w[0]), math.Float32frombits(w[1]), math.Float32frombits(w[2])})
+		}
+	}
+	if reads.compared != nil {
+		for w := range slices.Chunk(reads.compared.Words(), gpu.ComparedWords(vocab)) {
+			res.compared = append(res.compared, gpu.Compared(w))
+		}
+	}
+	if reads.candidates != nil {
+		for w := range slices.Chunk(reads.candidates.Words(), gpu.LikeliestWords(vocab, l.likeliest)) {
+			res.likeliest = append(res.likeliest, gpu.LikeliestOf(w, l.likeliest))
+		}
+	}
+	if reads.attention != nil {
+		both := reads.attention.Floats()
 		res.attention, res.attentionAgainst = both[:len(both)/2], both[len(both)/2:]
 	}
 	return res
-}
-
-// choices returns what was chosen after the last row, and after each token fed ahead.
-func (b *readings) choices(vocab int) []choice {
-	if len(b.chosen) == 0 {
-		return nil
-	}
-	choices := make([]choice, 1+b.step.ahead)
-	for i, read := range b.chosen {
-		at := 0
-		for w := range slices.Chunk(read.Words(), gpu.ChosenWords) {
-			c := chosen{int(w[0]), math.Float32frombits(w[1]), math.Float32frombits(w[2])}
-			if i == 0 {
-				choices[at].chosen = c
-			} else {
-				choices[at].beside = append(choices[at].beside, c)
-			}
-			at++
-		}
-	}
-	if b.compared != nil {
-		at := 0
-		for w := range slices.Chunk(b.compared.Words(), gpu.ComparedWords(vocab)) {
-			compared := gpu.Compared(w)
-			choices[at].compared = &compared
-			at++
-		}
-	}
-	for i, read := range b.candidates {
-		at := 0
-		for w := range slices.Chunk(read.Words(), gpu.LikeliestWords(vocab, b.step.likeliest)) {
-			found := gpu.LikeliestOf(w, b.step.likeliest)
-			if i == 0 {
-				choices[at].likeliest = found
-			} else {
-				choices[at].besideLikeliest = found
-			}
-			at++
-		}
-	}
-	return choices
 }
 
 // growTable extends the RoPE table to the given number of positions.

@@ -28,9 +28,13 @@ func (r clocked) config() checkpoint.Config {
 	return c
 }
 
-func (r clocked) forward(_ *Cache, s *step) (*result, error) {
-	if s.given != nil {
-		return &result{choices: make([]choice, 1)}, nil
+func (r clocked) forward(s *step) ([]*result, error) {
+	var res []*result
+	for range s.lanes {
+		res = append(res, &result{chosen: make([]chosen, 1+s.ahead)})
+	}
+	if s.rows() == 0 {
+		return res, nil
 	}
 	took := r.wait + time.Duration(1+s.ahead)*r.token
 	switch {
@@ -43,7 +47,7 @@ func (r clocked) forward(_ *Cache, s *step) (*result, error) {
 		*r.longest = max(*r.longest, took)
 	}
 	time.Sleep(took)
-	return &result{choices: make([]choice, 1+s.ahead)}, nil
+	return res, nil
 }
 
 // decodeRate returns the tokens per second that a clock sees behind a start of 300 tokens, in
@@ -65,19 +69,20 @@ func decodeRate(t *testing.T, e *Engine, wait, token time.Duration) (perSecond f
 // decode writes warmup tokens, and then n more, of which it returns how many there were in a second.
 func decode(t testing.TB, text *Text, warmup, n int) (perSecond float64, took time.Duration) {
 	t.Helper()
-	g := &generator{Text: text, o: Generation{Sampler: greedy}, onDevice: true}
-	g.start = time.Now()
+	g := &generator{Text: text, o: Generation{Sampler: greedy}, onDevice: true, start: time.Now()}
 	if err := g.begin(); err != nil {
 		t.Fatal(err)
 	}
+	b := Batch{texts: []*generator{g}}
 	var start time.Time
 	for i := range warmup + n {
 		if i == warmup {
 			start = time.Now()
 		}
 		g.take()
-		if err := g.feed(warmup + n - i); err != nil {
-			t.Fatal(err)
+		g.left = warmup + n - i
+		if b.feed(); g.err != nil {
+			t.Fatal(g.err)
 		}
 	}
 	took = time.Since(start)
@@ -115,9 +120,9 @@ type waiting struct {
 	wait time.Duration
 }
 
-func (r waiting) forward(c *Cache, s *step) (*result, error) {
+func (r waiting) forward(s *step) ([]*result, error) {
 	time.Sleep(r.wait)
-	return r.runner.forward(c, s)
+	return r.runner.forward(s)
 }
 
 // How fast a GPU decodes where each wait takes longer.

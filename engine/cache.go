@@ -267,8 +267,8 @@ func (c *Cache) reserveAhead(n int) (int, error) {
 		room = (growSlots + n - 1) / n * n
 	}
 	free := c.free()
-	if free == 0 {
-		if err := c.reserve(room); err != nil {
+	if free < (n+1)/2 { // so few are left only where another cache beside this one had less room
+		if err := c.reserve(max(room, n)); err != nil {
 			return 0, err
 		}
 		free = c.free()

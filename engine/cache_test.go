@@ -143,7 +143,7 @@ func TestGrowthIsRare(t *testing.T) {
 		apply(t, p.Cache, plan)
 		last, changes := p.Cache.Allocated(), 0
 		for i := range 200 {
-			if _, err := feed(p.Cache, &step{tokens: []uint32{uint32(3 + i)}}); err != nil {
+			if _, err := feedOne(lane{cache: p.Cache, tokens: []uint32{uint32(3 + i)}}); err != nil {
 				t.Fatal(err)
 			}
 			if p.Cache.Allocated() != last {
@@ -326,19 +326,19 @@ func TestFeedAhead(t *testing.T) {
 		ahead, single := fork(t, p.Cache), fork(t, p.Cache)
 		token := uint32(7)
 		for burst := 0; ahead.textPos < 70+40; burst++ {
-			res, err := feed(ahead, &step{tokens: []uint32{token}, choose: &draw, ahead: 9})
+			results, err := feed(e.r, &step{lanes: []*lane{{cache: ahead, tokens: []uint32{token}, choose: &draw}}, ahead: 9})
 			if err != nil {
 				t.Fatal(err)
 			}
-			taken := min(len(res.choices), 1+burst*3%8) // not all of them
+			taken := min(len(results[0].chosen), 1+burst*3%8) // not all of them
 			ahead.note(taken - 1)
-			for _, c := range res.choices[:taken] {
-				one, err := feed(single, &step{tokens: []uint32{token}, choose: &draw})
+			for _, c := range results[0].chosen[:taken] {
+				one, err := feedOne(lane{cache: single, tokens: []uint32{token}, choose: &draw})
 				if err != nil {
 					t.Fatal(err)
 				}
-				if len(one.choices) != 1 || one.choices[0].chosen != c.chosen {
-					t.Fatalf("%+v, position %d: ahead %v, one by one %v", draw, single.textPos, c, one.choices)
+				if len(one.chosen) != 1 || one.chosen[0] != c {
+					t.Fatalf("%+v, position %d: ahead %v, one by one %v", draw, single.textPos, c, one.chosen)
 				}
 				token = uint32(c.id)
 			}

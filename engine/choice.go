@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"keyfold/cpu"
 	"keyfold/layout"
 )
@@ -15,30 +17,54 @@ type chosen struct {
 // logprob returns the natural log of the model's own probability of it.
 func (c chosen) logprob() float64 { return float64(c.logit) - float64(c.lse) }
 
-// choice is what is known of the next token of a text, and of those beside it.
+// choice is what is known of the next token of a text.
 type choice struct {
 	chosen
-	beside   []chosen           // by the texts beside it
-	compared *layout.Comparison // with the first of those; nil: there is none
+	likeliest []layout.Candidate
 
-	// The likeliest tokens of the text, and of the first one beside it.
-	likeliest, besideLikeliest []layout.Candidate
+	// With a shadow:
+	compared      *layout.Comparison // with the full cache
+	full, free    chosen             // what was picked under it, and by the copy that goes on freely, if there is one
+	fullLikeliest []layout.Candidate
 }
 
-// choose is step 13 on the CPU: it compares a text's logits (vocab) with those of the texts
-// beside it, from each of which a token was picked.
-func choose(rows [][]float32, picked []chosen, likeliest int) choice {
-	c := choice{chosen: picked[0], beside: picked[1:]}
-	if likeliest > 0 {
-		c.likeliest = cpu.Likeliest(rows[0], likeliest)
+// choices returns the choices that the results of a text are about, and with a shadow those of its
+// full cache and of the copy that goes on freely.
+func choices(results []*result) (list []choice) {
+	for i, picked := range results[0].chosen {
+		c := choice{chosen: picked}
+		if results[0].likeliest != nil {
+			c.likeliest = results[0].likeliest[i]
+		}
+		if len(results) > 1 {
+			c.compared, c.full = &results[0].compared[i], results[1].chosen[i]
+			if results[1].likeliest != nil {
+				c.fullLikeliest = results[1].likeliest[i]
+			}
+		}
+		if len(results) > 2 {
+			c.free = results[2].chosen[i]
+		}
+		list = append(list, c)
 	}
-	if len(rows) == 1 {
-		return c
+	return list
+}
+
+// judge is step 13 on the CPU but for the draw. To every result with a choice, made from a row of
+// logits (vocab), it adds the likeliest tokens, and the comparison with the full cache's row.
+func judge(lanes []*lane, rows [][]float32, results []*result) {
+	for i, lane := range lanes {
+		res := results[i]
+		if len(res.chosen) == 0 {
+			continue
+		}
+		if lane.likeliest > 0 {
+			res.likeliest = [][]layout.Candidate{cpu.Likeliest(rows[i], lane.likeliest)}
+		}
+		if lane.full != nil {
+			full := slices.Index(lanes, lane.full)
+			own, other := res.chosen[0], results[full].chosen[0]
+			res.compared = []layout.Comparison{cpu.Compare(rows[full], rows[i], other.lse, own.lse, own.id)}
+		}
 	}
-	compared := cpu.Compare(rows[1], rows[0], picked[1].lse, picked[0].lse, c.id)
-	c.compared = &compared
-	if likeliest > 0 {
-		c.besideLikeliest = cpu.Likeliest(rows[1], likeliest)
-	}
-	return c
 }

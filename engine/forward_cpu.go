@@ -1,88 +1,73 @@
 package engine
 
 import (
-	"slices"
-
 	"keyfold/cpu"
 	"keyfold/layout"
 )
 
 // forward feeds the tokens of s through the model. forward_gpu.go has the same
 // functions with the same numbered steps; read the two side by side.
-func (r *cpuRunner) forward(c *Cache, s *step) (*result, error) {
-	n := len(s.tokens)
-	r.growTable(c.ropePos + n)
-	a, res := newCPUActivations(r.cfg, n), &result{logits: s.given}
-	if s.given == nil {
+func (r *cpuRunner) forward(s *step) ([]*result, error) {
+	lanes := r.lanes(s)
+	if n := s.rows(); n > 0 {
+		a := r.activations(lanes, n)
+
 		// 1. Look up the embeddings.
-		cpu.Embed(r.w.embed, s.tokens, a.x)
-		r.layers(a, c, s, res)
+		cpu.Embed(r.w.embed, s.tokens(), a.x)
+		r.layers(a, lanes, n)
 
 		// 12. Logits of the rows that are wanted.
-		if from, end := wantedRows(s, n); from < end {
-			res.logits = r.logits(a, from, end-from)
-		}
-	}
-	if s.watched != nil {
-		for _, values := range s.watched.cpu {
-			res.watched = append(res.watched, slices.Clone(values)) // which go on changing
-		}
-	}
-	for _, lane := range s.beside {
-		other, err := r.forward(lane.cache, &step{tokens: lane.tokens, given: lane.given, logits: lastRow, against: lane.against})
-		if err != nil {
-			return nil, err
-		}
-		res.beside = append(res.beside, other.logits)
-		if lane.against != nil {
-			res.attention, res.attentionAgainst = other.attention, other.attentionAgainst
-		}
+		r.logits(a, s.wantedRows(), lanes)
 	}
 
 	// 13. Choose the next token.
-	if s.choose != nil {
-		rows := slices.Concat([][]float32{res.logits[len(res.logits)-r.cfg.VocabSize:]}, res.beside)
-		positions := []int{c.textPos + n}
-		for _, lane := range s.beside {
-			positions = append(positions, lane.cache.textPos+len(lane.tokens))
+	var results []*result
+	var rows [][]float32
+	for _, lane := range lanes {
+		res, row := lane.result(), lane.lastRow(r.cfg.VocabSize)
+		if lane.choose != nil {
+			id, lse := cpu.Choose(row, *lane.choose, uint32(lane.cache.textPos+len(lane.tokens)))
+			res.chosen = []chosen{{id, row[id], lse}}
 		}
-		var picked []chosen
-		for i, row := range rows {
-			id, lse := cpu.Choose(row, *s.choose, uint32(positions[i]))
-			picked = append(picked, chosen{id, row[id], lse})
-		}
-		res.choices = []choice{choose(rows, picked, s.likeliest)}
+		results, rows = append(results, res), append(rows, row)
 	}
-	return res, nil
+	judge(s.lanes, rows, results)
+	return results, nil
 }
 
-// layers takes the tokens of s, in a.x, through steps 2 to 11, layer by layer.
-func (r *cpuRunner) layers(a *cpuActivations, c *Cache, s *step, res *result) {
-	cfg, n, eps := r.cfg, len(s.tokens), float32(r.cfg.NormEps)
-	positions := positionsFrom(c.ropePos, n)
+// layers takes n tokens, in a.x, through steps 2 to 11, layer by layer. Each lane attends to its
+// own cache; all else is one operation on the rows of all.
+func (r *cpuRunner) layers(a *cpuActivations, lanes []*cpuLane, n int) {
+	cfg, eps := r.cfg, float32(r.cfg.NormEps)
 	for l, w := range r.w.layers {
-		cache, q := c.onCPU(l, n), r.queries(a.qkv, n)
-
 		// 2. Normalise the residual.
 		cpu.RMSNorm(a.x, w.attnNorm, a.xb, n, cfg.Dim, 0, eps)
-		s.trace.inputCPU(l, c.textPos, n, a.xb)
+		for _, lane := range lanes {
+			lane.trace.inputCPU(l, lane.cache.textPos, lane.q.N, lane.xb)
+		}
 
 		// 3. Project it to queries, keys and values, with their biases and the norms of their heads.
 		cpu.MatMul(w.qkv, a.xb, a.qkv, n)
 		r.finishQKV(&w, a.qkv, n)
-		s.trace.queriesCPU(l, c.textPos, q)
+		for _, lane := range lanes {
+			lane.trace.queriesCPU(l, lane.cache.textPos, lane.q)
+		}
 
 		// 4. Rotate queries and keys by position, not by slot: after compression the two differ.
-		cpu.RoPE(r.table, positions, a.qkv, cfg.QKVDim(), cfg.NHeads+cfg.NKVHeads, cfg.HeadDim)
+		cpu.RoPE(r.table, a.positions, a.qkv, cfg.QKVDim(), cfg.NHeads+cfg.NKVHeads, cfg.HeadDim)
 
-		// 5. Append keys and values to the cache.
-		cpu.CacheWrite(a.qkv, cache, positions, cfg.NHeads)
+		for _, lane := range lanes {
+			cache := lane.cache.onCPU(l, lane.q.N)
 
-		// 6. Attend to it.
-		cpu.Attention(cache, q, a.att, a.lse)
-		s.trace.attentionCPU(l, c.textPos, cache, q, a.lse)
-		if s.against != nil {
-			r.attendAgainst(a, l, s.against, q, res)
+			// 5. Append keys and values to the cache.
+			cpu.CacheWrite(lane.qkv, cache, lane.positions, cfg.NHeads)
+
+			// 6. Attend to it.
+			cpu.Attention(cache, lane.q, lane.att, lane.lse)
+			lane.trace.attentionCPU(l, lane.cache.textPos, cache, lane.q, lane.lse)
+			if lane.against != nil {
+				lane.attendAgainst(l)
+			}
 		}
 
 		// 7. Project back and add to the residual.
@@ -113,10 +98,20 @@ func (r *cpuRunner) finishQKV(w *layerWeights[layout.Stack, []float32], qkv []fl
 	}
 }
 
-// logits returns the logits of m rows of a.x from `from` on.
-func (r *cpuRunner) logits(a *cpuActivations, from, m int) []float32 {
-	logits := make([]float32, m*r.cfg.VocabSize)
-	cpu.RMSNorm(a.x, r.w.norm, a.xb, m, r.cfg.Dim, from, float32(r.cfg.NormEps))
-	cpu.MatMul(r.w.logits, a.xb, logits, m)
-	return logits
+// logits computes the logits of some rows of a.x, and hands every lane its own.
+func (r *cpuRunner) logits(a *cpuActivations, rows []int, lanes []*cpuLane) {
+	if len(rows) == 0 {
+		return
+	}
+	dim, vocab := r.cfg.Dim, r.cfg.VocabSize
+	for i, row := range rows {
+		cpu.RMSNorm(a.x, r.w.norm, a.xb[i*dim:], 1, dim, row, float32(r.cfg.NormEps))
+	}
+	logits := make([]float32, len(rows)*vocab)
+	cpu.MatMul(r.w.logits, a.xb, logits, len(rows))
+	for _, lane := range lanes {
+		from, end := lane.wanted()
+		n := (end - from) * vocab
+		lane.logits, logits = logits[:n:n], logits[n:]
+	}
 }

@@ -1,130 +1,102 @@
 package engine
 
-import "keyfold/gpu"
+import (
+	"slices"
 
-// forward feeds the tokens of s through the model in one submit, those of the texts beside
-// it too, and with s.ahead those that are chosen after them. forward_cpu.go has the same
+	"keyfold/gpu"
+)
+
+// forward feeds the tokens of s through the model in one submit, and with s.ahead
+// those that are chosen after them. forward_cpu.go has the same
 // functions with the same numbered steps; read the two side by side.
-func (r *gpuRunner) forward(c *Cache, s *step) (*result, error) {
-	n := len(s.tokens)
-	if err := r.prepare(c, s); err != nil {
+func (r *gpuRunner) forward(s *step) ([]*result, error) {
+	lanes, err := r.prepare(s)
+	if err != nil {
 		return nil, err
 	}
-	a, p, back := &r.a, r.d.Begin(), &readings{step: s}
-	text := gpuText{c, s.trace, s.against, &a.texts[0]}
-
-	if s.given == nil {
-		// 1. Look up the embeddings.
-		p.Embed(r.w.embed, text.tokens, a.x, 0, 0, n)
-		r.layers(p, text, 0, n)
-
-		// 12. Logits of the rows that are wanted, as many at a time as the buffer holds.
-		for from, end := wantedRows(s, n); from < end; from += a.logitRows {
-			m := min(a.logitRows, end-from)
-			r.logits(p, text, from, m)
-			if s.logits != noRows {
-				back.logits = append(back.logits, p.Read(text.logits, 0, 4*m*r.cfg.VocabSize))
-			}
-			if from+m < end {
+	n, a, p := s.rows(), &r.a, r.d.Begin()
+	logits := func() error { // as many rows at a time as the buffer holds
+		for i, rows := range slices.Collect(slices.Chunk(s.wantedRows(), a.logitRows)) {
+			if i > 0 {
 				if err := p.Submit(); err != nil {
-					return nil, err
+					return err
 				}
 				p = r.d.Begin()
 			}
+			r.logits(p, lanes, rows)
+		}
+		return nil
+	}
+
+	if n > 0 {
+		// 1. Look up the embeddings.
+		p.Embed(r.w.embed, a.tokens, a.x, 0, 0, n)
+		r.layers(p, lanes, 0, n)
+
+		// 12. Logits of the rows that are wanted.
+		if err := logits(); err != nil {
+			return nil, err
 		}
 	}
-	if s.watched != nil {
-		back.watched = readLayers(p, s.watched, s.watched.gpu[0].Size()/4)
-	}
-	r.feedBeside(p, s, 0)
 
 	// 13. Choose the next token, feed it, choose the one after it ...
-	if s.choose != nil {
-		r.choose(p, text, s, 0)
-		for i := range s.ahead {
-			p.Embed(r.w.embed, text.chosen, a.x, i*gpu.ChosenWords, 0, 1)
-			r.layers(p, text, 1+i, 1)
-			r.logits(p, text, 0, 1)
-			r.feedBeside(p, s, 1+i)
-			r.choose(p, text, s, 1+i)
+	r.choose(p, lanes, 0)
+	for i := range s.ahead {
+		for _, lane := range lanes {
+			p.Embed(r.w.embed, lane.leader.b.chosen, a.x, i*gpu.ChosenWords, lane.row, 1)
 		}
+		r.layers(p, lanes, 1+i, n)
+		if err := logits(); err != nil {
+			return nil, err
+		}
+		r.choose(p, lanes, 1+i)
 	}
-	r.readChoices(p, s, back)
+	for _, lane := range lanes {
+		lane.read(p, r, 1+s.ahead)
+	}
 	if err := p.Submit(); err != nil {
 		return nil, err
 	}
 	r.dispatches = p.Dispatches()
-	return back.result(r.cfg.VocabSize), nil
+	var results []*result
+	for _, lane := range lanes {
+		results = append(results, lane.result(r.cfg.VocabSize))
+	}
+	return results, nil
 }
 
-// feedBeside records steps 1 to 12 for the texts beside that of s: of their own token, or of
-// the one that was chosen `before` tokens later.
-func (r *gpuRunner) feedBeside(p *gpu.Pass, s *step, before int) {
-	for i, lane := range s.beside {
-		if lane.given != nil {
-			continue
-		}
-		text := gpuText{lane.cache, nil, lane.against, &r.a.texts[1+i]}
-		switch {
-		case before == 0:
-			p.Embed(r.w.embed, text.tokens, r.a.x, 0, 0, 1)
-		case lane.follows:
-			p.Embed(r.w.embed, r.a.texts[0].chosen, r.a.x, (before-1)*gpu.ChosenWords, 0, 1)
-		default:
-			p.Embed(r.w.embed, text.chosen, r.a.x, (before-1)*gpu.ChosenWords, 0, 1)
-		}
-		r.layers(p, text, before, 1)
-		r.logits(p, text, 0, 1)
-	}
-}
-
-// choose records step 13 for all texts of s, whose logits are there: choice number `at`.
-func (r *gpuRunner) choose(p *gpu.Pass, text gpuText, s *step, at int) {
-	a, vocab := &r.a, r.cfg.VocabSize
-	p.Choose(text.logits, text.chosen, vocab, 0, at, *s.choose, uint32(text.cache.textPos+len(s.tokens)+at))
-	for i, lane := range s.beside {
-		other := &a.texts[1+i]
-		p.Choose(other.logits, other.chosen, vocab, 0, at, *s.choose, uint32(lane.cache.textPos+len(lane.tokens)+at))
-	}
-	if len(s.beside) > 0 {
-		p.Compare(a.texts[1].logits, text.logits, a.texts[1].chosen, text.chosen, a.compared, vocab, at)
-	}
-	if s.likeliest > 0 {
-		for i := range a.texts[:1+min(1, len(s.beside))] {
-			p.Likeliest(a.texts[i].logits, a.texts[i].candidates, vocab, s.likeliest, at)
-		}
-	}
-}
-
-// layers records steps 2 to 11 for n tokens in a.x, fed behind the cache's and
-// `before` further ones of this pass. One token takes fewer kernels, unless a
+// layers records steps 2 to 11 for n tokens in a.x, fed behind what their caches have and
+// `before` further ones of this pass. Each lane attends to its own cache; all else is one
+// operation on the rows of all. One token alone takes fewer kernels, unless a
 // signal wants to see what is between them.
-func (r *gpuRunner) layers(p *gpu.Pass, text gpuText, before, n int) {
-	a, cfg, eps, next := &r.a, r.cfg, float32(r.cfg.NormEps), text.cache.textPos+before
+func (r *gpuRunner) layers(p *gpu.Pass, lanes []*gpuLane, before, n int) {
+	a, cfg, eps, first := &r.a, r.cfg, float32(r.cfg.NormEps), lanes[0]
 	for l, w := range r.w.layers {
-		cache, q := text.cache.onGPU(l, before+n), r.queries(a.qkv, n)
-
 		// 2, 3. Normalise the residual and project it to queries, keys and values, with their
 		// biases and the norms of their heads.
-		if n == 1 && !text.trace.wantsInput() {
+		if n == 1 && !first.trace.wantsInput() {
 			p.NormMatVec(w.qkv, a.x, w.attnNorm, a.qkv, 0, eps)
 		} else {
 			p.RMSNorm(a.x, w.attnNorm, a.xb, n, cfg.Dim, 0, eps)
-			text.trace.inputGPU(p, l, next, n, a.xb)
+			first.trace.inputGPU(p, l, first.cache.textPos, first.q.N, a.xb)
 			p.MatMul(w.qkv, a.xb, a.qkv, n)
 		}
 		r.finishQKV(p, &w, a.qkv, n)
-		text.trace.queriesGPU(p, l, next, q)
+		first.trace.queriesGPU(p, l, first.cache.textPos, first.q)
 
-		// 4, 5. Rotate queries and keys by position, not by slot: after compression the two differ.
-		// Append keys and values to the cache.
-		p.CacheWrite(cache, q, text.positions, r.table, before)
+		for _, lane := range lanes {
+			cache := lane.cache.onGPU(l, before+lane.q.N)
 
-		// 6. Attend to it.
-		p.Attention(cache, q, a.att, a.lse, a.parts)
-		text.trace.attentionGPU(p, l, next, cache, q, a.lse)
-		if text.against != nil {
-			r.attendAgainst(p, l, text.against, q)
+			// 4, 5. Rotate queries and keys by position, not by slot: after compression the two differ.
+			// Append keys and values to the cache.
+			p.CacheWrite(cache, lane.q, a.positions, r.table, lane.position+before)
+
+			// 6. Attend to it.
+			p.Attention(cache, lane.q, a.att, a.lse, a.parts)
+			lane.trace.attentionGPU(p, l, lane.cache.textPos, cache, lane.q, a.lse)
+			if lane.against != nil {
+				r.attendAgainst(p, l, lane)
+			}
 		}
 
 		// 7. Project back and add to the residual.
@@ -156,13 +128,49 @@ func (r *gpuRunner) finishQKV(p *gpu.Pass, w *layerWeights[*gpu.Weights, *gpu.Bu
 	}
 }
 
-// logits records the logits of m rows of a.x from `from` on.
-func (r *gpuRunner) logits(p *gpu.Pass, text gpuText, from, m int) {
-	a, eps := &r.a, float32(r.cfg.NormEps)
-	if m == 1 {
-		p.NormMatVec(r.w.logits, a.x, r.w.norm, text.logits, from, eps)
+// logits records the logits of some rows of a.x, and hands every lane its own.
+func (r *gpuRunner) logits(p *gpu.Pass, lanes []*gpuLane, rows []int) {
+	a, n, dim, eps := &r.a, len(rows), r.cfg.Dim, float32(r.cfg.NormEps)
+	if n == 1 {
+		p.NormMatVec(r.w.logits, a.x, r.w.norm, laneOf(lanes, rows[0]).b.logits, rows[0], eps)
 		return
 	}
-	p.RMSNorm(a.x, r.w.norm, a.xb, m, r.cfg.Dim, from, eps)
-	p.MatMul(r.w.logits, a.xb, text.logits, m)
+	x, first := a.x, rows[0]
+	if rows[n-1] != first+n-1 { // they are not neighbours
+		for i, row := range rows {
+			p.Copy(a.hidden, 4*i*dim, a.x, 4*row*dim, 4*dim)
+		}
+		x, first = a.hidden, 0
+	}
+	p.RMSNorm(x, r.w.norm, a.xb, n, dim, first, eps)
+	p.MatMul(r.w.logits, a.xb, a.logits, n)
+	size := 4 * r.cfg.VocabSize
+	for i, row := range rows {
+		if lane := laneOf(lanes, row); lane.logits == allRows {
+			lane.reads.logits = append(lane.reads.logits, p.Read(a.logits, i*size, size))
+		} else {
+			p.Copy(lane.b.logits, 0, a.logits, i*size, size)
+		}
+	}
+}
+
+// choose records step 13 for the lanes that choose, whose logits are there: choice number `at`.
+func (r *gpuRunner) choose(p *gpu.Pass, lanes []*gpuLane, at int) {
+	vocab := r.cfg.VocabSize
+	for _, lane := range lanes {
+		if lane.choose != nil {
+			p.Choose(lane.b.logits, lane.b.chosen, vocab, 0, at, *lane.choose, uint32(lane.cache.textPos+len(lane.tokens)+at))
+		}
+	}
+	for _, lane := range lanes {
+		if lane.choose == nil {
+			continue
+		}
+		if full := lane.fullLane; full != nil {
+			p.Compare(full.b.logits, lane.b.logits, full.b.chosen, lane.b.chosen, lane.b.compared, vocab, at)
+		}
+		if lane.likeliest > 0 {
+			p.Likeliest(lane.b.logits, lane.b.candidates, vocab, lane.likeliest, at)
+		}
+	}
 }

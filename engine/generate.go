@@ -97,46 +97,22 @@ func (t *Text) Generate(ctx context.Context, o Generation) error { return t.gene
 // generate is Generate. If again is not nil, it compresses its cache, which is
 // the text's, after every so many tokens. Then nobody watches.
 func (t *Text) generate(ctx context.Context, o Generation, again *Prompt) error {
-	g := &generator{Text: t, o: o, again: again, onDevice: o.Sampler.onDevice() && len(o.Known) == 0}
-	t.Stop = nil
-	if err := g.check(); err != nil {
+	var b Batch
+	if err := b.add(t, o, again); err != nil {
 		return err
 	}
-	var err error
-	if g.read, err = newReader(t.e.Tokenizer, t.Tokens, o.Stop); err != nil {
-		return err
-	}
-	g.start = time.Now()
-	if err := g.begin(); err != nil {
-		return err
-	}
-	for left := o.N; left > 0; left-- { // tokens to emit
-		g.take()
-		if err := ctx.Err(); err != nil {
-			t.Stop = &Stop{Reason: StopCancelled}
-			return err
-		}
-		stop, err := g.emit(left - 1)
-		if err != nil {
-			if errors.Is(err, context.Canceled) {
-				t.Stop = &Stop{Reason: StopCancelled}
-			}
-			return err
-		}
-		if t.Stop = stop; stop != nil {
-			return nil
-		}
-		if err := g.feed(left - 1); err != nil {
-			return err
+	for {
+		for _, ended := range b.Step(ctx) { // there is only one
+			return ended.Err
 		}
 	}
-	return nil
 }
 
 // generator is a text while it is continued.
 type generator struct {
 	*Text
 	o        Generation
+	left     int // tokens that are still to be emitted
 	again    *Prompt
 	onDevice bool // the device chooses
 	read     *reader
@@ -147,7 +123,24 @@ type generator struct {
 	choices []choice      // ahead of the text: the tokens after next, which all but the last are fed with
 	start   time.Time     // of the work on the next token
 	share   time.Duration // of each token in the time of the last submit
-	ahead   ahead
+
+	over bool
+	err  error // that ended it
+}
+
+// newGenerator returns a generator with its first choice made.
+func newGenerator(t *Text, o Generation, again *Prompt) (*generator, error) {
+	g := &generator{Text: t, o: o, left: o.N, again: again, onDevice: o.Sampler.onDevice() && len(o.Known) == 0}
+	t.Stop = nil
+	if err := g.check(); err != nil {
+		return nil, err
+	}
+	var err error
+	if g.read, err = newReader(t.e.Tokenizer, t.Tokens, o.Stop); err != nil {
+		return nil, err
+	}
+	g.start = time.Now()
+	return g, g.begin()
 }
 
 // check returns an error unless the text can go on as it should.
@@ -171,44 +164,74 @@ func (g *generator) check() error {
 
 // begin chooses the first token from the logits that the text has.
 func (g *generator) begin() error {
-	s, shadow := g.step(), g.o.Shadow
-	s.given = g.Logits
-	if shadow != nil {
-		s.beside = []lane{{cache: shadow.full.Cache, given: shadow.full.Logits}}
+	lanes := g.lanes(nil)
+	lanes[0].given = g.Logits
+	if shadow := g.o.Shadow; shadow != nil {
+		lanes[1].given = shadow.full.Logits
 	}
-	if !g.onDevice {
-		res := &result{logits: g.Logits}
-		if shadow != nil {
-			res.beside = [][]float32{shadow.full.Logits}
+	if g.onDevice {
+		results, err := feed(g.Cache.r, &step{lanes: lanes})
+		if err != nil {
+			return err
 		}
-		g.choices = []choice{g.choose(res)}
+		g.choices = choices(results)
 		return nil
 	}
-	res, err := feed(g.Cache, s)
-	if err != nil {
-		return err
+	var results []*result
+	for _, lane := range lanes {
+		results = append(results, &result{logits: lane.given})
 	}
-	g.choices = res.choices
+	g.choose(lanes, results)
 	return nil
 }
 
 // choose chooses on the host, where a choice depends on the tokens before it, or is known.
-func (g *generator) choose(res *result) choice {
-	rows := slices.Concat([][]float32{res.logits}, res.beside)
-	var picked []chosen
-	for i, row := range rows {
+func (g *generator) choose(lanes []*lane, results []*result) {
+	var rows [][]float32
+	for i, res := range results {
 		text := g.Tokens
 		if i > 0 {
 			text = g.o.Shadow.text
 		}
-		id := g.o.Sampler.Choose(row, g.Cache.textPos, text)
+		id := g.o.Sampler.Choose(res.logits, g.Cache.textPos, text)
 		if known := g.o.Known; i == 0 && len(known) > 0 {
 			id, g.o.Known = known[0], known[1:]
 		}
-		picked = append(picked, chosen{id, row[id], float32(logSumExp(row))})
+		res.chosen = []chosen{{id, res.logits[id], float32(logSumExp(res.logits))}}
+		rows = append(rows, res.logits)
 	}
-	return choose(rows, picked, g.o.Likeliest)
+	judge(lanes, rows, results)
+	g.choices = choices(results)
 }
+
+// write emits the next token, and ends the text if it was the last one.
+func (g *generator) write(ctx context.Context) {
+	if g.left == 0 {
+		g.end(nil)
+		return
+	}
+	g.left--
+	g.take()
+	if err := ctx.Err(); err != nil {
+		g.Stop = &Stop{Reason: StopCancelled}
+		g.end(err)
+		return
+	}
+	stop, err := g.emit(g.left)
+	switch {
+	case errors.Is(err, context.Canceled):
+		g.Stop = &Stop{Reason: StopCancelled}
+		g.end(err)
+	case err != nil:
+		g.end(err)
+	case stop != nil:
+		g.Stop = stop
+		g.end(nil)
+	}
+}
+
+// end ends the text, with an error or as it should.
+func (g *generator) end(err error) { g.over, g.err = true, err }
 
 // take takes the next token of those that are chosen.
 func (g *generator) take() { g.next, g.choices = g.choices[0], g.choices[1:] }
@@ -225,7 +248,7 @@ func (g *generator) emit(left int) (*Stop, error) {
 		Likeliest: likely(g.next.likeliest, g.next.lse),
 	}
 	if shadow := g.o.Shadow; shadow != nil {
-		token.FullLikeliest = likely(g.next.besideLikeliest, g.next.beside[0].lse)
+		token.FullLikeliest = likely(g.next.fullLikeliest, g.next.full.lse)
 		forked := shadow.forked()
 		var err error
 		if token.Quality, err = shadow.take(g.next); err != nil {
@@ -248,93 +271,76 @@ func likely(candidates []layout.Candidate, lse float32) (l []Likely) {
 	return l
 }
 
-// feed feeds the token, behind which up to n are wanted.
-func (g *generator) feed(n int) error {
-	res, ahead := &result{}, len(g.choices) > 0 // it is in the cache's buffers
-	if ahead {
-		g.Cache.note(1)
-	} else {
-		var err error
-		if res, err = g.submit(n); err != nil {
-			return err
-		}
-	}
-	g.Tokens = append(g.Tokens, g.next.id)
-	if g.o.Watch != nil {
-		g.attention = g.o.Watch.paid(res.watched)
-	}
-	if g.o.Shadow != nil {
-		g.o.Shadow.note(g.next.id, ahead)
-		g.o.Shadow.addHeadErrors(res)
-	}
-	if !g.onDevice {
-		g.Logits, g.choices = res.logits, []choice{g.choose(res)}
-	}
-	if g.again != nil {
-		return g.again.countDecoded()
-	}
-	return nil
-}
-
-// step returns a step that chooses as is wanted.
-func (g *generator) step() *step {
-	s := &step{likeliest: g.o.Likeliest}
+// lanes returns what a step does for the text: its own lane, and those of its shadow. tokens is
+// the one to feed.
+func (g *generator) lanes(tokens []uint32) []*lane {
+	own := &lane{cache: g.Cache, tokens: tokens, likeliest: g.o.Likeliest, logits: lastRow}
 	if g.onDevice {
 		draw := g.o.Sampler.draw()
-		s.choose = &draw
-	} else {
-		s.logits = lastRow
+		own.choose, own.logits = &draw, noRows
 	}
-	return s
+	if tokens != nil {
+		own.trace, own.watched = g.trace()
+	}
+	if g.o.Shadow == nil {
+		return []*lane{own}
+	}
+	return slices.Concat([]*lane{own}, g.o.Shadow.lanes(own))
 }
 
-// submit runs the forward pass for the token, and the full run's beside it. If the device
-// chooses and nothing else is wanted, it feeds as many after it as [ahead] says, n-1 at most.
-func (g *generator) submit(n int) (*result, error) {
-	s := g.step()
-	s.tokens = words([]int{g.next.id})
-	if w := g.o.Watch; w != nil {
-		s.trace, s.watched = w.trace, w.mass.sums
+// trace returns what a token leaves its signals in, and what of that is read back right away;
+// nil: nothing.
+func (g *generator) trace() (t *trace, watched *perLayer) {
+	switch {
+	case g.o.Watch != nil:
+		return g.o.Watch.trace, g.o.Watch.mass.sums
+	case g.again != nil:
+		return g.again.decodeTrace(), nil
+	}
+	return nil, nil
+}
+
+// observed reports whether something between the choices is wanted of every token: signals, or
+// attention outputs.
+func (g *generator) observed() bool {
+	t, _ := g.trace()
+	return t != nil || g.o.Shadow != nil && g.o.Shadow.headErrors != nil
+}
+
+// atOnce returns how many of the tokens that are still wanted may be fed at once.
+func (g *generator) atOnce() int {
+	if g.onDevice && g.o.Likeliest == 0 {
+		return g.left
+	}
+	return 1
+}
+
+// fed notes that the token was fed, and what the step found out then. Without results that was
+// ahead of the text: it lies in the caches' buffers.
+func (g *generator) fed(lanes []*lane, results []*result) {
+	if results == nil {
+		g.Cache.note(1)
+	}
+	g.Tokens = append(g.Tokens, g.next.id)
+	if g.o.Shadow != nil {
+		g.o.Shadow.note(g.next.id, results)
+	}
+	if g.o.Watch != nil {
+		g.attention = g.o.Watch.paid(results[0].watched)
+	}
+	switch {
+	case results == nil:
+	case g.onDevice:
+		g.choices = choices(results)
+	default:
+		g.Logits = results[0].logits
+		g.choose(lanes, results)
 	}
 	if g.again != nil {
-		s.trace = g.again.decodeTrace()
-	}
-	perHead := false
-	if g.o.Shadow != nil {
-		s.beside = g.o.Shadow.lanes(g.next.id, g.Cache)
-		perHead = g.o.Shadow.headErrors != nil
-	}
-	if g.onDevice && s.trace == nil && !perHead && s.likeliest == 0 {
-		atOnce, err := g.reserveAhead(min(n, g.ahead.next()), s.beside)
-		if err != nil {
-			return nil, err
-		}
-		s.ahead = min(n, atOnce) - 1
-	}
-	res, err := feed(g.Cache, s)
-	if err != nil {
-		return nil, err
-	}
-	g.choices = res.choices
-	took, fed := time.Since(g.start), max(1, len(g.choices))
-	g.share = took / time.Duration(fed)
-	g.ahead.note(fed, took)
-	g.start = time.Now()
-	return res, nil
-}
-
-// reserveAhead makes room in the text's cache and those beside it, and returns how many tokens,
-// about n, to feed at once.
-func (g *generator) reserveAhead(n int, beside []lane) (int, error) {
-	atOnce, err := g.Cache.reserveAhead(n)
-	for _, lane := range beside {
-		if err == nil {
-			var fit int
-			fit, err = lane.cache.reserveAhead(n)
-			atOnce = min(atOnce, fit)
+		if err := g.again.countDecoded(); err != nil {
+			g.end(err)
 		}
 	}
-	return atOnce, err
 }
 
 // LogProb returns ln softmax(logits)[id], in nats; logits are (vocab).

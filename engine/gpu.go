@@ -16,9 +16,7 @@ type gpuRunner struct {
 	table          *gpu.Buffer // RoPE, grown to the positions in use
 	tablePositions int
 	a              gpuActivations
-	compare        *gpu.Buffer // attention outputs over two caches, made when first asked for
-	attAgainst     *gpu.Buffer // (q_dim) those over the second, of one layer
-	dispatches     int         // of the last forward pass
+	dispatches     int // of the last forward pass
 
 	tested []layout.CacheType // whose kernels passed the self-test
 }

@@ -31,14 +31,21 @@ func newInstant(r *cpuRunner, sums int) *instant {
 	return i
 }
 
-func (r *instant) forward(_ *Cache, s *step) (*result, error) {
+func (r *instant) forward(s *step) (results []*result, err error) {
+	for _, lane := range s.lanes {
+		results = append(results, r.pass(lane))
+	}
+	return results, nil
+}
+
+func (r *instant) pass(l *lane) *result {
 	words := bytes.Clone(r.sums)
-	c := choice{chosen: chosen{int(r.chosen[0]), math.Float32frombits(r.chosen[1]), math.Float32frombits(r.chosen[2])}}
-	compared := gpu.Compared(r.compared)
-	c.beside, c.compared = []chosen{c.chosen, c.chosen}, &compared
-	c.likeliest, c.besideLikeliest = gpu.LikeliestOf(r.candidates, 10), gpu.LikeliestOf(r.candidates, 10)
-	res := &result{choices: []choice{c}}
-	if s.watched != nil {
+	res := &result{
+		chosen:    []chosen{{int(r.chosen[0]), math.Float32frombits(r.chosen[1]), math.Float32frombits(r.chosen[2])}},
+		compared:  []layout.Comparison{gpu.Compared(r.compared)},
+		likeliest: [][]layout.Candidate{gpu.LikeliestOf(r.candidates, 10)},
+	}
+	if l.watched != nil {
 		for range r.cfg.NLayers {
 			v := make([]float32, len(words)/4)
 			for i := range v {
@@ -47,7 +54,7 @@ func (r *instant) forward(_ *Cache, s *step) (*result, error) {
 			res.watched = append(res.watched, v)
 		}
 	}
-	return res, nil
+	return res
 }
 
 // BenchmarkTokenOnTheHost is what a token with all that a page shows of it takes outside the

@@ -80,7 +80,7 @@ func match(ctx context.Context, want, got runner, tokens []int, progress func(do
 	for from, to := 0, 0; from < len(tokens); from = to {
 		to = min(from+matchRead, len(tokens))
 		var rows []float32
-		err := feedAll(ctx, wanted, tokens[from:to], matchRead, step{logits: allRows}, func(_ int, res *result) error {
+		err := feedAll(ctx, wanted, tokens[from:to], matchRead, lane{logits: allRows}, func(_ int, res *result) error {
 			rows = append(rows, res.logits...)
 			return nil
 		})
@@ -91,7 +91,7 @@ func match(ctx context.Context, want, got runner, tokens []int, progress func(do
 		if from == 0 {
 			atOnce = matchRead
 		}
-		err = feedAll(ctx, gotten, tokens[from:to], atOnce, step{logits: allRows}, func(fed int, res *result) error {
+		err = feedAll(ctx, gotten, tokens[from:to], atOnce, lane{logits: allRows}, func(fed int, res *result) error {
 			m.note(rows[:len(res.logits)], res.logits, vocab)
 			rows = rows[len(res.logits):]
 			return progress(from + fed)

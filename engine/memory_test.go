@@ -39,7 +39,7 @@ func TestMemoryOf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := feed(c, &step{tokens: make([]uint32, tokens)}); err != nil {
+		if _, err := feedOne(lane{cache: c, tokens: make([]uint32, tokens)}); err != nil {
 			t.Fatal(err)
 		}
 		if got := int64(c.Occupied()); got != memory.Cache {

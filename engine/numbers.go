@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"keyfold/compress"
 	"keyfold/layout"
@@ -19,19 +18,15 @@ func finite(x float32) bool { return math.Abs(float64(x)) <= math.MaxFloat32 }
 // next is the position behind its tokens. Where the device chose, the sum over all
 // logits is no number if one of them is not.
 func (r *result) checkNumbers(next, vocab int) error {
-	for _, logits := range slices.Concat([][]float32{r.logits}, r.beside) {
-		first := next - len(logits)/vocab
-		for i, x := range logits {
-			if !finite(x) {
-				return fmt.Errorf("the logit of token %d at position %d (step 12) is %g, want a number", i%vocab, first+i/vocab, x)
-			}
+	first := next - len(r.logits)/vocab
+	for i, x := range r.logits {
+		if !finite(x) {
+			return fmt.Errorf("the logit of token %d at position %d (step 12) is %g, want a number", i%vocab, first+i/vocab, x)
 		}
 	}
-	for i, choice := range r.choices {
-		for _, c := range slices.Concat([]chosen{choice.chosen}, choice.beside) {
-			if !finite(c.logit) || !finite(c.lse) || c.id < 0 || c.id >= vocab {
-				return fmt.Errorf("the logits at position %d (step 12) are not all numbers: ln Σ exp is %g", next-1+i, c.lse)
-			}
+	for i, c := range r.chosen {
+		if !finite(c.logit) || !finite(c.lse) || c.id < 0 || c.id >= vocab {
+			return fmt.Errorf("the logits at position %d (step 12) are not all numbers: ln Σ exp is %g", next-1+i, c.lse)
 		}
 	}
 	return nil

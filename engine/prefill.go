@@ -169,14 +169,14 @@ func (p *Prompt) readPiece(ctx context.Context, from, end int) error {
 	if err := p.Cache.reserve(end - from); err != nil {
 		return err
 	}
-	s := step{trace: p.trace}
+	l := lane{trace: p.trace}
 	switch {
 	case p.o.Logits != nil:
-		s.logits = allRows
+		l.logits = allRows
 	case end == p.length:
-		s.logits = lastRow
+		l.logits = lastRow
 	}
-	return feedAll(ctx, p.Cache, p.Tokens[from:end], p.o.Chunk, s, func(fed int, res *result) error {
+	return feedAll(ctx, p.Cache, p.Tokens[from:end], p.o.Chunk, l, func(fed int, res *result) error {
 		if p.o.Logits != nil {
 			if err := p.o.Logits(res.logits); err != nil {
 				return err

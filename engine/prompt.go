@@ -166,7 +166,7 @@ func (p *Prompt) Decode(ctx context.Context, tokens []int, emit func(logits []fl
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		res, err := feed(p.Cache, &step{tokens: words([]int{id}), logits: lastRow, trace: p.decodeTrace()})
+		res, err := feedOne(lane{cache: p.Cache, tokens: words([]int{id}), logits: lastRow, trace: p.decodeTrace()})
 		if err != nil {
 			return err
 		}

@@ -90,9 +90,9 @@ func (s *Shadow) take(c choice) (*Quality, error) {
 	if s.ended {
 		return q, nil
 	}
-	own := c.beside[0].id
+	own := c.full.id
 	if s.free != nil {
-		own = c.beside[1].id
+		own = c.free.id
 	}
 	s.text = append(s.text, own)
 	s.ended = s.full.e.ends(own)
@@ -119,24 +119,30 @@ func (s *Shadow) goesWith(c *Cache, n int) error {
 	return s.full.Cache.fits(n)
 }
 
-// lanes returns the texts that are fed beside the compressed run's token: the full cache with
-// the same, and the free copy with its own.
-func (s *Shadow) lanes(id int, compressed *Cache) []lane {
-	full := lane{cache: s.full.Cache, tokens: words([]int{id}), follows: true}
+// lanes returns the lanes beside that of the compressed run, which is compared with the first:
+// the full cache's, which is fed the same token, and that of the free copy with its own.
+func (s *Shadow) lanes(compressed *lane) []*lane {
+	beside := func(t *Text, tokens []uint32) *lane {
+		return &lane{cache: t.Cache, tokens: tokens, logits: compressed.logits, choose: compressed.choose}
+	}
+	full := beside(s.full, compressed.tokens)
+	full.follows, full.likeliest = compressed, compressed.likeliest
 	if s.headErrors != nil {
-		full.against = compressed
+		full.against = compressed.cache
 	}
+	compressed.full = full
 	if !s.forked() {
-		return []lane{full}
+		return []*lane{full}
 	}
-	return []lane{full, {cache: s.free.Cache, tokens: words(s.text[len(s.text)-1:])}}
+	return []*lane{full, beside(s.free, words(s.text[len(s.text)-1:]))}
 }
 
-// note notes a token of the compressed run that was fed. If that was ahead of the text, it
-// lies in the caches' buffers.
-func (s *Shadow) note(id int, ahead bool) {
+// note notes a token of the compressed run that was fed, with the results of its step. Without
+// them that was ahead of the text: it lies in the caches' buffers.
+func (s *Shadow) note(id int, results []*result) {
 	s.full.Tokens = append(s.full.Tokens, id)
-	if !ahead {
+	if results != nil {
+		s.addHeadErrors(results[1])
 		return
 	}
 	s.full.Cache.note(1)
@@ -145,8 +151,9 @@ func (s *Shadow) note(id int, ahead bool) {
 	}
 }
 
+// addHeadErrors adds those of a token, from the result of the full cache's lane.
 func (s *Shadow) addHeadErrors(res *result) {
-	if s == nil || s.headErrors == nil {
+	if s.headErrors == nil {
 		return
 	}
 	headDim := len(res.attention) / len(s.headErrors)

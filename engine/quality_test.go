@@ -138,13 +138,13 @@ type counting struct {
 	passes, logits, signals int
 }
 
-func (r *counting) forward(c *Cache, s *step) (*result, error) {
+func (r *counting) forward(s *step) ([]*result, error) {
 	r.passes++
-	res, err := r.gpuRunner.forward(c, s)
-	if err == nil {
-		r.logits += len(res.logits) + len(res.beside)
+	results, err := r.gpuRunner.forward(s)
+	for _, res := range results {
+		r.logits += len(res.logits)
 	}
-	return res, err
+	return results, err
 }
 
 func (r *counting) readPerLayer(m *perLayer, n int) ([][]float32, error) {

@@ -28,8 +28,9 @@ type model interface {
 	lost() error                // why the device no longer works; nil while it does
 	close()
 
-	// forward feeds tokens behind what the cache holds; the cache has room.
-	forward(c *Cache, s *step) (*result, error)
+	// forward feeds tokens behind what the caches hold, which have room. It returns what it found
+	// out of each lane.
+	forward(s *step) ([]*result, error)
 }
 
 // cacheMemory is the memory of cache layers whose tables are set.
@@ -63,40 +64,53 @@ type Device struct {
 	Software bool   // the adapter emulates a GPU on the CPU
 }
 
-// step is one forward pass over neighbouring tokens of a text.
+// step is one forward pass. It feeds texts, each behind what its own cache holds, and reads the
+// weights once for all of them.
 type step struct {
-	tokens []uint32
-	trace  *trace // collects signals; nil: none
+	lanes []*lane
+
+	// ahead is how many of the chosen tokens to feed right away, each behind the
+	// one before, and to choose after. The caches have room for them. Every lane has one token
+	// and wants nothing else but a choice; a runner may do fewer.
+	ahead int
+}
+
+// lane is what a step does with one text.
+type lane struct {
+	cache  *Cache
+	tokens []uint32  // neighbouring tokens of the text
+	given  []float32 // logits (vocab) to choose from instead of feeding tokens; nil: none. All lanes of a step have them, or none
+
+	trace  *trace // collects signals; nil: none. Of the first lane only
 	logits rowsWanted
-	given  []float32 // logits (vocab) to choose from instead of feeding tokens; nil: none
 
 	choose    *layout.Draw // pick the token after the last row on the device; nil: no
 	likeliest int          // how many of the likeliest tokens to return with the choice
+	full      *lane        // an earlier or later lane that chooses, too: the full cache to compare with; nil: none
+	follows   *lane        // fed ahead, the text gets what that lane chooses; nil: what it chooses itself
 
-	// beside are other texts, which are fed one token each in the same submit. Each chooses as
-	// this one does, and the first is what this one is compared with.
-	beside []lane
-
-	// ahead is how many of the chosen tokens to feed right away, each behind the
-	// one before, and to choose after. The caches have room for them. One token and
-	// nothing else but a choice; a runner may do fewer.
-	ahead int
-
-	// against is another cache of the same text, which the same submit feeds these tokens
-	// before. The attention outputs over it, for this pass's queries, are
-	// returned beside those of this pass. One token only. nil: no.
+	// against is the cache of an earlier lane that is fed the same token. The attention outputs
+	// over it, for this lane's queries, are returned beside those of this lane. nil: none.
 	against *Cache
 
 	watched *perLayer // return what it holds after the pass; nil: nothing
 }
 
-// lane is a text beside that of a step.
-type lane struct {
-	cache   *Cache
-	tokens  []uint32  // one, or
-	given   []float32 // logits as the step's
-	against *Cache    // as the step's
-	follows bool      // fed ahead, it gets what the step's own text chooses; otherwise what it chooses itself
+// rows returns how many tokens the step feeds, of all lanes.
+func (s *step) rows() int {
+	n := 0
+	for _, lane := range s.lanes {
+		n += len(lane.tokens)
+	}
+	return n
+}
+
+// tokens returns them, lane after lane.
+func (s *step) tokens() (tokens []uint32) {
+	for _, lane := range s.lanes {
+		tokens = append(tokens, lane.tokens...)
+	}
+	return tokens
 }
 
 type rowsWanted uint8
@@ -107,16 +121,30 @@ const (
 	allRows
 )
 
-// wantedRows returns which rows of n tokens logits are computed for, from..end-1: a
+// wanted returns which of its tokens' rows logits are computed for, from..end-1: a
 // choice needs the last one.
-func wantedRows(s *step, n int) (from, end int) {
+func (l *lane) wanted() (from, end int) {
+	n := len(l.tokens)
 	switch {
-	case s.logits == allRows:
+	case n == 0:
+	case l.logits == allRows:
 		return 0, n
-	case s.logits == lastRow || s.choose != nil:
+	case l.logits == lastRow || l.choose != nil:
 		return n - 1, n
 	}
 	return 0, 0
+}
+
+// wantedRows returns which rows of all tokens logits are computed for, lane after lane.
+func (s *step) wantedRows() (rows []int) {
+	first := 0
+	for _, lane := range s.lanes {
+		for row, end := lane.wanted(); row < end; row++ {
+			rows = append(rows, first+row)
+		}
+		first += len(lane.tokens)
+	}
+	return rows
 }
 
 // positionsFrom returns n positions from first on.
@@ -128,13 +156,15 @@ func positionsFrom(first, n int) []uint32 {
 	return positions
 }
 
+// result is what a step found out of a lane. What was not asked for is nil.
 type result struct {
-	logits  []float32   // (rows wanted, vocab)
-	beside  [][]float32 // with step.logits: those of the texts beside it, (vocab) each
-	choices []choice    // with step.choose: after the last row, and after each token fed ahead
-	watched [][]float32 // with step.watched: (n_layers)
+	logits    []float32            // (rows wanted, vocab)
+	chosen    []chosen             // after the last row, and after each token fed ahead
+	likeliest [][]layout.Candidate // beside each
+	compared  []layout.Comparison  // with the full cache, beside each
+	watched   [][]float32          // (n_layers)
 
-	// With against, of the step or of a text beside it: attention outputs (n_layers, n_heads, head_dim).
+	// With against: attention outputs (n_layers, n_heads, head_dim).
 	attention, attentionAgainst []float32
 }
 

@@ -79,7 +79,7 @@ func (r *cpuRunner) attendAgain(c *Cache, rows *perLayer, kept, w int) ([][]floa
 func (r *gpuRunner) attendAgain(c *Cache, rows *perLayer, kept, w int) ([][]float32, error) {
 	row := 4 * r.cfg.QKVDim()
 	atOnce := min(w, r.tokensAtOnce(c.ropePos))
-	if err := r.fitActivations(atOnce, 0); err != nil {
+	if err := r.fitActivations(atOnce); err != nil {
 		return nil, err
 	}
 	return r.perSlot(c, func(p *gpu.Pass, l int, out *gpu.Buffer, stride int) *gpu.Buffer {

@@ -122,5 +122,5 @@ func (p *Prompt) readBehind(ctx context.Context, text []int, t *trace) error {
 		return err
 	}
 	defer c.Free()
-	return feedAll(ctx, c, text, DefaultChunk, step{trace: t}, func(int, *result) error { return nil })
+	return feedAll(ctx, c, text, DefaultChunk, lane{trace: t}, func(int, *result) error { return nil })
 }

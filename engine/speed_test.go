@@ -140,7 +140,7 @@ func TestProfileJoinsLayers(t *testing.T) {
 	}
 	defer c.Free()
 	once := func() error {
-		_, err := feed(c, &step{tokens: []uint32{1}, choose: &layout.Draw{}})
+		_, err := feedOne(lane{cache: c, tokens: []uint32{1}, choose: &layout.Draw{}})
 		return err
 	}
 	if err := once(); err != nil {

@@ -56,7 +56,7 @@ func (t *Text) Score(ctx context.Context, tokens []int) ([][]float32, error) {
 
 // feed appends tokens and calls emit with the logits that are wanted of each chunk.
 func (t *Text) feed(ctx context.Context, tokens []int, wanted rowsWanted, emit func(*result)) error {
-	return feedAll(ctx, t.Cache, tokens, DefaultChunk, step{logits: wanted}, func(fed int, res *result) error {
+	return feedAll(ctx, t.Cache, tokens, DefaultChunk, lane{logits: wanted}, func(fed int, res *result) error {
 		emit(res)
 		if fed == len(tokens) {
 			t.Logits = res.logits[len(res.logits)-t.e.Config.VocabSize:]
@@ -66,32 +66,38 @@ func (t *Text) feed(ctx context.Context, tokens []int, wanted rowsWanted, emit f
 	})
 }
 
-// feed appends the tokens of a step to the cache. What it feeds ahead lies behind
-// the cache's end, where room is left without growing it, and belongs to the
+// feed appends the tokens of a step to the caches. What it feeds ahead lies behind
+// a cache's end, where room is left without growing it, and belongs to the
 // cache once it is noted.
-func feed(c *Cache, s *step) (*result, error) {
-	if err := c.makeRoom(s.tokens); err != nil {
-		return nil, err
-	}
-	s.ahead = min(s.ahead, c.free()-len(s.tokens))
-	for _, lane := range s.beside {
+func feed(r runner, s *step) ([]*result, error) {
+	for _, lane := range s.lanes {
 		if err := lane.cache.makeRoom(lane.tokens); err != nil {
 			return nil, err
 		}
 		s.ahead = min(s.ahead, lane.cache.free()-len(lane.tokens))
 	}
-	res, err := c.r.forward(c, s)
+	results, err := r.forward(s)
 	if err != nil {
 		return nil, err
 	}
-	if err := res.checkNumbers(c.textPos+len(s.tokens), c.r.config().VocabSize); err != nil {
-		return nil, err
+	for i, lane := range s.lanes {
+		if err := results[i].checkNumbers(lane.cache.textPos+len(lane.tokens), r.config().VocabSize); err != nil {
+			return nil, err
+		}
 	}
-	c.note(len(s.tokens))
-	for _, lane := range s.beside {
+	for _, lane := range s.lanes {
 		lane.cache.note(len(lane.tokens))
 	}
-	return res, nil
+	return results, nil
+}
+
+// feedOne is feed for a single text.
+func feedOne(l lane) (*result, error) {
+	results, err := feed(l.cache.r, &step{lanes: []*lane{&l}})
+	if err != nil {
+		return nil, err
+	}
+	return results[0], nil
 }
 
 // makeRoom makes room for tokens in the cache.
@@ -107,22 +113,22 @@ func (c *Cache) makeRoom(tokens []uint32) error {
 	return c.reserve(len(tokens))
 }
 
-// feedAll feeds tokens as s says, atOnce at a time or as many as the device does in a
+// feedAll feeds tokens as l says, atOnce at a time or as many as the device does in a
 // moment, which it learns on the way. It calls emit after each chunk with the number of
 // tokens fed so far and the result. The last row's logits are those of the last chunk only.
-func feedAll(ctx context.Context, c *Cache, tokens []int, atOnce int, s step, emit func(fed int, res *result) error) error {
+func feedAll(ctx context.Context, c *Cache, tokens []int, atOnce int, l lane, emit func(fed int, res *result) error) error {
 	slots := c.longest() + len(tokens)
 	for from, to := 0, 0; from < len(tokens); from = to {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		to = min(from+min(atOnce, c.r.tokensAtOnce(slots)), len(tokens))
-		chunk := s
-		chunk.tokens = words(tokens[from:to])
-		if s.logits == lastRow && to < len(tokens) {
+		chunk := l
+		chunk.cache, chunk.tokens = c, words(tokens[from:to])
+		if l.logits == lastRow && to < len(tokens) {
 			chunk.logits = noRows
 		}
-		res, err := feed(c, &chunk)
+		res, err := feedOne(chunk)
 		if err != nil {
 			return err
 		}

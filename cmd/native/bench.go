@@ -40,13 +40,12 @@ examples:
 type benchmark struct {
 	runFlags
 	shape, weights, save, json string
-	prefill, decode, runs      int
-	match                      int
-	contexts                   string
+	decode, runs, match        int
+	prefill, contexts, batches string
 	fill, kernels              bool
 
-	read     engine.Settings
-	contextN []int
+	read                         engine.Settings
+	prefillN, contextN, batchesN []int
 }
 
 func benchCommand(ctx context.Context, t terminal, args []string) error {
@@ -56,9 +55,10 @@ func benchCommand(ctx context.Context, t terminal, args []string) error {
 	fs.StringVar(&b.shape, "shape", "", "random weights of a `SHAPE` instead of -model: dim,hidden,layers,heads,kv_heads,vocab or "+strings.Join(shapeNames(), ", "))
 	fs.StringVar(&b.weights, "type", "q8_0", "`TYPE` of the matrices of -shape: "+checkpoint.TypeNames)
 	fs.StringVar(&b.save, "save", "", "`FILE` to keep the model of -shape in, as GGUF")
-	fs.IntVar(&b.prefill, "prefill", 256, "`TOKENS` of the prompt whose reading is timed; 0: none")
+	fs.StringVar(&b.prefill, "prefill", "256", "`TOKENS` of the prompts whose reading is timed, by commas; 0: none")
 	fs.IntVar(&b.decode, "decode", 64, "`TOKENS` to write behind each context")
 	fs.StringVar(&b.contexts, "context", "0", "`TOKENS` before the first one that is written, by commas; 0 is one token, which the text begins with")
+	fs.StringVar(&b.batches, "batch", "1", "`TEXTS` that are written together, by commas: several read the weights once; 1 is measured anyway")
 	fs.BoolVar(&b.fill, "fill", false, "fill contexts with random rows instead of reading them; for methods that measure nothing")
 	fs.BoolVar(&b.kernels, "kernels", false, "instead of speeds, time all kernels that do the same thing, on -kv and the longest -context (512), and say which choices would change")
 	fs.IntVar(&b.runs, "runs", 5, "`TIMES` that each speed is measured, after one time that is not counted; 0 with -save: only write the file")
@@ -82,7 +82,7 @@ func benchCommand(ctx context.Context, t terminal, args []string) error {
 		return err
 	}
 	defer f.Close()
-	if need := max(b.prefill, slices.Max(b.contextN)+b.decode); need > f.Config.SeqLen && !b.kernels {
+	if need := max(slices.Max(append(b.prefillN, 0)), slices.Max(b.contextN)+b.decode); need > f.Config.SeqLen && !b.kernels {
 		return fmt.Errorf("-prefill, or -context and -decode, are %d tokens, the model's context is %d", need, f.Config.SeqLen)
 	}
 	e, err := b.start(ctx, t.err, f, nil)
@@ -96,7 +96,7 @@ func benchCommand(ctx context.Context, t terminal, args []string) error {
 	r, err := bench.Measure(ctx, e, f, bench.Options{
 		Settings:   b.read,
 		MethodName: b.method, Seed: uint32(b.seed),
-		Prefill: b.prefill, Contexts: b.contextN, Fill: b.fill, Decode: b.decode, Runs: b.runs,
+		Prefill: b.prefillN, Contexts: b.contextN, Fill: b.fill, Decode: b.decode, Batches: b.batchesN, Runs: b.runs,
 		Match: b.match, Tokenizer: tok,
 	})
 	if err != nil {
@@ -126,8 +126,6 @@ func (b *benchmark) check(fs *flagSet) (err error) {
 		return usageError("-model and -shape are both given, want one")
 	case b.shape == "" && (given(fs, "type") || b.save != ""):
 		return usageError("-type and -save are for -shape, which is missing")
-	case b.prefill < 0:
-		return usageError("-prefill is %d, want 0 or more", b.prefill)
 	case b.match < 0:
 		return usageError("-match is %d, want 0 or more", b.match)
 	case b.decode < 1:
@@ -135,14 +133,33 @@ func (b *benchmark) check(fs *flagSet) (err error) {
 	case b.runs < 0 || b.runs == 0 && b.save == "":
 		return usageError("-runs is %d, want at least 1, or 0 with -save", b.runs)
 	}
-	for field := range strings.SplitSeq(b.contexts, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(field))
-		if err != nil || n < 0 || n > 1<<24 {
-			return usageError("-context: %q is not a number of tokens", field)
-		}
-		b.contextN = append(b.contextN, max(1, n))
+	if b.prefillN, err = counts("prefill", b.prefill, "tokens", 0); err != nil {
+		return err
 	}
+	if b.contextN, err = counts("context", b.contexts, "tokens", 0); err != nil {
+		return err
+	}
+	for i, n := range b.contextN {
+		b.contextN[i] = max(1, n)
+	}
+	if b.batchesN, err = counts("batch", b.batches, "texts", 1); err != nil {
+		return err
+	}
+	b.prefillN = slices.DeleteFunc(b.prefillN, func(n int) bool { return n == 0 })
+	b.batchesN = slices.DeleteFunc(b.batchesN, func(n int) bool { return n == 1 }) // measured anyway
 	return nil
+}
+
+// counts returns the numbers, by commas, that a flag gives, none below least.
+func counts(flag, text, what string, least int) (list []int, err error) {
+	for field := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(field))
+		if err != nil || n < least || n > 1<<24 {
+			return nil, usageError("-%s: %q is not a number of %s", flag, field, what)
+		}
+		list = append(list, n)
+	}
+	return list, nil
 }
 
 // parseShape reads -shape.
@@ -217,7 +234,7 @@ func printBench(w io.Writer, r *bench.Report) {
 	row("device", "%s", device)
 	row("limits", "copy %.3g GB/s (read and written), the engine's float32 matmul %.3g GFLOP/s", r.Limits.CopyGBs, r.Limits.MatMulGFLOPs)
 	printOverhead(w, r)
-	if p := r.Prefill; p != nil {
+	for _, p := range r.Prefill {
 		row("prefill", "%d tokens: %v", p.Tokens, p.Rate)
 		row("", "%.3g GFLOP/s, %.0f %% of the matmul", p.GFLOPs, 100*p.Share)
 		printProfile(w, p.Profile, "of the prompt")
@@ -262,6 +279,9 @@ func printContext(w io.Writer, r *bench.Report, c bench.Context) {
 	row("", "a token reads %.4g MB of weights and %.4g MB of cache: %.3g GB/s, %.0f %% of the copy",
 		c.WeightBytes/1e6, c.CacheBytes/1e6, c.GBs, 100*c.CopyShare)
 	row("", "and takes %.4g MFLOP: %.3g GFLOP/s, %.0f %% of the matmul", c.Operations/1e6, c.GFLOPs, 100*c.MatMulShare)
+	for _, b := range c.Batches {
+		row("batch", "%d texts: %v, %.2f times one", b.Texts, b.Rate, b.Gain)
+	}
 	printProfile(w, c.Profile, "of a token")
 }
 

@@ -26,7 +26,7 @@ func TestBenchReport(t *testing.T) {
 	)
 	for _, device := range devices(t) {
 		file := filepath.Join(t.TempDir(), "bench.json")
-		out := mustRun(t, "bench", "-device", device, "-shape", "64,96,3,4,2,320", "-prefill", "8", "-decode", "6", "-context", "0,40",
+		out := mustRun(t, "bench", "-device", device, "-shape", "64,96,3,4,2,320", "-prefill", "5,8", "-batch", "1,3", "-decode", "6", "-context", "0,40",
 			"-fill", "-method", "random", "-budget", "0.5", "-runs", "2", "-match", "40", "-json", file)
 		data, err := os.ReadFile(file)
 		if err != nil {
@@ -52,7 +52,10 @@ func TestBenchReport(t *testing.T) {
 		if r.Device.Kind != device || r.Weights != "Q8_0" || r.KV != "f16" || r.Method != "random" || r.Params != parameters {
 			t.Errorf("%s: %+v, want %d parameters", device, r, parameters)
 		}
-		p := r.Prefill
+		if len(r.Prefill) != 2 || r.Prefill[0].Tokens != 5 || r.Prefill[1].Tokens != 8 {
+			t.Fatalf("%s: prompts %+v, want 5 and 8 tokens", device, r.Prefill)
+		}
+		p := r.Prefill[1]
 		consistent("prefill", p.Rate)
 		near("prefill's operations", p.GFLOPs, (2*(3*layer*8+320*64)+3*4*64*8*9/2)/8*p.Rate.Median/1e9)
 		near("prefill's share", p.Share, p.GFLOPs/r.Limits.MatMulGFLOPs)
@@ -61,6 +64,11 @@ func TestBenchReport(t *testing.T) {
 		}
 		c := r.Contexts[1]
 		consistent("decode", c.Rate)
+		if len(c.Batches) != 1 || c.Batches[0].Texts != 3 || !strings.Contains(out, "3 texts: ") {
+			t.Fatalf("%s: batches %+v, want one of 3 texts; printed %s", device, c.Batches, out)
+		}
+		consistent("batch", c.Batches[0].Rate)
+		near("its gain", c.Batches[0].Gain, c.Batches[0].Rate.Median/c.Rate.Median)
 		if c.Formula != 3*2*slots*slotBytes || c.Allocated < c.Formula || (c.LiveBytes == 0) != (device == "cpu") ||
 			c.LiveBytes > 0 && c.LiveBytes < c.Allocated+int(c.WeightBytes) {
 			t.Errorf("%s: %d bytes by the formula, %d allocated, %d on the device", device, c.Formula, c.Allocated, c.LiveBytes)
