@@ -4,7 +4,7 @@
 //
 // Read in this order: forward_cpu.go, then forward_gpu.go (the same numbered
 // steps), cache.go, text.go, prompt.go (a run in four lines), prefill.go, generate.go,
-// quality.go.
+// batch.go (several texts at once), quality.go.
 package engine
 
 import (
