@@ -202,8 +202,9 @@ func TestOneWaitPerToken(t *testing.T) {
 	p := prefill(t, e, someTokens(150), layout.CacheF32, compress.Needs{})
 	for s, host := range map[Sampler]bool{
 		greedy: false,
-		{RepeatPenalty: 1, TopP: 0.9, Temperature: 0.8, Seed: 1}: false,
-		{RepeatPenalty: 1.1, TopP: 1}:                            true,
+		{RepeatPenalty: 1, TopP: 0.9, Temperature: 0.8, Seed: 1}:           false,
+		{RepeatPenalty: 1, TopP: 0.9, TopK: 40, Temperature: 0.8, Seed: 1}: false,
+		{RepeatPenalty: 1.1, TopP: 1}:                                      true,
 	} {
 		text, full := forkText(t, &p.Text), forkText(t, &p.Text)
 		plan, _, _ := decide(t, p, newMethod(t, "window", 0.3))

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"keyfold/cpu"
-	"keyfold/gpu"
 	"keyfold/layout"
 )
 
@@ -44,7 +43,7 @@ func (s Sampler) draw() layout.Draw {
 }
 
 // onDevice reports whether a GPU can draw without the logits being read back.
-func (s Sampler) onDevice() bool { return s.RepeatPenalty == 1 && gpu.CanChoose(s.draw()) }
+func (s Sampler) onDevice() bool { return s.RepeatPenalty == 1 }
 
 // Choose picks the token for a position from its logits (vocab). text holds the
 // tokens so far, for the repetition penalty.

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"keyfold/compress"
 	"keyfold/engine/checkpoint"
 	"keyfold/layout"
+	"keyfold/models"
 )
 
 func TestSamplerFilters(t *testing.T) {
@@ -110,40 +112,67 @@ func TestSamplerValidate(t *testing.T) {
 	}
 }
 
-// The device's own choice, and the choice from logits read back, are the same.
+// The device's own choice, and the choice from logits read back, are the same, in vocabularies of
+// all sizes and with all workgroups that a GPU gives them.
 func TestChoiceOnTheDevice(t *testing.T) {
 	eachDevice(t, func(t *testing.T, kind DeviceKind) {
-		e := openFixture(t, kind, checkpoint.F16)
-		for _, s := range []Sampler{
-			{RepeatPenalty: 1, TopP: 1},
-			{RepeatPenalty: 1, TopP: 1, Temperature: 0.9, Seed: 5},
-			{RepeatPenalty: 1, TopP: 0.9, Temperature: 0.8, Seed: 5},
-			{RepeatPenalty: 1, TopP: 0.6, Temperature: 1.5, MinP: 0.02, Seed: 2},
-			{RepeatPenalty: 1, TopP: 1, TopK: 7, Temperature: 1.5, Seed: 2},
-		} {
-			p := prefill(t, e, someTokens(30), layout.CacheF32, compress.Needs{})
-			onHost := s
-			onHost.RepeatPenalty = math.Nextafter32(1, 2) // moves no logit by more than its last bit
-			run := func(s Sampler) (ids []int, logprobs []float64) {
-				err := forkText(t, &p.Text).Generate(context.Background(), Generation{N: 60, Sampler: s, Emit: func(tok Token) error {
-					ids, logprobs = append(ids, tok.ID), append(logprobs, tok.Logprob)
-					return nil
-				}})
-				if err != nil {
-					t.Fatal(err)
-				}
-				return ids, logprobs
+		choosesAsTheHost(t, openFixture(t, kind, checkpoint.F16), 30)
+	})
+	for _, vocab := range []int{2048, 49152, 128256} {
+		t.Run(fmt.Sprintf("vocab=%d", vocab), func(t *testing.T) {
+			c := models.FixtureConfig
+			c.VocabSize = vocab
+			data, err := models.Fixture(c, checkpoint.F16, 1)
+			if err != nil {
+				t.Fatal(err)
 			}
-			ids, logprobs := run(s)
-			want, wantLogprobs := run(onHost)
-			if !slices.Equal(ids, want) {
-				t.Errorf("%+v: the device chose %v, want %v", s, ids, want)
+			e := openFile(t, openBytes(t, data), GPU)
+			e.Tokenizer = nil // which ends a text at some tokens
+			choosesAsTheHost(t, e, 3)
+			d := e.r.(*gpuRunner).d
+			d.Software = !d.Software
+			choosesAsTheHost(t, e, 3)
+		})
+	}
+}
+
+func choosesAsTheHost(t *testing.T, e *Engine, n int) {
+	t.Helper()
+	p := prefill(t, e, someTokens(30), layout.CacheF32, compress.Needs{})
+	for _, s := range []Sampler{
+		{TopP: 1},
+		{TopP: 1, Temperature: 0.9, Seed: 5},
+		{TopP: 0.9, Temperature: 0.8, Seed: 5},
+		{TopP: 0.6, Temperature: 1.5, MinP: 0.02, Seed: 2},
+		{TopP: 1, Temperature: 1.5, MinP: 0.3, Seed: 2},
+		{TopP: 1, TopK: 7, Temperature: 1.5, Seed: 2},
+		{TopP: 0.9, TopK: 40, Temperature: 0.8, Seed: 5},
+		{TopP: 0.5, TopK: 40, Temperature: 1.5, Seed: 2},
+		{TopP: 0.8, TopK: 150, Temperature: 3, MinP: 0.05, Seed: 2},
+		{TopP: 1e-30, TopK: 200_000, Temperature: 1, Seed: 2},
+	} {
+		s.RepeatPenalty = 1
+		onHost := s
+		onHost.RepeatPenalty = math.Nextafter32(1, 2) // moves no logit by more than its last bit
+		run := func(s Sampler) (ids []int, logprobs []float64) {
+			err := forkText(t, &p.Text).Generate(context.Background(), Generation{N: n, Sampler: s, Emit: func(tok Token) error {
+				ids, logprobs = append(ids, tok.ID), append(logprobs, tok.Logprob)
+				return nil
+			}})
+			if err != nil {
+				t.Fatal(err)
 			}
-			for i := range logprobs {
-				if !(math.Abs(logprobs[i]-wantLogprobs[i]) <= 1e-4) {
-					t.Errorf("token %d: log probability %g, want %g", i, logprobs[i], wantLogprobs[i])
-				}
+			return ids, logprobs
+		}
+		ids, logprobs := run(s)
+		want, wantLogprobs := run(onHost)
+		if !slices.Equal(ids, want) {
+			t.Errorf("%d tokens, %+v: the device chose %v, want %v", e.Config.VocabSize, s, ids, want)
+		}
+		for i := range logprobs {
+			if !(math.Abs(logprobs[i]-wantLogprobs[i]) <= 1e-4) {
+				t.Errorf("%d tokens, token %d: log probability %g, want %g", e.Config.VocabSize, i, logprobs[i], wantLogprobs[i])
 			}
 		}
-	})
+	}
 }

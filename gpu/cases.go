@@ -96,7 +96,7 @@ func (r *caseRun) record(p *Pass, call kernelcase.Call) {
 	case *kernelcase.Choose:
 		p.Choose(r.floats(c.Logits), r.floats(c.Chosen), c.Vocab, c.Row, c.At, c.Draw, c.Position)
 	case *kernelcase.ChooseSlices:
-		p.chooseSlices(chooser{r.floats(c.Slices), r.floats(c.Last)}, r.floats(c.Logits), c.Vocab, 1, c.Draw, c.Position, c.Round)
+		p.chooseSlices(chooser{r.floats(c.Slices), r.floats(c.SoFar)}, r.floats(c.Logits), c.Vocab, 1, c.Draw, c.Position, c.Round)
 	case *kernelcase.Compare:
 		p.Compare(r.floats(c.Full), r.floats(c.Comp), r.floats(c.FullChosen), r.floats(c.CompChosen), r.floats(c.Compared), len(c.Full), c.At)
 	case *kernelcase.Likeliest:

@@ -10,16 +10,12 @@ import (
 // ln Σ exp(logit) as f32.
 const ChosenWords = 3
 
-// CanChoose reports whether [Pass.Choose] knows a draw: top-p of the likeliest
-// K alone would need their sum before any of them can be judged.
-func CanChoose(d layout.Draw) bool { return d.Temperature == 0 || d.TopK == 0 || d.TopP >= 1 }
-
 // Choose records the choice of a token from row `row` of logits.
 //
 //	logits  (at least row+1, vocab)
 //	chosen  (at least at+1, ChosenWords) words: row at is overwritten
 //
-// The draw is one that [CanChoose] knows. CPU twin: [ref.Choose].
+// CPU twin: [ref.Choose].
 func (p *Pass) Choose(logits, chosen *Buffer, vocab, row, at int, d layout.Draw, position uint32) {
 	p.want("choose", "logits", logits, (row+1)*vocab, "(row+1)*vocab")
 	p.want("choose", "chosen", chosen, ChosenWords*(at+1), "3*(at+1)")
@@ -42,15 +38,20 @@ func (p *Pass) Choose(logits, chosen *Buffer, vocab, row, at int, d layout.Draw,
 }
 
 // chooseRounds returns how many slices of a vocabulary workgroups of their own go over, and how
-// often: where filters may refuse a token three times, which is enough for nearly all draws.
-// On software adapters, where threads that wait for each other are slow, one workgroup does it all.
+// often: where filters may refuse a token three times, and six where top-p is of what top-k keeps,
+// which is enough for nearly all draws. On software adapters, where threads that wait for each
+// other are slow, one workgroup does it all.
 func (d *Device) chooseRounds(vocab int, draw layout.Draw) (slices, rounds int) {
 	slices = layout.VocabSlices(vocab)
-	filtered := draw.TopK > 0 || draw.TopP < 1 || draw.MinP > 0
+	topK, topP := draw.TopK > 0 && draw.TopK < vocab, draw.TopP < 1
 	switch {
 	case d.Software:
 		return 0, 1
-	case filtered && draw.Temperature > 0 && slices > 4:
+	case draw.Temperature == 0 || slices <= 4:
+		return slices, 1
+	case topK && topP:
+		return slices, 6
+	case topK || topP || draw.MinP > 0:
 		return slices, 3
 	}
 	return slices, 1

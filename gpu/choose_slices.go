@@ -6,16 +6,16 @@ import (
 	"keyfold/layout"
 )
 
-// Words of a summary and of a draw in choose.wgsl.
+// Words of a summary and of a draw in summary.wgsl.
 const (
-	summaryWords = 6
-	drawWords    = 6
+	summaryWords = 8
+	drawWords    = 15
 )
 
 // chooser is memory for a choice while it is made.
 type chooser struct {
 	slices *Buffer // (n_slices, summaryWords)
-	draw   *Buffer // (drawWords)
+	draw   *Buffer // (drawWords) how far it is
 }
 
 // newChooser allocates it for any vocabulary.
@@ -29,7 +29,7 @@ func (d *Device) newChooser() (c chooser, err error) {
 
 // chooseSlices records what a round of choose has to know of each slice of row `row` of logits.
 //
-//	c.draw    what was drawn last; in round 0 it is not read
+//	c.draw    how far the draw is; in round 0 it is not read
 //	c.slices  overwritten
 //
 // CPU twin: [ref.ChooseSlices].

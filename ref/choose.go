@@ -13,8 +13,7 @@ import (
 //	temperature 0   id = arg max_i logit_i
 //	otherwise       id = arg max_i logit_i/temperature + Gumbel(hash(seed, position, i))    over those that pass the filters
 //
-// which draws from softmax(logits / temperature). Ties go to the lower id. The
-// shader knows no draw with TopK and TopP.
+// which draws from softmax(logits / temperature). Ties go to the lower id.
 // Source: Gumbel-max trick, e.g. Maddison et al. 2014, arXiv:1411.0030, section 2.
 func Choose(logits []float32, d layout.Draw, position uint32) (id int, lse float32) {
 	wide := make([]float64, len(logits))

@@ -15,13 +15,17 @@
 // stand before it, and the best of them, slice by slice. Behind the last of such rounds this goes on alone. Without
 // slices it does everything alone, in round 0.
 //
+// With top_k, top_p is of the probability of what top_k keeps, which lies between that of the last token that is
+// known to be kept and that of all before the first that is known not to be. Where that does not decide, the best
+// token between the two is asked about, and is one of them in the next round.
+//
 // Shapes     logits (rows, vocab) f32, row `row` is read
 //            slices (n_slices) summaries by choose_slices.wgsl, of all tokens in round 0
-//            draw what was drawn last, overwritten in round 0
+//            draw (1), overwritten in round 0
 //            chosen (at + 1, 3) words, row `at` is written: id, its logit as f32, lse as f32
 // Dispatch   (1, 1, 1), in rounds 0, 1, ... last_round
 // Threads    WG_SIZE; thread t owns slice t, and tokens t, t+WG_SIZE, ...
-// Limits     ties go to the lower id; top_k is at least 1, and not for draws with top_p < 1; at most WG_SIZE slices
+// Limits     ties go to the lower id; top_k is at least 1; at most WG_SIZE slices
 // Twin       ref/choose.go
 // Source     Gumbel-max trick, e.g. Maddison et al. 2014, arXiv:1411.0030, section 2
 
@@ -40,15 +44,6 @@ struct Params {
     last_round: u32,
 }
 
-struct Draw {
-    done: u32,
-    limit: u32, // drawn last: from now on those before it are
-    limit_logit: f32,
-    top: f32,   // of all logits
-    total: f32, // of exp((logit - top) / temperature)
-    lse: f32,
-}
-
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> logits: array<f32>;
 @group(0) @binding(2) var<storage, read> slices: array<Summary>;
@@ -59,38 +54,109 @@ const WG_SIZE: u32 = 64u;
 
 var<workgroup> state: Draw;
 
-// passes reports whether the filters keep the token drawn last, before which those of a summary stand.
-fn passes(before: Summary) -> bool {
-    if params.temperature == 0.0 || before.count == 0u {
-        return true;
-    }
-    let enough = params.top_p < 1.0 && before.mass >= params.top_p * state.total;
-    let rare = exp((state.limit_logit - state.top) * sharpness()) < params.min_p;
-    return !(before.count >= params.top_k || enough || rare);
-}
-
 // filtered reports whether there are filters.
 fn filtered() -> bool {
     return params.temperature > 0.0 && (params.top_k < params.vocab || params.top_p < 1.0 || params.min_p > 0.0);
 }
 
-// judge takes a summary of what stands before the token drawn last, and draws again unless it passes. One thread
-// calls it.
-fn judge(before: Summary, first: bool) {
-    if first {
-        state = Draw(0u, NO_TOKEN, 0.0, before.top, before.mass, before.top + log(before.sum));
+// odds returns the mass of a token.
+fn odds(token: Token) -> f32 {
+    return exp((token.logit - state.top) * sharpness());
+}
+
+fn token_of(id: u32) -> Token {
+    return Token(id, logits[params.row * params.vocab + id]);
+}
+
+// narrows reports whether what top-k keeps has to be found.
+fn narrows() -> bool {
+    return params.top_k < params.vocab && params.top_p < 1.0;
+}
+
+// step takes what was asked for, and draws or judges. One thread calls it.
+fn step(before: Summary) {
+    if state.asked.id == NO_TOKEN {
+        begin(before);
+    } else {
+        judge(before);
     }
-    if first || !passes(before) {
-        state.limit = before.id;
-        state.limit_logit = logits[params.row * params.vocab + before.id];
-        if !first || filtered() {
-            return;
-        }
+}
+
+// begin takes the summary of all tokens, and draws.
+fn begin(all: Summary) {
+    state.high = no_token();
+    state.top = all.top;
+    state.lse = all.top + log(all.sum);
+    state.at_least = select(all.mass, 0.0, narrows());
+    state.at_most = all.mass;
+    take(all.id);
+    if !filtered() {
+        finish();
     }
+}
+
+// take draws a token, which is asked about next.
+fn take(id: u32) {
+    state.drawn = token_of(id);
+    state.asked = state.drawn;
+    state.low = no_token();
+    if !narrows() {
+        state.high = state.drawn;
+    }
+}
+
+// finish chooses the token drawn last.
+fn finish() {
     state.done = 1u;
-    chosen[3u * params.at] = state.limit;
-    chosen[3u * params.at + 1u] = bitcast<u32>(state.limit_logit);
+    chosen[3u * params.at] = state.drawn.id;
+    chosen[3u * params.at + 1u] = bitcast<u32>(state.drawn.logit);
     chosen[3u * params.at + 2u] = bitcast<u32>(state.lse);
+}
+
+// judge takes a summary of the tokens before the one asked about, which is the token drawn last, or one behind it that
+// top-k may keep.
+fn judge(before: Summary) {
+    let of_drawn = state.low.id == NO_TOKEN;
+    if of_drawn {
+        state.mass = before.mass;
+        state.next = before.id;
+    }
+    if of_drawn && before.count >= params.top_k {
+        state.high = state.asked;
+        state.at_most = before.mass;
+        take(state.next);
+        return;
+    }
+    var between = NO_TOKEN;
+    if narrows() {
+        between = narrow(before);
+    }
+    let rare = odds(state.drawn) < params.min_p;
+    let enough = params.top_p < 1.0 && state.mass >= params.top_p * state.at_most;
+    if state.next != NO_TOKEN && (rare || enough) {
+        take(state.next);
+    } else if between != NO_TOKEN && state.next != NO_TOKEN && state.mass >= params.top_p * state.at_least {
+        state.asked = token_of(between);
+    } else {
+        finish();
+    }
+}
+
+// narrow takes note of whether top-k keeps the token asked about, and returns the best of those that it may keep yet.
+fn narrow(before: Summary) -> u32 {
+    var between = before.id;
+    if before.count >= params.top_k {
+        state.high = state.asked;
+        state.at_most = before.mass;
+    } else {
+        state.low = state.asked;
+        state.at_least = max(state.at_least, before.mass + odds(state.asked));
+        between = select(before.later, NO_TOKEN, before.count + 1u == params.top_k);
+    }
+    if between == NO_TOKEN {
+        state.at_most = state.at_least;
+    }
+    return between;
 }
 
 @compute @workgroup_size(WG_SIZE)
@@ -100,31 +166,35 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>) {
         state = draw;
         if params.round == 0u {
             state.done = 0u;
+            state.asked = no_token();
         }
     }
+    let done = workgroupUniformLoad(&state.done);
+
     // 1. All slices together, or all tokens.
-    var own = Summary(0u, NEG_LARGE, 0.0, 0.0, NEG_LARGE, NO_TOKEN);
+    var own = nothing();
     if params.n_slices == 0u {
-        own = summarise(t, params.vocab, NO_TOKEN, 0.0);
+        own = summarise(t, params.vocab, state);
     } else if t < params.n_slices {
         own = slices[t];
     }
     let before = of_all(t, own);
 
-    // 2. Judge what was drawn last, and draw again.
-    if t == 0u && state.done == 0u {
-        judge(before, params.round == 0u);
+    // 2. Judge what was drawn last, and draw or ask again.
+    if t == 0u && done == 0u {
+        step(before);
     }
 
-    // 3. In the last round until a token passes. Each leaves fewer tokens, so there are at most vocab.
+    // 3. In the last round until a token passes. Each leaves fewer tokens before the one drawn, or fewer between low
+    // and high.
     if params.round == params.last_round {
         for (var n = 0u; n <= params.vocab; n++) {
             if workgroupUniformLoad(&state.done) == 1u {
                 break;
             }
-            let now = of_all(t, summarise(t, params.vocab, state.limit, state.limit_logit));
+            let now = of_all(t, summarise(t, params.vocab, state));
             if t == 0u {
-                judge(now, false);
+                step(now);
             }
         }
     }

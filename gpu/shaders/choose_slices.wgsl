@@ -1,8 +1,8 @@
 // choose_slices.wgsl: what choose.wgsl has to know of each slice of the vocabulary, of its tokens that are likelier
-// than the one drawn last. Joined to summary.wgsl and random.wgsl.
+// than the one it asks about. Joined to summary.wgsl and random.wgsl.
 //
 // Shapes     logits (rows, vocab) f32, row `row` is read
-//            draw as in choose.wgsl: what was drawn last; in the first round nothing was
+//            draw as choose.wgsl left it; in the first round all tokens are asked about
 //            slices (n_slices) summaries
 // Dispatch   (n_slices, 1, 1)
 // Threads    WG_SIZE; thread t owns tokens t, t+WG_SIZE, ... of its slice
@@ -20,15 +20,6 @@ struct Params {
     round: u32,
 }
 
-struct Draw {
-    done: u32,
-    limit: u32,
-    limit_logit: f32,
-    top: f32,
-    total: f32,
-    lse: f32,
-}
-
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> logits: array<f32>;
 @group(0) @binding(2) var<storage, read> draw: Draw;
@@ -41,14 +32,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     let t = local.x;
     let first = group.x * params.size;
     var end = min(first + params.size, params.vocab);
-    var limit = NO_TOKEN;
-    if params.round > 0u {
-        limit = draw.limit;
-        if draw.done == 1u {
-            end = 0u;
-        }
+    var so_far = draw;
+    if params.round == 0u {
+        so_far.asked = no_token();
+    } else if so_far.done == 1u {
+        end = 0u;
     }
-    let sum = of_all(t, summarise(first + t, end, limit, draw.limit_logit));
+    let sum = of_all(t, summarise(first + t, end, so_far));
     if t == 0u {
         slices[group.x] = sum;
     }

@@ -3,6 +3,7 @@ package kernelcase
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"keyfold/layout"
 	"keyfold/ref"
@@ -11,36 +12,49 @@ import (
 // ChooseSlices is a call of choose_slices.
 //
 //	Logits  (2, vocab), of which the second row is summed up
-//	Last    what was drawn last, if Round is above 0: done, its id and logit, and what is not read
+//	SoFar   how far the draw is, if Round is above 0: done, what is asked, and what is not read
 //	Slices  a summary of each slice
 type ChooseSlices struct {
-	Logits       []float32
-	Last, Slices []float32
-	Vocab, Round int
-	Draw         layout.Draw
-	Position     uint32
+	Logits        []float32
+	SoFar, Slices []float32
+	Vocab, Round  int
+	Draw          layout.Draw
+	Position      uint32
+	asked         ref.Asked
 }
 
-func newChooseSlices(logits []float32, last int, draw layout.Draw, position uint32) *ChooseSlices {
+// Words of a summary, and of a draw, in summary.wgsl.
+const (
+	summaryWords = 8
+	drawWords    = 15
+)
+
+var noToken = layout.Candidate{ID: -1}
+
+func newChooseSlices(logits []float32, asked ref.Asked, draw layout.Draw, position uint32) *ChooseSlices {
 	vocab := len(logits) / 2
-	c := &ChooseSlices{Logits: logits, Last: unwritten(6), Slices: unwritten(6 * layout.VocabSlices(vocab)), Vocab: vocab, Draw: draw, Position: position}
-	if last >= 0 {
+	c := &ChooseSlices{
+		Logits: logits, SoFar: unwritten(drawWords), Slices: unwritten(summaryWords * layout.VocabSlices(vocab)),
+		Vocab: vocab, Draw: draw, Position: position, asked: asked,
+	}
+	if asked.About != noToken {
 		c.Round = 1
-		c.Last[0], c.Last[1], c.Last[2] = 0, math.Float32frombits(uint32(last)), logits[vocab+last]
+		c.SoFar[0] = 0
+		for i, token := range []layout.Candidate{asked.About, asked.Low, asked.High} {
+			c.SoFar[1+2*i], c.SoFar[2+2*i] = math.Float32frombits(uint32(token.ID)), token.Logit
+		}
+		c.SoFar[7] = asked.Top
 	}
 	return c
 }
 
 func (c *ChooseSlices) Twin() {
-	limit := layout.Candidate{ID: -1}
-	if c.Round > 0 {
-		limit = layout.Candidate{ID: int(math.Float32bits(c.Last[1])), Logit: c.Last[2]}
-	}
 	for s := range layout.VocabSlices(c.Vocab) {
 		from, to := layout.VocabSlice(c.Vocab, s)
-		got := ref.ChooseSlices(c.Logits[c.Vocab:], c.Draw, c.Position, limit, from, to)
-		copy(c.Slices[6*s:], []float32{
-			math.Float32frombits(uint32(got.Count)), got.Top, got.Sum, got.Mass, got.Score, math.Float32frombits(uint32(got.ID)),
+		got := ref.ChooseSlices(c.Logits[c.Vocab:], c.Draw, c.Position, c.asked, from, to)
+		copy(c.Slices[summaryWords*s:], []float32{
+			math.Float32frombits(uint32(got.Count)), got.Top, got.Sum, got.Mass,
+			got.Best.Score, math.Float32frombits(uint32(got.Best.ID)), got.Later.Score, math.Float32frombits(uint32(got.Later.ID)),
 		})
 	}
 }
@@ -48,34 +62,48 @@ func (c *ChooseSlices) Twin() {
 func (c *ChooseSlices) Outputs() []Output {
 	var outputs []Output
 	for s := range layout.VocabSlices(c.Vocab) {
-		at := 6 * s
+		at := summaryWords * s
 		outputs = append(outputs,
 			exactFloats("count and top", c.Slices).part("count and top", at, at+2),
 			near("sums", c.Slices, 0, 5e-6).part("sums", at+2, at+4), // an exp for each token, of numbers down to -30
 			near("score", c.Slices, 1e-5, 1e-6).part("score", at+4, at+5),
-			exactFloats("id", c.Slices).part("id", at+5, at+6))
+			exactFloats("id", c.Slices).part("id", at+5, at+6),
+			near("later score", c.Slices, 1e-5, 1e-6).part("later score", at+6, at+7),
+			exactFloats("later id", c.Slices).part("later id", at+7, at+8))
 	}
 	return outputs
 }
 
-// ChooseSlicesCases are all tokens, those before the likeliest and the least likely, and in ties.
+// ChooseSlicesCases are all tokens, those before the likeliest and the least likely, with and without
+// bounds, and in ties.
 func ChooseSlicesCases() []Case {
 	var cases []Case
-	for _, vocab := range []int{1, 64, 513, 3000} {
+	for _, vocab := range []int{1, 64, 513, 3000, 49152, 128256} {
 		logits := numbers("logits", 2*vocab, 5)
 		for v := range vocab / 2 {
 			at := vocab + 2*v
 			logits[at] = float32(math.Round(float64(logits[at]))) // some ties
 		}
+		order := make([]layout.Candidate, vocab)
+		for id := range order {
+			order[id] = layout.Candidate{ID: id, Logit: logits[vocab+id]}
+		}
+		slices.SortFunc(order, layout.Likelier)
+		// rank returns the token of a rank; -1: none.
+		rank := func(r int) layout.Candidate {
+			if r < 0 {
+				return noToken
+			}
+			return order[r]
+		}
 		for _, draw := range []layout.Draw{{}, {Seed: 7, Temperature: 0.8}, {Seed: 7, Temperature: 3}} {
-			order := ref.Likeliest(logits[vocab:], vocab, 0, vocab)
-			for _, rank := range []int{-1, 0, vocab / 3, vocab - 1} {
-				last := -1
-				if rank >= 0 {
-					last = order[rank].ID
-				}
-				cases = append(cases, one(fmt.Sprintf("vocab %d, temperature %g, before number %d", vocab, draw.Temperature, rank),
-					newChooseSlices(logits, last, draw, 3)))
+			for _, ranks := range [][3]int{ // low, about, high
+				{-1, -1, -1}, {-1, 0, 0}, {-1, vocab / 3, vocab / 3}, {-1, vocab - 1, vocab - 1},
+				{-1, vocab / 3, -1}, {-1, 0, vocab / 2}, {vocab / 5, vocab / 3, vocab / 2}, {0, vocab - 1, -1},
+			} {
+				asked := ref.Asked{Low: rank(ranks[0]), About: rank(ranks[1]), High: rank(ranks[2]), Top: order[0].Logit}
+				cases = append(cases, one(fmt.Sprintf("vocab %d, temperature %g, ranks %v", vocab, draw.Temperature, ranks),
+					newChooseSlices(logits, asked, draw, 3)))
 			}
 		}
 	}

@@ -86,7 +86,7 @@ func smallComparison() Case {
 // CompareCases are rows that are the same, nearly so, and not at all.
 func CompareCases() []Case {
 	var cases []Case
-	for _, vocab := range []int{1, 63, 512, 513, 3000} {
+	for _, vocab := range []int{1, 63, 512, 513, 2048, 3000, 49152, 128256} {
 		logits := numbers("logits", vocab, 5)
 		logits[vocab/2] = 12
 		for _, by := range []float32{0, 1e-5, 1e-3, 0.1, 3, 100} {
@@ -98,6 +98,18 @@ func CompareCases() []Case {
 		other[0], other[vocab-1] = 150, 150
 		cases = append(cases, one(fmt.Sprintf("vocab %d, unlike", vocab), newCompare(logits, other, vocab-1, 0)),
 			one(fmt.Sprintf("vocab %d, unlike the other way", vocab), newCompare(other, logits, 0, 0)))
+
+		// All tokens are alike; and most cannot be, the same in both rows but for some.
+		equal, some, others := make([]float32, vocab), make([]float32, vocab), make([]float32, vocab)
+		for i := range vocab {
+			some[i], others[i] = -1e30, -1e30
+		}
+		for i := max(0, vocab-5); i < vocab; i++ {
+			some[i], others[i] = logits[i], logits[i]/2
+		}
+		others[0] = -2
+		cases = append(cases, one(fmt.Sprintf("vocab %d, ties", vocab), newCompare(equal, equal, vocab/3, 1)),
+			one(fmt.Sprintf("vocab %d, few possible", vocab), newCompare(some, others, vocab-1, 0)))
 	}
 	return cases
 }

@@ -3,6 +3,7 @@ package kernelcase
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"keyfold/layout"
 	"keyfold/ref"
@@ -23,10 +24,10 @@ func newLikeliest(logits []float32, n, at int) *Likeliest {
 }
 
 func (c *Likeliest) Twin() {
-	slices := layout.VocabSlices(len(c.Logits))
-	for s := range slices {
+	n := layout.VocabSlices(len(c.Logits))
+	for s := range n {
 		from, to := layout.VocabSlice(len(c.Logits), s)
-		out := c.Candidates[2*c.N*(c.At*slices+s):]
+		out := c.Candidates[2*c.N*(c.At*n+s):]
 		found := ref.Likeliest(c.Logits, c.N, from, to)
 		for i := range c.N {
 			out[2*i] = math.MaxUint32
@@ -45,18 +46,23 @@ func smallLikeliest() Case {
 	return one("likeliest", newLikeliest(smallLogits()[150:], 10, 1))
 }
 
-// LikeliestCases have few and many tokens, and ties.
+// LikeliestCases have few and many tokens, ties, and tokens that cannot be.
 func LikeliestCases() []Case {
 	var cases []Case
-	for _, vocab := range []int{1, 9, 63, 512, 513, 3000} {
+	for _, vocab := range []int{1, 9, 63, 512, 513, 2048, 3000, 49152, 128256} {
 		logits, rounded := numbers("logits", vocab, 5), numbers("logits", vocab, 5)
 		for i := range rounded {
 			rounded[i] = float32(math.Round(float64(rounded[i])))
 		}
+		few := slices.Clone(logits)
+		for i := range vocab - min(vocab, 5) {
+			few[i] = float32(math.Inf(-1))
+		}
 		for _, n := range []int{1, 10, 70} {
 			cases = append(cases,
 				one(fmt.Sprintf("vocab %d, %d likeliest", vocab, n), newLikeliest(logits, n, 1)),
-				one(fmt.Sprintf("vocab %d, %d likeliest, ties", vocab, n), newLikeliest(rounded, n, 0)))
+				one(fmt.Sprintf("vocab %d, %d likeliest, ties", vocab, n), newLikeliest(rounded, n, 0)),
+				one(fmt.Sprintf("vocab %d, %d likeliest, 5 possible", vocab, n), newLikeliest(few, n, 0)))
 		}
 	}
 	return cases
