@@ -112,8 +112,8 @@ func (s *kernelSample) free() {
 }
 
 // timeMatrices times the products of one, a few and many tokens with the matrices
-// of each type, in the order of the forward pass. The logits' matrix meets one token
-// at a time.
+// of each type, in the order of the forward pass. The logits' matrix meets no more than those
+// that are decoded together.
 func (s *kernelSample) timeMatrices(each func(TaskTimes)) {
 	operations := s.d.MostWork() / 10
 	if s.d.Software {
@@ -123,8 +123,8 @@ func (s *kernelSample) timeMatrices(each func(TaskTimes)) {
 		for _, m := range []struct {
 			task   gpu.Task
 			tokens int
-		}{{gpu.OneToken, 1}, {gpu.FewTokens, 8}, {gpu.ManyTokens, sampledTokens}} {
-			sample := gpu.SampleOf(s.matrices(m.task == gpu.OneToken), t, m.tokens, operations)
+		}{{gpu.OneToken, 1}, {gpu.FewTokens, 8}, {gpu.SomeTokens, 32}, {gpu.ManyTokens, sampledTokens}} {
+			sample := gpu.SampleOf(s.matrices(m.task <= gpu.FewTokens), t, m.tokens, operations)
 			if len(sample) == 0 {
 				continue
 			}

@@ -21,10 +21,10 @@ func (p *Pass) matMul(w *Weights, x, y *Buffer, n int, add bool) {
 		p.matVec(w, matVecOptions{input: "input_plain", add: add}, x, y)
 		return
 	}
-	v := p.d.variant(matrixTask(n))
-	id := v.id()
 	for _, part := range w.parts {
-		id.parts[0] = part.reader()
+		v := p.d.variant(matrixTask(n)).of(part.typ).forTokens(n)
+		id := v.id()
+		id.parts[0] = v.reader(part)
 		p.spend(2 * n * part.rows * w.Cols)
 		p.dispatch(id,
 			[3]int{divUp(part.rows, v.rows), divUp(n, v.tokens), 1}, []uint32{ // struct Params in matmul.wgsl and its variants

@@ -3,6 +3,7 @@ package gpu
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"keyfold/internal/kernelcase"
@@ -16,6 +17,32 @@ func TestMatMul(t *testing.T) {
 			d.runCases(t, kernelcase.MatMulCases(wt))
 		}
 	})
+}
+
+// The kernel for a few tokens is a text for no more of them than it must be.
+func TestKernelsOfTokens(t *testing.T) {
+	for _, tc := range []struct {
+		n                    int
+		software, gpu, ofFew string // the last of GPUs with few registers
+	}{
+		{1, "matvec_rows", "matvec_blocks", "matvec_blocks"},
+		{2, "matmul(TOKENS=2)", "matmul_few_blocks(TOKENS=2)", "matmul_few_blocks(TOKENS=2)"},
+		{3, "matmul(TOKENS=4)", "matmul_few_blocks(TOKENS=4)", "matmul_few_blocks(TOKENS=4)"},
+		{4, "matmul(TOKENS=4)", "matmul_few_blocks(TOKENS=4)", "matmul_few_blocks(TOKENS=4)"},
+		{5, "matmul(TOKENS=8)", "matmul_few_blocks(TOKENS=8)", "matmul_few_blocks(TOKENS=4)"},
+		{16, "matmul(TOKENS=8)", "matmul_few_blocks(TOKENS=8)", "matmul_few_blocks(TOKENS=4)"},
+		{17, "matmul(TOKENS=8)", "matmul_tiled", "matmul_tiled"},
+		{32, "matmul(TOKENS=8)", "matmul_tiled", "matmul_tiled"},
+		{33, "matmul(TOKENS=8)", "matmul_wide", "matmul_tiled"},
+	} {
+		for d, want := range map[*Device]string{{Software: true}: tc.software, {}: tc.gpu, {lean: true}: tc.ofFew} {
+			for wt, want := range map[layout.WeightType]string{layout.Q4M: want, layout.F16: strings.ReplaceAll(want, "_blocks", "")} {
+				if got := d.variant(matrixTask(tc.n)).of(wt).forTokens(tc.n).String(); got != want {
+					t.Errorf("%d tokens of %v, software %v, lean %v: %s, want %s", tc.n, wt, d.Software, d.lean, got, want)
+				}
+			}
+		}
+	}
 }
 
 func TestNormMatVec(t *testing.T) {
@@ -166,5 +193,38 @@ func TestMatMulSplitsLargeMatrices(t *testing.T) {
 		}).Floats()
 		checkClose(t, wt.String()+" SwiGLU", gotH, wantH, tol{abs: 1e-3, rel: 2e-5})
 		split.Destroy()
+	}
+}
+
+// BenchmarkFewTokens multiplies 1 to 16 tokens with the matrices of SmolLM2-135M, in every
+// kernel that may:
+//
+//	go test -run '^$' -bench FewTokens ./gpu
+func BenchmarkFewTokens(b *testing.B) {
+	d := openForTest(b)
+	for _, wt := range []layout.WeightType{layout.Q4M, layout.Q8_0, layout.F16} {
+		for _, shape := range [][2]int{{576, 576}, {3072, 576}, {576, 1536}, {49152, 576}} {
+			w := d.uploadWeights(b, quantised("w", wt, shape[0], shape[1]))
+			x, y := d.upload(b, normals("x", fewTokens*w.Cols, 1)), d.poisoned(b, fewTokens*w.Rows)
+			for _, n := range []int{1, 2, 4, 8, fewTokens} {
+				for _, v := range d.variants(matrixTask(n)) {
+					b.Run(fmt.Sprintf("%v/%dx%d/n=%d/%v", wt, w.Rows, w.Cols, n, v), func(b *testing.B) {
+						defer d.try(matrixTask(n), v)()
+						product := func() {
+							p := d.Begin()
+							p.MatMul(w, x, y, n)
+							p.Read(y, 0, 4) // waits for the device
+							if err := p.Submit(); err != nil {
+								b.Fatal(err)
+							}
+						}
+						product() // compiles
+						for b.Loop() {
+							product()
+						}
+					})
+				}
+			}
+		}
 	}
 }

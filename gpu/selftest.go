@@ -154,7 +154,7 @@ func (d *Device) casesOf(id kernelID) []kernelcase.Case {
 	cases = slices.Concat(cases, kernelcase.OfCache(kv, headDim), kernelcase.OfCacheMethods(kv, headDim))
 	for _, t := range layout.WeightTypes {
 		if strings.HasSuffix(id.parts[0], "_"+t.String()) { // weights_q8_0, blocks_q8_0
-			cases = append(cases, kernelcase.OfWeights(t)...)
+			cases = slices.Concat(cases, kernelcase.OfWeights(t), kernelcase.OfTokens(t))
 		}
 	}
 	var found []kernelcase.Case

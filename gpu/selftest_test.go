@@ -17,7 +17,7 @@ import (
 func (d *Device) allCases(weights []layout.WeightType, caches []layout.CacheType, headDim int) []kernelcase.Case {
 	var cases []kernelcase.Case
 	for _, t := range weights {
-		cases = append(cases, kernelcase.OfWeights(t)...)
+		cases = slices.Concat(cases, kernelcase.OfWeights(t), kernelcase.OfTokens(t))
 	}
 	cases = slices.Concat(cases, kernelcase.Plain(), kernelcase.OfMethods(headDim))
 	for _, t := range caches {
@@ -96,7 +96,14 @@ type sabotage struct {
 
 // withWeights begins the list of all kernels that read a matrix and scales.
 const withWeights = "embed q8_0, matmul q8_0 (1 row), matmul q8_0 (5 rows), matmul q8_0 (33 rows), " +
-	"norm_matvec q8_0, norm_swiglu q8_0, "
+	"norm_matvec q8_0, norm_swiglu q8_0, matmul q8_0 (2 rows), matmul q8_0 (3 rows), matmul q8_0 (20 rows), "
+
+// The products of more tokens than one: all, those of matmul_few_blocks.wgsl, and of matmul_few.wgsl.
+const (
+	allMatMuls          = "matmul q8_0 (5 rows), matmul q8_0 (33 rows), matmul q8_0 (2 rows), matmul q8_0 (3 rows), matmul q8_0 (20 rows)"
+	fewTokensMatMuls    = "matmul q8_0 (5 rows), matmul q8_0 (2 rows), matmul q8_0 (3 rows)"
+	fewTokensMatMulsF16 = "matmul f16 (5 rows), matmul f16 (2 rows), matmul f16 (3 rows)"
+)
 
 const allChoices = "choose (temperature 0), choose (temperature 0.8), choose (top-k), choose (top-p), choose (min-p), choose (top-k and top-p)"
 
@@ -108,15 +115,32 @@ var sabotages = []sabotage{
 	{"rms_norm_rows", "(params.row0 + r)", "(params.row0 - r)", "rms_norm", false},
 	{"rms_norm", " + params.eps", "", "rms_norm", true},
 	{"rms_norm", "half = WG_SIZE / 2u", "half = WG_SIZE / 4u", "rms_norm", true},
-	{"matmul", "sum[i] += vec4", "sum[i] -= vec4", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", false},
-	{"matmul", "min(t0 + i, ", "min(t0 + i + 1u, ", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", false},
-	{"matmul", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (5 rows), matmul q8_0 (33 rows)", false},
-	{"matmul", "id.y * TILE", "id.y", "matmul q8_0 (33 rows)", false},
-	{"matmul_tiled", "min(t0 + i / DEPTH4, ", "min(t0 + i / DEPTH4 + 1u, ", "matmul q8_0 (5 rows)", true},
-	{"matmul_tiled", "r0 = group.x * SIDE", "r0 = 0u * group.x", "matmul q8_0 (5 rows)", true},
-	{"matmul_tiled", "w_tile[c + r + 24u]", "w_tile[c + r + 16u]", "matmul q8_0 (5 rows)", true},
-	{"matmul_tiled", "c0 += DEPTH4", "c0 += 2u * DEPTH4", "matmul q8_0 (5 rows)", true},
-	{"matmul_tiled", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (5 rows)", true},
+	{"matmul", "sum[i] += vec4", "sum[i] -= vec4", allMatMuls, false},
+	{"matmul", "min(t0 + i, ", "min(t0 + i + 1u, ", allMatMuls, false},
+	{"matmul", "y[at], params.add != 0u", "y[at], params.add == 9u", allMatMuls, false},
+	{"matmul", "id.y * TOKENS", "id.y", "matmul q8_0 (33 rows), matmul q8_0 (20 rows)", false},
+	{"matmul_few", "min(t0 + i, params.n - 1u)", "0u", fewTokensMatMulsF16, true},
+	{"matmul_few", "c += LANES", "c += 2u * LANES", fewTokensMatMulsF16, true},
+	{"matmul_few", "weight4(min(r + 3u, last), c)", "weight4(min(r + 2u, last), c)", fewTokensMatMulsF16, true},
+	{"matmul_few", "l < LANES", "l < LANES / 2u", fewTokensMatMulsF16, true},
+	{"matmul_few", "r0 = group.x * QUADS * 4u", "r0 = 0u * group.x", fewTokensMatMulsF16, true},
+	{"matmul_few", "y[at + i], params.add != 0u", "y[at + i], params.add == 9u", fewTokensMatMulsF16, true},
+	{"matmul_few", "token < params.n", "token <= params.n", "matmul f16 (5 rows), matmul f16 (3 rows)", true},
+	{"matmul_few", "thread % QUADS * 4u", "0u * thread", fewTokensMatMulsF16, true},
+	{"matmul_few_blocks", "min(t0 + i, params.n - 1u)", "0u", fewTokensMatMuls, true},
+	{"matmul_few_blocks", "unit += LANES", "unit += 2u * LANES", fewTokensMatMuls, true},
+	{"matmul_few_blocks", "packed(row.w", "packed(row.z", fewTokensMatMuls, true},
+	{"matmul_few_blocks", "terms(row.y", "terms(row.x", fewTokensMatMuls, true},
+	{"matmul_few_blocks", "unit * UNIT4 + k", "unit * UNIT4", fewTokensMatMuls, true},
+	{"matmul_few_blocks", "l < LANES", "l < LANES / 2u", fewTokensMatMuls, true},
+	{"matmul_few_blocks", "vec4<u32>(params.rows - 1u)", "vec4<u32>(params.rows - 2u)", fewTokensMatMuls, true},
+	{"matmul_few_blocks", "y[at + i], params.add != 0u", "y[at + i], params.add == 9u", fewTokensMatMuls, true},
+	{"matmul_few_blocks", "token < params.n", "token <= params.n", "matmul q8_0 (5 rows), matmul q8_0 (3 rows)", true},
+	{"matmul_tiled", "min(t0 + i / DEPTH4, ", "min(t0 + i / DEPTH4 + 1u, ", "matmul q8_0 (20 rows)", true},
+	{"matmul_tiled", "r0 = group.x * SIDE", "r0 = 0u * group.x", "matmul q8_0 (20 rows)", true},
+	{"matmul_tiled", "w_tile[c + r + 24u]", "w_tile[c + r + 16u]", "matmul q8_0 (20 rows)", true},
+	{"matmul_tiled", "c0 += DEPTH4", "c0 += 2u * DEPTH4", "matmul q8_0 (20 rows)", true},
+	{"matmul_tiled", "y[at], params.add != 0u", "y[at], params.add == 9u", "matmul q8_0 (20 rows)", true},
 	{"matmul_wide", "min(t + 1u, last)", "min(t + 2u, last)", "matmul q8_0 (33 rows)", true},
 	{"matmul_wide", "min(r + 3u, last)", "min(r + 2u, last)", "matmul q8_0 (33 rows)", true},
 	{"matmul_wide", "sum_t += products(w_first, x_other)", "sum_t += products(w_first, x_first)", "matmul q8_0 (33 rows)", true},
@@ -261,9 +285,10 @@ var sabotages = []sabotage{
 	// Faults of long rows alone, and of many tokens.
 	{"matvec_rows", "c < cols4", "c < min(cols4, 383u)", "matmul q8_0 (1 row), norm_matvec q8_0, norm_swiglu q8_0", false},
 	{"matvec_rows", "c < cols4", "c < min(cols4, 511u)", "matmul q8_0 (1 row), norm_matvec q8_0", false},
-	{"matmul", "c < cols4", "c < min(cols4, 511u)", "matmul q8_0 (5 rows)", false},
+	{"matmul", "c < cols4", "c < min(cols4, 511u)", "matmul q8_0 (5 rows), matmul q8_0 (2 rows), matmul q8_0 (20 rows)", false},
 	{"matmul", "t0 + i < params.n", "t0 + i < min(params.n, 199u)", "matmul q8_0 (33 rows)", false},
-	{"matmul_tiled", "c0 < cols4", "c0 < min(cols4, 511u)", "matmul q8_0 (5 rows)", true},
+	{"matmul_few", "c < cols4", "c < min(cols4, 511u)", "matmul f16 (5 rows), matmul f16 (2 rows)", true},
+	{"matmul_tiled", "c0 < cols4", "c0 < min(cols4, 511u)", "matmul q8_0 (20 rows)", true},
 	{"matmul_wide", "token < params.n", "token < min(params.n, 199u)", "matmul q8_0 (33 rows)", true},
 	{"rms_norm_rows", "(params.row0 + r)", "(params.row0 + min(r, 198u))", "rms_norm", false},
 	{"prefill_rows_software", "+ t + 1u", "+ min(t, vec4<u32>(198u)) + 1u", "attention f16 (5 tokens)", false},
@@ -301,28 +326,40 @@ func partSabotages() []sabotage {
 		{layout.Q8K, "dm.y * f32(pair >> 24u)", "dm.y * f32(pair >> 25u)"},
 	} {
 		add("weights_"+tc.t.String(), tc.old, tc.new, tc.t, "embed TYPE", "matmul TYPE (1 row)", "matmul TYPE (5 rows)", "matmul TYPE (33 rows)",
-			"norm_matvec TYPE", "norm_swiglu TYPE")
+			"norm_matvec TYPE", "norm_swiglu TYPE", "matmul TYPE (2 rows)", "matmul TYPE (3 rows)", "matmul TYPE (20 rows)")
 	}
+	one := []string{"matmul TYPE (1 row)", "norm_matvec TYPE", "norm_swiglu TYPE"}
+	few := []string{"matmul TYPE (5 rows)", "matmul TYPE (2 rows)", "matmul TYPE (3 rows)"}
+	all := []string{one[0], few[0], one[1], one[2], few[1], few[2]}
 	for _, tc := range []struct {
 		t        layout.WeightType
 		old, new string
+		kernels  []string
 	}{
-		{layout.Q8_0, "i / 2u", "i"}, // another block's scale
-		{layout.Q8_0, "i % 2u", "0u"},
-		{layout.Q8_0, "bytes(q2.w) * b[3]", "bytes(q2.w) * b[2]"},
-		{layout.Q4_0, "i % 2u", "0u"},
-		{layout.Q4_0, "sums.x + sums.y", "sums.x"},
-		{layout.Q4_0, "0xf00u", "0x700u"},
-		{layout.Q4_0, "u[3] * by", "u[3]"},
-		{layout.Q8M, " + dm.y", " - dm.y"},
-		{layout.Q4M, "sums.x + sums.y", "sums.y"},
-		{layout.Q4K, "block % 8u / 2u", "block % 8u / 4u"}, // another group's scale
-		{layout.Q4K, "block % 2u * 16u", "0u"},
-		{layout.Q4K, " - dm.y", " + dm.y"},
-		{layout.Q8K, "pairs.xz", "pairs.xx"},
-		{layout.Q8K, "pairs.yw", "pairs.yy"},
+		{layout.Q8_0, "i / 2u", "i", all}, // another block's scale
+		{layout.Q8_0, "i % 2u", "0u", all},
+		{layout.Q8_0, "bytes(q2.w) * b[3]", "bytes(q2.w) * b[2]", one},
+		{layout.Q8_0, "q[k]", "q[k ^ 1u]", few},
+		{layout.Q4_0, "i % 2u", "0u", all},
+		{layout.Q4_0, "-8.0 * d", "-7.0 * d", all},
+		{layout.Q4_0, "sums.x + sums.y", "sums.x", one},
+		{layout.Q4_0, "0xf00u", "0x700u", all},
+		{layout.Q4_0, "u[3] * PARTS", "u[3]", one},
+		{layout.Q4_0, "16u * (k % 2u)", "0u", few},
+		{layout.Q8M, "+ dm.y;", "- dm.y;", few},
+		{layout.Q8M, "+ dm.y * ", "- dm.y * ", one},
+		{layout.Q8M, "unit / 2u", "unit", all},
+		{layout.Q4M, "sums.x + sums.y", "sums.y", one},
+		{layout.Q4M, "(dm.x * PARTS)", "dm.x", few},
+		{layout.Q4K, "unit % 8u / 2u", "unit % 8u / 4u", all}, // another group's scale
+		{layout.Q4K, "unit % 2u * 16u", "0u", all},
+		{layout.Q4K, "-dm.y * f32", "dm.y * f32", all},
+		{layout.Q8K, "pairs.xz", "pairs.xx", one},
+		{layout.Q8K, "pairs.yw", "pairs.yy", one},
+		{layout.Q8K, "unit / 2u % 8u", "unit / 4u % 8u", few},
+		{layout.Q8K, "unit % 2u * 16u", "0u", few},
 	} {
-		want := strings.ReplaceAll("matmul TYPE (1 row), norm_matvec TYPE, norm_swiglu TYPE", "TYPE", tc.t.String())
+		want := strings.ReplaceAll(strings.Join(tc.kernels, ", "), "TYPE", tc.t.String())
 		list = append(list, sabotage{"blocks_" + tc.t.String(), tc.old, tc.new, want, true})
 	}
 	writers := []string{"cache_write TYPE", "gaussian_merge TYPE", "explicit_merge TYPE", "key_rotate TYPE"} // the last of keys alone
@@ -418,7 +455,7 @@ func TestSelfTestNamesWhatIsWrong(t *testing.T) {
 			weights, caches = weightTypes, nil
 		} else if s.file == "halves" {
 			caches = []layout.CacheType{layout.CacheQ8_0}
-		} else if s.file == "matvec" { // takes types without blocks
+		} else if s.file == "matvec" || s.file == "matmul_few" { // take types without blocks
 			weights = []layout.WeightType{layout.F16}
 		} else if i := slices.IndexFunc(layout.CacheTypes, func(t layout.CacheType) bool {
 			return strings.HasSuffix(s.file, "_"+t.String())

@@ -81,17 +81,18 @@ func kernelIDs(t testing.TB) []kernelID {
 			}
 		case calls("weights_f32"), calls("blocks_q8_0"):
 			for _, wt := range weightTypes {
-				w := weightPart{typ: wt}
-				if !calls("input_plain") {
-					joined = append(joined, kernelID{name: name, parts: [2]string{w.reader()}})
-					continue
+				v, inputs := variant{kernel: name}, []string{""}
+				if calls("blocks_q8_0") {
+					v.blocks = &matvec
 				}
-				v := variant{kernel: name, blocks: calls("blocks_q8_0")}
 				if v.of(wt) != v {
 					continue
 				}
-				for _, input := range []string{"input_plain", "input_norm"} {
-					joined = append(joined, kernelID{name: name, parts: [2]string{v.reader(w), input}})
+				if calls("input_plain") {
+					inputs = []string{"input_plain", "input_norm"}
+				}
+				for _, input := range inputs {
+					joined = append(joined, kernelID{name: name, parts: [2]string{v.reader(weightPart{typ: wt}), input}})
 				}
 			}
 		case calls("summary"):
@@ -108,16 +109,29 @@ func kernelIDs(t testing.TB) []kernelID {
 			case "prefill_tiles":
 				id.consts[1] = constant{"SLOTS", prefillSlots(id.consts[0].value)}
 			}
+			plain := true // the text is in use without another constant
 			for _, k := range table {
 				for _, v := range k.all() {
-					if v.kernel == name && v.threads > 0 {
-						other := id
+					other := id
+					switch {
+					case v.kernel != name:
+					case v.threads > 0:
 						other.consts[1] = v.id().consts[1]
 						ids = append(ids, other)
+					case v.shrinks:
+						plain = false
+						for _, n := range []int{2, 4, 8} {
+							other.consts[0] = v.forTokens(n).id().consts[0]
+							if !slices.Contains(ids, other) {
+								ids = append(ids, other)
+							}
+						}
 					}
 				}
 			}
-			ids = append(ids, id)
+			if plain {
+				ids = append(ids, id)
+			}
 		}
 	}
 	slices.SortFunc(ids, func(a, b kernelID) int { return strings.Compare(a.String(), b.String()) })

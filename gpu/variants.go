@@ -17,7 +17,8 @@ type Task uint8
 
 const (
 	OneToken   Task = iota // a matrix times one token
-	FewTokens              // times as many as one workgroup of matmul_tiled.wgsl takes
+	FewTokens              // times those of a few texts that are decoded together
+	SomeTokens             // times as many as one workgroup of matmul_tiled.wgsl takes
 	ManyTokens             // times more
 	Norms
 	AttendOne  // one token's attention
@@ -25,15 +26,20 @@ const (
 	Ballots    // of GVote
 )
 
-// fewTokens are the tokens of a workgroup of matmul_tiled.wgsl: with so many matmul_wide.wgsl
-// would compute as much again for nothing.
-const fewTokens = 32
+// The most tokens of a task. With fewTokens matmul_tiled.wgsl would compute as much again for
+// nothing, and with someTokens, those of its workgroup, matmul_wide.wgsl.
+const (
+	fewTokens  = 16
+	someTokens = 32
+)
 
 // matrixTasks are those that are done with a matrix of weights.
-var matrixTasks = []Task{OneToken, FewTokens, ManyTokens}
+var matrixTasks = []Task{OneToken, FewTokens, SomeTokens, ManyTokens}
 
 func (t Task) String() string {
-	return [...]string{"1 token", "2 to 32 tokens", "more tokens", "norms", "attention of 1 token", "attention of more", "ballots"}[t]
+	return [...]string{
+		"1 token", "2 to 16 tokens", "17 to 32 tokens", "more tokens", "norms", "attention of 1 token", "attention of more", "ballots",
+	}[t]
 }
 
 // matrixTask returns the task of multiplying n tokens.
@@ -43,6 +49,8 @@ func matrixTask(n int) Task {
 		return OneToken
 	case n <= fewTokens:
 		return FewTokens
+	case n <= someTokens:
+		return SomeTokens
 	}
 	return ManyTokens
 }
@@ -50,10 +58,11 @@ func matrixTask(n int) Task {
 // variant is a kernel that does a task.
 type variant struct {
 	kernel       string
-	threads      int  // of a workgroup, written into WG_SIZE; 0: as the file says
-	rows, tokens int  // that a workgroup takes; 0 where the wrapper knows better
-	blocks       bool // it reads blocks, and leaves types without them to matvec
-	subgroups    bool // it needs the feature of this name, which some browsers have
+	threads      int      // of a workgroup, written into WG_SIZE; 0: as the file says
+	rows, tokens int      // that a workgroup takes; 0 where the wrapper knows better
+	shrinks      bool     // tokens are written into TOKENS, and are 4 or 2 where there are no more
+	blocks       *variant // not nil: it reads blocks, and leaves types without them to this one
+	subgroups    bool     // it needs the feature of this name, which some browsers have
 }
 
 // String returns "matvec", or "matvec(WG_SIZE=32)" for its text with another constant.
@@ -65,7 +74,18 @@ func (v variant) id() kernelID {
 	if v.threads > 0 {
 		id.consts[1] = constant{"WG_SIZE", v.threads}
 	}
+	if v.shrinks {
+		id.consts[0] = constant{"TOKENS", v.tokens}
+	}
 	return id
+}
+
+// forTokens returns the kernel for n tokens: v, or its text for fewer tokens at a time.
+func (v variant) forTokens(n int) variant {
+	for v.shrinks && v.tokens > 2 && v.tokens/2 >= n {
+		v.tokens /= 2
+	}
+	return v
 }
 
 // kernels are the variants of a task by the type of adapter that takes them.
@@ -75,21 +95,28 @@ type kernels struct {
 	others        []variant // which no type takes
 }
 
-// matvec is the plain kernel of a matrix times one token.
-var matvec = variant{kernel: "matvec", rows: 4}
+// matvec is the plain kernel of a matrix times one token, and matmul that of more.
+var (
+	matvec = variant{kernel: "matvec", rows: 4}
+	matmul = variant{kernel: "matmul", rows: 32, tokens: 8, shrinks: true}
+	// matmulFew is the plain kernel of a few tokens.
+	matmulFew = variant{kernel: "matmul_few", rows: 16, tokens: 8, shrinks: true}
+)
 
 // of returns the kernel that does the task with weights of a type: v, unless that
 // needs blocks and the type has none.
 func (v variant) of(t layout.WeightType) variant {
-	if v.blocks && t.ColumnsOf()%layout.Block != 0 {
-		return matvec
+	if v.blocks != nil && t.ColumnsOf()%layout.Block != 0 {
+		plain := *v.blocks
+		plain.tokens = v.tokens
+		return plain
 	}
 	return v
 }
 
 // reader names the shader file through which v reads weights.
 func (v variant) reader(p weightPart) string {
-	if v.blocks {
+	if v.blocks != nil {
 		return "blocks_" + p.typ.String()
 	}
 	return p.reader()
@@ -108,7 +135,7 @@ func (k kernels) all() []variant {
 // with AVX2, 2026-11).
 var table = [...]kernels{
 	OneToken: {
-		gpu:      variant{kernel: "matvec_blocks", rows: 16, blocks: true},
+		gpu:      variant{kernel: "matvec_blocks", rows: 16, blocks: &matvec},
 		software: variant{kernel: "matvec_rows", rows: 32},
 		others: []variant{
 			matvec,
@@ -118,13 +145,19 @@ var table = [...]kernels{
 		},
 	},
 	FewTokens: {
-		gpu:      variant{kernel: "matmul_tiled", rows: 32, tokens: fewTokens},
-		software: variant{kernel: "matmul", rows: 32, tokens: 8},
+		gpu:      variant{kernel: "matmul_few_blocks", rows: 16, tokens: 8, shrinks: true, blocks: &matmulFew},
+		software: matmul,
+		lean:     []variant{{kernel: "matmul_few_blocks", rows: 16, tokens: 4, shrinks: true, blocks: &matmulFew}},
+		others:   []variant{matmulFew},
+	},
+	SomeTokens: {
+		gpu:      variant{kernel: "matmul_tiled", rows: 32, tokens: someTokens},
+		software: matmul,
 	},
 	ManyTokens: {
 		gpu:      variant{kernel: "matmul_wide", rows: 64, tokens: 64},
-		software: variant{kernel: "matmul", rows: 32, tokens: 8},
-		lean:     []variant{{kernel: "matmul_tiled", rows: 32, tokens: 32}},
+		software: matmul,
+		lean:     []variant{{kernel: "matmul_tiled", rows: 32, tokens: someTokens}},
 	},
 	Norms: {
 		gpu:      variant{kernel: "rms_norm", rows: 1},

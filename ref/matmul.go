@@ -2,7 +2,7 @@ package ref
 
 import "keyfold/layout"
 
-// MatMul is the CPU twin of gpu/shaders/matmul.wgsl and matmul_tiled.wgsl, and of
+// MatMul is the CPU twin of gpu/shaders/matmul.wgsl and its variants matmul_*.wgsl, and of
 // matvec.wgsl and its variants matvec_*.wgsl for one token.
 //
 //	y[t, r] = Σ_c w[r, c] x[t, c]

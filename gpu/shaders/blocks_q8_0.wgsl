@@ -1,6 +1,6 @@
-// blocks_q8_0.wgsl: multiplies a block of a Q8_0 matrix with 32 columns of x.
-// Joined to matvec_blocks.wgsl, whose struct Params has cols and scales, and to
-// halves.wgsl.
+// blocks_q8_0.wgsl: reads a Q8_0 matrix a block at a time, and multiplies a block with 32
+// columns of x. Joined to matvec_blocks.wgsl and matmul_few_blocks.wgsl, whose struct
+// Params has cols and scales, and to halves.wgsl.
 //
 //     sum_c w x = d * sum_c q x
 //
@@ -10,9 +10,21 @@
 
 @group(0) @binding(1) var<storage, read> weights: array<vec4<u32>>;
 
+const UNIT4: u32 = 4u; // vec4 of columns of a unit: a vec4 of weights
+
 // word returns a word of the scales.
 fn word(at: u32) -> u32 {
     return weights[at / 4u][at % 4u];
+}
+
+// packed returns a unit of a row, and terms what its weights are made of: w = terms.x * q + terms.y.
+fn packed(row: u32, unit: u32) -> vec4<u32> {
+    return weights[row * (params.cols / 16u) + unit];
+}
+
+fn terms(row: u32, unit: u32) -> vec2<f32> {
+    let i = row * (params.cols / 32u) + unit / 2u;
+    return vec2<f32>(half_value(word(params.scales + i / 2u) >> (16u * (i % 2u))), 0.0);
 }
 
 // bytes returns the four bytes of a word. A byte is moved to the top of an i32 and back, which keeps its sign.
@@ -20,17 +32,19 @@ fn bytes(q: u32) -> vec4<f32> {
     return vec4<f32>(vec4<i32>(vec4<u32>(q << 24u, q << 16u, q << 8u, q)) >> vec4<u32>(24u));
 }
 
+// weights4 returns the k-th four weights of a unit.
+fn weights4(q: vec4<u32>, k: u32, dm: vec2<f32>) -> vec4<f32> {
+    return dm.x * bytes(q[k]) + dm.y;
+}
+
 fn prepared(u: mat4x4<f32>) -> mat4x4<f32> {
     return u;
 }
 
 fn dot32(row: u32, block: u32, a: mat4x4<f32>, b: mat4x4<f32>, sums: vec2<f32>) -> f32 {
-    let at = 2u * (row * (params.cols / 32u) + block);
-    let q = weights[at];
-    let q2 = weights[at + 1u];
+    let q = packed(row, 2u * block);
+    let q2 = packed(row, 2u * block + 1u);
     let qx = bytes(q.x) * a[0] + bytes(q.y) * a[1] + bytes(q.z) * a[2] + bytes(q.w) * a[3]
         + bytes(q2.x) * b[0] + bytes(q2.y) * b[1] + bytes(q2.z) * b[2] + bytes(q2.w) * b[3];
-    let i = row * (params.cols / 32u) + block;
-    let d = half_value(word(params.scales + i / 2u) >> (16u * (i % 2u)));
-    return d * dot(qx, vec4<f32>(1.0));
+    return terms(row, 2u * block).x * dot(qx, vec4<f32>(1.0));
 }

@@ -12,27 +12,37 @@ import (
 // full tiles. Some faults of drivers show only in rows of 1,536 columns and more, or from
 // 200 tokens on: every kernel has such calls, too, with few rows.
 func OfWeights(t layout.WeightType) []Case {
-	const rows, cols = 37, 288
-	w, long, longer := weights(t, rows, cols), weights(t, 6, 1536), weights(t, 5, 2304)
-	cases := []Case{one(fmt.Sprintf("embed %v", t), newEmbed(w, []uint32{5, rows - 1, 0, 17}, 1, 2))}
-	for _, s := range []struct {
-		n    int
-		more []Call
-	}{
-		{1, []Call{newMatMul(long, 1, false), newMatMul(longer, 1, true)}},
-		{5, []Call{newMatMul(longer, 8, false)}},
-		{33, []Call{newMatMul(long, 200, false)}},
-	} {
-		first := newMatMul(w, s.n, false)
-		second := *first
-		second.Add = true
-		cases = append(cases, Case{fmt.Sprintf("matmul %v (%s)", t, count(s.n, "row")), append([]Call{first, &second}, s.more...)})
-	}
-	gated := weights(t, rows-1, cols)
-	return append(cases,
+	w, long, longer, gated := weights(t, smallRows, smallCols), weights(t, 6, 1536), weights(t, 5, 2304), weights(t, smallRows-1, smallCols)
+	return []Case{
+		one(fmt.Sprintf("embed %v", t), newEmbed(w, []uint32{5, smallRows - 1, 0, 17}, 1, 2)),
+		productCase(w, 1, newMatMul(long, 1, false), newMatMul(longer, 1, true)),
+		productCase(w, 5, newMatMul(longer, 8, false)),
+		productCase(w, 33, newMatMul(long, 200, false)),
 		Case{fmt.Sprintf("norm_matvec %v", t), []Call{newNormMatVec(w, 2, 1, 0.01), newNormMatVec(longer, 0, 1, 0.01)}},
-		Case{fmt.Sprintf("norm_swiglu %v", t), []Call{newNormSwiGLU(gated, 1, 0.01), largeNormSwiGLU(gated), newNormSwiGLU(long, 1, 0.01)}})
+		Case{fmt.Sprintf("norm_swiglu %v", t), []Call{newNormSwiGLU(gated, 1, 0.01), largeNormSwiGLU(gated), newNormSwiGLU(long, 1, 0.01)}},
+	}
 }
+
+// OfTokens are those of the kernels for numbers of tokens that few runs meet.
+func OfTokens(t layout.WeightType) []Case {
+	w, long, longer := weights(t, smallRows, smallCols), weights(t, 6, 1536), weights(t, 5, 2304)
+	return []Case{
+		productCase(w, 2, newMatMul(longer, 2, false)),
+		productCase(w, 3, newMatMul(long, 4, false)),
+		productCase(w, 20, newMatMul(longer, 32, false)),
+	}
+}
+
+// productCase multiplies n tokens with w, adds the same product, and makes more calls.
+func productCase(w *layout.Weights, n int, more ...Call) Case {
+	first := newMatMul(w, n, false)
+	second := *first
+	second.Add = true
+	return Case{fmt.Sprintf("matmul %v (%s)", w.Type, count(n, "row")), append([]Call{first, &second}, more...)}
+}
+
+// The small matrix is no multiple of what any workgroup takes.
+const smallRows, smallCols = 37, 288
 
 // count returns "1 row" or "9 rows".
 func count(n int, noun string) string {
@@ -50,8 +60,9 @@ type MatMul struct {
 	Add  bool
 }
 
+// newMatMul has a row of y that no token has, behind the others.
 func newMatMul(w *layout.Weights, n int, add bool) *MatMul {
-	c := &MatMul{W: w, X: numbers("x", n*w.Cols, 1), Y: unwritten(n * w.Rows), N: n, Add: add}
+	c := &MatMul{W: w, X: numbers("x", n*w.Cols, 1), Y: unwritten((n + 1) * w.Rows), N: n, Add: add}
 	if add {
 		copy(c.Y, numbers("y", len(c.Y), 1))
 	}
@@ -84,7 +95,13 @@ func MatMulCases(t layout.WeightType) []Case {
 		{5, 64, 1, false, "one token, rows not a multiple of 4"},
 		{31, 288, 1, true, "one token, added"},
 		{6, 1024, 1, false, "one token, several columns per thread"},
+		{5, 32, 2, true, "two tokens, fewer columns than threads that share rows, added"},
+		{50, 288, 3, false, "three tokens, several workgroups"},
+		{18, 1056, 4, true, "four tokens, two rows more than a workgroup, added"},
 		{33, 64, 8, false, "one tile of tokens"},
+		{35, 96, 9, true, "a token more than a tile, added"},
+		{64, 96, 16, false, "two tiles of tokens, whole workgroups"},
+		{19, 36, 5, true, "few tokens, columns that do not fill a block, in types without blocks"},
 		{65, 96, 19, true, "odd tiles, added"},
 		{70, 64, 66, false, "several workgroups of tokens"},
 		{129, 32, 65, true, "a row and a token more than wide tiles"},
