@@ -12,8 +12,8 @@
 // probability together, and the first of them at most 1 / min_p times as likely. Nothing has to be sorted for that:
 // the best token is drawn and judged. If it does not pass, no token behind it does, and the best of those before
 // it is drawn, and so on: about twice as often as the filters leave out by half. choose_slices.wgsl says how many
-// stand before it, and the best of them, slice by slice. Behind the last of such rounds this goes on alone. Without
-// slices it does everything alone, in round 0.
+// stand before it, and the best of them, slice by slice. Behind the last of such rounds this goes on alone, and without
+// slices it does everything alone. Then it looks for the best only where the one drawn does not pass.
 //
 // With top_k, top_p is of the probability of what top_k keeps, which lies between that of the last token that is
 // known to be kept and that of all before the first that is known not to be. Where that does not decide, the best
@@ -23,7 +23,7 @@
 //            slices (n_slices) summaries by choose_slices.wgsl, of all tokens in round 0
 //            draw (1), overwritten in round 0
 //            chosen (at + 1, 3) words, row `at` is written: id, its logit as f32, lse as f32
-// Dispatch   (1, 1, 1), in rounds 0, 1, ... last_round
+// Dispatch   (1, 1, 1), in rounds 0, 1, ...
 // Threads    WG_SIZE; thread t owns slice t, and tokens t, t+WG_SIZE, ...
 // Limits     ties go to the lower id; top_k is at least 1; at most WG_SIZE slices
 // Twin       ref/choose.go
@@ -41,7 +41,7 @@ struct Params {
     top_p: f32,
     min_p: f32,
     round: u32,
-    last_round: u32,
+    alone: u32, // how many more rounds are to be done alone
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -53,6 +53,10 @@ struct Params {
 const WG_SIZE: u32 = 64u;
 
 var<workgroup> state: Draw;
+
+// What was found out about the token asked about: whether top-k keeps it, and whether the one drawn does not pass.
+var<workgroup> kept: bool;
+var<workgroup> refused: bool;
 
 // filtered reports whether there are filters.
 fn filtered() -> bool {
@@ -71,15 +75,6 @@ fn token_of(id: u32) -> Token {
 // narrows reports whether what top-k keeps has to be found.
 fn narrows() -> bool {
     return params.top_k < params.vocab && params.top_p < 1.0;
-}
-
-// step takes what was asked for, and draws or judges. One thread calls it.
-fn step(before: Summary) {
-    if state.asked.id == NO_TOKEN {
-        begin(before);
-    } else {
-        judge(before);
-    }
 }
 
 // begin takes the summary of all tokens, and draws.
@@ -113,50 +108,48 @@ fn finish() {
     chosen[3u * params.at + 2u] = bitcast<u32>(state.lse);
 }
 
-// judge takes a summary of the tokens before the one asked about, which is the token drawn last, or one behind it that
-// top-k may keep.
+// judge takes a measure of the tokens before the one asked about, which is the token drawn last, or one behind it that
+// top-k may keep. If the token drawn passes the draw is done, else the bests are wanted.
 fn judge(before: Summary) {
-    let of_drawn = state.low.id == NO_TOKEN;
-    if of_drawn {
-        state.mass = before.mass;
-        state.next = before.id;
-    }
-    if of_drawn && before.count >= params.top_k {
+    kept = before.count < params.top_k;
+    if !kept {
         state.high = state.asked;
         state.at_most = before.mass;
-        take(state.next);
-        return;
+    } else if narrows() {
+        state.at_least = max(state.at_least, before.mass + odds(state.asked));
+        if before.count + 1u == params.top_k {
+            state.at_most = state.at_least;
+        }
     }
-    var between = NO_TOKEN;
-    if narrows() {
-        between = narrow(before);
+    refused = odds(state.drawn) < params.min_p;
+    if state.asked.id == state.drawn.id {
+        state.mass = before.mass;
+        if before.count == 0u {
+            finish();
+            return;
+        }
+        refused = refused || !kept;
     }
-    let rare = odds(state.drawn) < params.min_p;
-    let enough = params.top_p < 1.0 && state.mass >= params.top_p * state.at_most;
-    if state.next != NO_TOKEN && (rare || enough) {
-        take(state.next);
-    } else if between != NO_TOKEN && state.next != NO_TOKEN && state.mass >= params.top_p * state.at_least {
-        state.asked = token_of(between);
-    } else {
+    refused = refused || (params.top_p < 1.0 && state.mass >= params.top_p * state.at_most);
+    if !refused && !(params.top_p < 1.0 && state.mass >= params.top_p * state.at_least) {
         finish();
     }
 }
 
-// narrow takes note of whether top-k keeps the token asked about, and returns the best of those that it may keep yet.
-fn narrow(before: Summary) -> u32 {
-    var between = before.id;
-    if before.count >= params.top_k {
-        state.high = state.asked;
-        state.at_most = before.mass;
-    } else {
+// go_on takes the bests, and draws again or asks again.
+fn go_on(bests: Summary) {
+    if state.asked.id == state.drawn.id {
+        state.next = bests.id;
+    }
+    let between = select(bests.id, bests.later, kept);
+    if refused || between == NO_TOKEN { // which happens only where logits are no numbers
+        take(state.next);
+        return;
+    }
+    if kept {
         state.low = state.asked;
-        state.at_least = max(state.at_least, before.mass + odds(state.asked));
-        between = select(before.later, NO_TOKEN, before.count + 1u == params.top_k);
     }
-    if between == NO_TOKEN {
-        state.at_most = state.at_least;
-    }
-    return between;
+    state.asked = token_of(between);
 }
 
 @compute @workgroup_size(WG_SIZE)
@@ -166,36 +159,48 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>) {
         state = draw;
         if params.round == 0u {
             state.done = 0u;
-            state.asked = no_token();
         }
     }
     let done = workgroupUniformLoad(&state.done);
 
     // 1. All slices together, or all tokens.
-    var own = nothing();
-    if params.n_slices == 0u {
-        own = summarise(t, params.vocab, state);
-    } else if t < params.n_slices {
-        own = slices[t];
-    }
-    let before = of_all(t, own);
+    if done == 0u && (params.n_slices > 0u || params.round == 0u) {
+        var own = nothing();
+        if params.n_slices == 0u {
+            own = summarise(t, params.vocab);
+        } else if t < params.n_slices {
+            own = slices[t];
+        }
+        let sum = of_all(t, own);
 
-    // 2. Judge what was drawn last, and draw or ask again.
-    if t == 0u && done == 0u {
-        step(before);
+        // 2. Draw; or judge what was drawn last, and draw or ask again.
+        if t == 0u {
+            if params.round == 0u {
+                begin(sum);
+            } else {
+                judge(sum);
+                if state.done == 0u {
+                    go_on(sum);
+                }
+            }
+        }
     }
 
-    // 3. In the last round until a token passes. Each leaves fewer tokens before the one drawn, or fewer between low
-    // and high.
-    if params.round == params.last_round {
-        for (var n = 0u; n <= params.vocab; n++) {
-            if workgroupUniformLoad(&state.done) == 1u {
-                break;
-            }
-            let now = of_all(t, summarise(t, params.vocab, state));
-            if t == 0u {
-                step(now);
-            }
+    // 3. Alone until a token passes. Each turn leaves fewer tokens before the one drawn, or fewer between low and high.
+    for (var n = 0u; n < params.alone; n++) {
+        if workgroupUniformLoad(&state.done) == 1u {
+            break;
+        }
+        let measured = of_all(t, measure(t, params.vocab, state));
+        if t == 0u {
+            judge(measured);
+        }
+        if workgroupUniformLoad(&state.done) == 1u {
+            break;
+        }
+        let bests = of_all(t, find(nothing(), t, params.vocab, state));
+        if t == 0u {
+            go_on(bests);
         }
     }
     if t == 0u {

@@ -31,14 +31,14 @@ const WG_SIZE: u32 = 64u;
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
     let t = local.x;
     let first = group.x * params.size;
-    var end = min(first + params.size, params.vocab);
-    var so_far = draw;
+    let end = min(first + params.size, params.vocab);
+    var own = nothing();
     if params.round == 0u {
-        so_far.asked = no_token();
-    } else if so_far.done == 1u {
-        end = 0u;
+        own = summarise(first + t, end);
+    } else if draw.done == 0u {
+        own = find(measure(first + t, end, draw), first + t, end, draw);
     }
-    let sum = of_all(t, summarise(first + t, end, so_far));
+    let sum = of_all(t, own);
     if t == 0u {
         slices[group.x] = sum;
     }

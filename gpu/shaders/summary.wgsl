@@ -64,41 +64,8 @@ fn nothing() -> Summary {
     return Summary(0u, NEG_LARGE, 0.0, 0.0, NEG_LARGE, NO_TOKEN, NEG_LARGE, NO_TOKEN);
 }
 
-// summarise goes over tokens first, first + WG_SIZE, ... below end.
-fn summarise(first: u32, end: u32, so_far: Draw) -> Summary {
-    if so_far.asked.id == NO_TOKEN {
-        return summarise_all(first, end);
-    }
-    let row = params.row * params.vocab;
-    var s = nothing();
-    s.top = so_far.top;
-    for (var i = first; i < end; i += WG_SIZE) {
-        let token = Token(i, logits[row + i]);
-        if so_far.high.id == NO_TOKEN || stands_before(token, so_far.high) {
-            if stands_before(token, so_far.asked) {
-                s.count++;
-                s.mass += exp((token.logit - so_far.top) * sharpness());
-                if so_far.low.id == NO_TOKEN || stands_before(so_far.low, token) {
-                    let its = score(token);
-                    if its > s.score || s.id == NO_TOKEN {
-                        s.score = its;
-                        s.id = i;
-                    }
-                }
-            } else if stands_before(so_far.asked, token) {
-                let its = score(token);
-                if its > s.later_score || s.later == NO_TOKEN {
-                    s.later_score = its;
-                    s.later = i;
-                }
-            }
-        }
-    }
-    return s;
-}
-
-// summarise_all is summarise where nothing was drawn yet.
-fn summarise_all(first: u32, end: u32) -> Summary {
+// summarise sums up all of tokens first, first + WG_SIZE, ... below end.
+fn summarise(first: u32, end: u32) -> Summary {
     let row = params.row * params.vocab;
     var s = nothing();
     for (var i = first; i < end; i += WG_SIZE) {
@@ -115,6 +82,48 @@ fn summarise_all(first: u32, end: u32) -> Summary {
         let below = logits[row + i] - s.top;
         s.sum += exp(below);
         s.mass += exp(below * sharpness());
+    }
+    return s;
+}
+
+// measure counts those of the same tokens that stand before the one asked about, and sums up their mass.
+fn measure(first: u32, end: u32, so_far: Draw) -> Summary {
+    let row = params.row * params.vocab;
+    var s = nothing();
+    s.top = so_far.top;
+    for (var i = first; i < end; i += WG_SIZE) {
+        let token = Token(i, logits[row + i]);
+        if stands_before(token, so_far.asked) {
+            s.count++;
+            s.mass += exp((token.logit - so_far.top) * sharpness());
+        }
+    }
+    return s;
+}
+
+// find adds the bests of those that are wanted to a summary of the same tokens.
+fn find(measured: Summary, first: u32, end: u32, so_far: Draw) -> Summary {
+    let row = params.row * params.vocab;
+    var s = measured;
+    for (var i = first; i < end; i += WG_SIZE) {
+        let token = Token(i, logits[row + i]);
+        let before = stands_before(token, so_far.asked);
+        var wanted = so_far.low.id == NO_TOKEN || stands_before(so_far.low, token);
+        if !before {
+            wanted = stands_before(so_far.asked, token)
+                && (so_far.high.id == NO_TOKEN || stands_before(token, so_far.high));
+        }
+        if wanted {
+            let its = score(token);
+            if before && (its > s.score || s.id == NO_TOKEN) {
+                s.score = its;
+                s.id = i;
+            }
+            if !before && (its > s.later_score || s.later == NO_TOKEN) {
+                s.later_score = its;
+                s.later = i;
+            }
+        }
     }
     return s;
 }
