@@ -50,6 +50,9 @@ func expAVX2(s *float32, n int, top float32) (done int)
 // with AVX2 have.
 func hasF16C() bool
 
+// pause lets the processor do something else for some tens of cycles.
+func pause()
+
 // vectors says whether the package uses vector instructions here.
 var vectors = cpu.X86.HasAVX2 && hasF16C()
 

@@ -52,6 +52,11 @@ TEXT ·hasF16C(SB), NOSPLIT, $0-1
 	MOVB CX, ret+0(FP)
 	RET
 
+// func pause()
+TEXT ·pause(SB), NOSPLIT, $0-0
+	PAUSE
+	RET
+
 // func matvecAVX2(y, w, x *float32, rows, cols, stride int)
 //
 // Four rows at a time, whose eight lanes each are Y1 to Y4. There is no fused

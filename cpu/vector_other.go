@@ -21,3 +21,5 @@ func expVectors(s []float32, top float32) (done int) {
 	expGo(s, top)
 	return len(s)
 }
+
+func pause() {}
