@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"keyfold/internal/kernelcase"
@@ -18,6 +19,14 @@ func run(call kernelcase.Call) bool {
 		} else {
 			MatMul(layout.Stack{c.W}, c.X, c.Y, c.N)
 		}
+	case *kernelcase.RMSNorm:
+		RMSNorm(c.X, c.W, c.Y, c.Rows, c.Dim, c.Row0, c.Eps)
+	case *kernelcase.RoPE:
+		RoPE(c.Table, c.Positions, c.QKV, c.Stride, c.NHeads, c.HeadDim)
+	case *kernelcase.CacheWrite:
+		q, positions := c.Q.OnCPU(), c.Positions[c.First:]
+		RoPE(c.Table, positions, q.Buf, q.Stride, q.Heads+len(c.Cache.Heads), c.Cache.HeadDim())
+		CacheWrite(q.Buf, c.Cache, positions, q.Heads)
 	case *kernelcase.SwiGLU:
 		SwiGLU(c.GateUp, c.Y, c.N, c.Hidden)
 	case *kernelcase.GVoteStats:
@@ -28,6 +37,10 @@ func run(call kernelcase.Call) bool {
 		AttnMass(c.Cache, c.Q.OnCPU(), c.Q.Own(c.LSE), c.Mass, c.TFirst, c.Stride)
 	case *kernelcase.AttnMax:
 		AttnMax(c.Cache, c.Q.OnCPU(), c.Q.Own(c.LSE), c.Largest, c.Stride)
+	case *kernelcase.Choose:
+		row := c.Logits[c.Row*c.Vocab:]
+		id, lse := Choose(row, c.Draw, c.Position)
+		copy(c.Chosen[c.At*3:], []float32{math.Float32frombits(uint32(id)), row[id], lse})
 	case *kernelcase.GVoteVote:
 		GVoteVote(c.Cache, c.Last.OnCPU(), c.Sampled.OnCPU(), c.Votes, c.BStep, c.Ballot)
 	default:
@@ -74,11 +87,15 @@ func TestCases(t *testing.T) {
 			}
 			return all
 		},
+		"RMSNorm":    kernelcase.RMSNormCases,
+		"RoPE":       kernelcase.RoPECases,
+		"CacheWrite": perType(kernelcase.CacheWriteCases),
 		"SwiGLU":     kernelcase.SwiGLUCases,
 		"GVoteStats": kernelcase.GVoteStatsCases,
 		"Attention":  perType(kernelcase.AttentionCases),
 		"AttnMass":   perType(kernelcase.AttnMassCases),
 		"AttnMax":    perType(kernelcase.AttnMaxCases),
+		"Choose":     kernelcase.ChooseCases,
 		"LongLoops":  kernelcase.LongLoops,
 		"GVoteVote":  perType(kernelcase.GVoteVoteCases),
 		"TiedVotes":  perType(kernelcase.TiedVotes),

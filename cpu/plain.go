@@ -10,32 +10,12 @@ import (
 // Embed looks rows up: see [ref.Embed]. An embedding is one part.
 func Embed(w layout.Stack, tokens []uint32, x []float32) { ref.Embed(w[0], tokens, x) }
 
-// RMSNorm normalises rows: see [ref.RMSNorm].
-func RMSNorm(x, w, y []float32, rows, dim, row0 int, eps float32) {
-	ref.RMSNorm(x, w, y, rows, dim, row0, eps)
-}
-
 // AddBias adds a vector to rows: see [ref.AddBias].
 func AddBias(x, bias []float32, rows int) { ref.AddBias(x, bias, rows) }
 
 // HeadNorm normalises heads of queries and keys: see [ref.HeadNorm].
 func HeadNorm(q layout.Queries, w []float32, nKVHeads int, eps float32) {
 	ref.HeadNorm(q, w, nKVHeads, eps)
-}
-
-// RoPE rotates queries and keys: see [ref.RoPE].
-func RoPE(table []float32, positions []uint32, qkv []float32, stride, nHeads, headDim int) {
-	ref.RoPE(table, positions, qkv, stride, nHeads, headDim)
-}
-
-// CacheWrite appends keys and values: see [ref.CacheWrite].
-func CacheWrite(qkv []float32, c layout.Cache, positions []uint32, nHeads int) {
-	ref.CacheWrite(qkv, c, positions, nHeads)
-}
-
-// Choose picks a token: see [ref.Choose].
-func Choose(logits []float32, d layout.Draw, position uint32) (id int, lse float32) {
-	return ref.Choose(logits, d, position)
 }
 
 // Compare compares two rows of logits: see [ref.Compare].
