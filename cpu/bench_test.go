@@ -9,7 +9,7 @@ import (
 )
 
 // BenchmarkAttention attends with one token, in 6 heads of 64, to a cache of one
-// layer, and BenchmarkMatMul multiplies a matrix with one token and with 64; see
+// layer, and BenchmarkMatMul multiplies a matrix with one token to 64; see
 // testdata/exec.mjs for the same in wasm.
 //
 //	go test -run '^$' -bench . -cpu 1 ./cpu
@@ -43,7 +43,7 @@ func BenchmarkMatMul(b *testing.B) {
 		for i := range w.Words {
 			w.Words[i] = r.Uint32()&^0x40004000 | 0x20002000 // no half is subnormal, which would take longer
 		}
-		for _, n := range []int{1, 64} {
+		for _, n := range []int{1, 2, 4, 8, 16, 64} {
 			x, y := normals(r, n*w.Cols, 1), make([]float32, n*rows)
 			b.Run(fmt.Sprintf("%v/%d", wt, n), func(b *testing.B) {
 				for b.Loop() {

@@ -130,97 +130,83 @@ func sumBlocks(dst, x []float32) {
 	}
 }
 
-// blockInput is the input of a product in blocks: n tokens.
+// blockInput is n tokens as products in blocks take them.
 type blockInput struct {
-	wt   layout.WeightType
-	cols int
 	x    []float32 // (n, cols) arranged
 	sums []float32 // (n, step*blocks) what the scales are multiplied with for the minima; nil without minima
 	step int       // floats of scales per block
 }
 
-// newBlockInput prepares n rows of x for a matrix.
-func newBlockInput(w *layout.Weights, x []float32, n int) blockInput {
-	in := blockInput{wt: w.Type, cols: w.Cols, x: x[:n*w.Cols], step: 1}
-	if w.Type == layout.Q8_0 {
+// newBlockInput prepares x (n, cols) for weights of type t.
+func newBlockInput(t layout.WeightType, x []float32, n, cols int) *blockInput {
+	in := &blockInput{x: x, step: 1}
+	if t == layout.Q8_0 {
 		return in
 	}
-	arranged := make([]float32, n*w.Cols)
-	arrange(arranged, in.x)
-	in.x = arranged
-	if w.Type == layout.Q4M {
+	in.x = make([]float32, n*cols)
+	if t == layout.Q4M {
 		in.step = 2
-		in.sums = make([]float32, n*w.Cols/layout.Block*2)
-		sumBlocks(in.sums, in.x)
+		in.sums = make([]float32, n*cols/layout.Block*2)
 	}
+	parallel(n, 1, n*cols*perElement, func(from, to int) {
+		arrange(in.x[from*cols:to*cols], x[from*cols:to*cols])
+		if in.sums != nil {
+			sumBlocks(in.sums[from*cols/layout.Block*2:], in.x[from*cols:to*cols])
+		}
+	})
 	return in
+}
+
+// multiplyBlocks does what [product.multiply] does for a matrix in blocks. The integers
+// of several tokens' product become floats first, as many rows at a time as fill a panel.
+func (p *product) multiplyBlocks(w *layout.Weights, y []float32, from, to int) {
+	in := p.blocks[w.Type]
+	perRow := p.cols / layout.Block * in.step
+	atOnce := max(4, panel/perRow&^3)
+	if p.n > 1 {
+		atOnce = max(4, widePanel/p.cols&^3)
+	}
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	words := w.Words[w.Type.QuantWords(w.Rows, w.Cols):]
+	for ; from < to; from += atOnce {
+		rows := min(atOnce, to-from)
+		// from is a multiple of four: no first scale is the second of a word.
+		s.scales = room(s.scales, (rows*perRow+1)&^1)
+		unpackHalves(s.scales, words[w.Type.ScaleWords(from, w.Cols):][:w.Type.ScaleWords(rows, w.Cols)])
+		if in.sums != nil {
+			centre(s.scales[:rows*perRow])
+		}
+		quants := w.Words[w.Type.QuantWords(from, w.Cols):w.Type.QuantWords(from+rows, w.Cols)]
+		out, stride := p.target(y, s, from, rows)
+		for t := range p.n {
+			row := out[t*stride:][:rows]
+			clear(row)
+			if in.sums != nil {
+				matvec(row, s.scales, in.sums[t*perRow:(t+1)*perRow], perRow)
+			}
+		}
+		if p.n == 1 {
+			addPacked(out[:rows], quants, s.scales, in.x[:p.cols], in.step, w.Type)
+		} else {
+			s.weights = room(s.weights, rows*p.cols)
+			widen(s.weights, quants, w.Type)
+			addTokens(out, s.weights, s.scales, in.x[:p.n*p.cols], p.n, rows, in.step, stride)
+		}
+		p.finish(y, s, from, rows)
+	}
+}
+
+// addTokensGo does what [addBlocksGo] does for each of n tokens.
+//
+//	y  (n, rows)  of which a token is stride behind the one before
+//	x  (n, cols)
+func addTokensGo(y, w, scales, x []float32, n, rows, step, stride int) {
+	for t := range n {
+		addBlocksGo(y[t*stride:][:rows], w, scales, x[t*len(x)/n:(t+1)*len(x)/n], step)
+	}
 }
 
 // widePanel is the number of integers that are floats at a time, where several tokens are
 // multiplied: eight rows of 768 columns.
-const widePanel = 6144
-
-// matMulBlocks does what [matMulPart] does for a matrix in blocks. Scales are unpacked
-// for as many rows as fill a panel.
-func matMulBlocks(w *layout.Weights, x, y []float32, n, stride int, add bool) {
-	in := newBlockInput(w, x, n)
-	perRow := w.Cols / layout.Block * in.step
-	words := w.Words[w.Type.QuantWords(w.Rows, w.Cols):]
-	parallel(w.Rows, 4, n*w.Rows*w.Cols, func(from, to int) {
-		atOnce := min(max(4, panel/perRow&^3), to-from)
-		scales := make([]float32, (atOnce*perRow+1)&^1)
-		var buffer, sums []float32
-		if n > 1 {
-			buffer = make([]float32, min(max(4, widePanel/w.Cols&^3), atOnce)*w.Cols)
-		}
-		if add {
-			sums = make([]float32, n*atOnce)
-		}
-		for ; from < to; from += atOnce {
-			rows := min(atOnce, to-from)
-			// Parts begin at multiples of four rows: no first scale is the second of a word.
-			unpackHalves(scales, words[w.Type.ScaleWords(from, w.Cols):][:w.Type.ScaleWords(rows, w.Cols)])
-			if w.Type == layout.Q4M {
-				centre(scales[:rows*perRow])
-			}
-			quants := w.Words[w.Type.QuantWords(from, w.Cols):w.Type.QuantWords(from+rows, w.Cols)]
-			if !add {
-				in.multiply(y[from:], quants, scales, buffer, rows, stride)
-				continue
-			}
-			in.multiply(sums, quants, scales, buffer, rows, rows)
-			for t := range n {
-				out := y[t*stride+from:][:rows]
-				for i, sum := range sums[t*rows:][:rows] {
-					out[i] += sum
-				}
-			}
-		}
-	})
-}
-
-// multiply writes the products of some rows with all tokens. Those of a token are stride
-// behind those of the token before. With several tokens the integers become floats in
-// the buffer, as many rows at a time as it has room for.
-func (in *blockInput) multiply(y []float32, quants []uint32, scales, buffer []float32, rows, stride int) {
-	n, perRow := len(in.x)/in.cols, in.cols/layout.Block*in.step
-	for t := range n {
-		out := y[t*stride:][:rows]
-		clear(out)
-		if in.sums != nil {
-			matvec(out, scales, in.sums[t*perRow:(t+1)*perRow], perRow)
-		}
-	}
-	if n == 1 {
-		addPacked(y[:rows], quants, scales, in.x, in.step, in.wt)
-		return
-	}
-	words, atOnce := in.wt.QuantWords(1, in.cols), len(buffer)/in.cols
-	for from := 0; from < rows; from += atOnce {
-		to := min(from+atOnce, rows)
-		widen(buffer, quants[from*words:to*words], in.wt)
-		for t := range n {
-			addBlocks(y[t*stride+from:t*stride+to], buffer, scales[from*perRow:], in.x[t*in.cols:(t+1)*in.cols], in.step)
-		}
-	}
-}
+const widePanel = 32768

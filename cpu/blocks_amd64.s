@@ -1,14 +1,32 @@
 #include "textflag.h"
 
-// Products of scaled blocks, see [addBlocksGo]: four rows at a time, whose lanes are Y4 to Y7. The x of
-// a block are Y0 to Y3; Y8 to Y11 are the integers of a row, and then the products with them.
+// Products of scaled blocks, see [addBlocksGo]: four rows at a time, whose lanes are Y4 to Y7. With floats
+// the x of a block are Y0 to Y3; Y8 to Y11 are a row's products. With packed integers Y8 to Y11 are the
+// sums of the four rows: their instructions alternate, so that none waits for the one before it.
 
 DATA low<>+0(SB)/4, $15
 DATA middle<>+0(SB)/4, $8
 DATA eight<>+0(SB)/4, $0x41000000 // as a float
+DATA nibbles<>+0(SB)/4, $0xc1000000 // -8, -7 .. 7 as floats
+DATA nibbles<>+4(SB)/4, $0xc0e00000
+DATA nibbles<>+8(SB)/4, $0xc0c00000
+DATA nibbles<>+12(SB)/4, $0xc0a00000
+DATA nibbles<>+16(SB)/4, $0xc0800000
+DATA nibbles<>+20(SB)/4, $0xc0400000
+DATA nibbles<>+24(SB)/4, $0xc0000000
+DATA nibbles<>+28(SB)/4, $0xbf800000
+DATA nibbles<>+32(SB)/4, $0x00000000
+DATA nibbles<>+36(SB)/4, $0x3f800000
+DATA nibbles<>+40(SB)/4, $0x40000000
+DATA nibbles<>+44(SB)/4, $0x40400000
+DATA nibbles<>+48(SB)/4, $0x40800000
+DATA nibbles<>+52(SB)/4, $0x40a00000
+DATA nibbles<>+56(SB)/4, $0x40c00000
+DATA nibbles<>+60(SB)/4, $0x40e00000
 GLOBL low<>(SB), RODATA|NOPTR, $4
 GLOBL middle<>(SB), RODATA|NOPTR, $4
 GLOBL eight<>(SB), RODATA|NOPTR, $4
+GLOBL nibbles<>(SB), RODATA|NOPTR, $64
 
 // LOAD takes the x of a block.
 #define LOAD \
@@ -34,25 +52,44 @@ GLOBL eight<>(SB), RODATA|NOPTR, $4
 	VMULPS w3, Y3, Y11; \
 	SCALE(scale, lanes)
 
-// PRODUCTS multiplies integers in Y8 to Y11.
-#define PRODUCTS(scale, lanes) \
-	VCVTDQ2PS Y8, Y8; \
-	VCVTDQ2PS Y9, Y9; \
-	VCVTDQ2PS Y10, Y10; \
-	VCVTDQ2PS Y11, Y11; \
-	VMULPS Y8, Y0, Y8; \
-	VMULPS Y9, Y1, Y9; \
-	VMULPS Y10, Y2, Y10; \
-	VMULPS Y11, Y3, Y11; \
-	SCALE(scale, lanes)
+// BYTES makes floats of eight signed bytes of each row, in Y1, Y2, Y3 and Y12, and takes x of those columns.
+#define BYTES(at, x) \
+	VPMOVSXBD at(R8), Y1; \
+	VPMOVSXBD at(R8)(DX*1), Y2; \
+	VPMOVSXBD at(R8)(DX*2), Y3; \
+	VPMOVSXBD at(R9), Y12; \
+	VMOVUPS x(SI), Y0; \
+	VCVTDQ2PS Y1, Y1; \
+	VCVTDQ2PS Y2, Y2; \
+	VCVTDQ2PS Y3, Y3; \
+	VCVTDQ2PS Y12, Y12
 
-// BYTES multiplies a block of signed bytes.
-#define BYTES(w0, w1, w2, w3, scale, lanes) \
-	VPMOVSXBD w0, Y8; \
-	VPMOVSXBD w1, Y9; \
-	VPMOVSXBD w2, Y10; \
-	VPMOVSXBD w3, Y11; \
-	PRODUCTS(scale, lanes)
+// MOREBYTES adds their products to the sums.
+#define MOREBYTES(at, x) \
+	BYTES(at, x); \
+	VMULPS Y1, Y0, Y1; \
+	VMULPS Y2, Y0, Y2; \
+	VMULPS Y3, Y0, Y3; \
+	VMULPS Y12, Y0, Y12; \
+	VADDPS Y1, Y8, Y8; \
+	VADDPS Y2, Y9, Y9; \
+	VADDPS Y3, Y10, Y10; \
+	VADDPS Y12, Y11, Y11
+
+// SCALES adds the sums, times their scales, to the lanes.
+#define SCALES \
+	VBROADCASTSS (R10), Y0; \
+	VBROADCASTSS (R10)(R11*1), Y1; \
+	VBROADCASTSS (R10)(R11*2), Y2; \
+	VBROADCASTSS (R12), Y3; \
+	VMULPS Y0, Y8, Y8; \
+	VMULPS Y1, Y9, Y9; \
+	VMULPS Y2, Y10, Y10; \
+	VMULPS Y3, Y11, Y11; \
+	VADDPS Y8, Y4, Y4; \
+	VADDPS Y9, Y5, Y5; \
+	VADDPS Y10, Y6, Y6; \
+	VADDPS Y11, Y7, Y7
 
 // SPLIT takes the nibbles of eight bytes apart, less 8. Y15 has fifteens, Y14 eights.
 #define SPLIT(bytes, low, high) \
@@ -62,11 +99,68 @@ GLOBL eight<>(SB), RODATA|NOPTR, $4
 	VPSUBD Y14, high, high; \
 	VPSUBD Y14, low, low
 
-// NIBBLES multiplies a block of nibbles.
-#define NIBBLES(w0, w1, scale, lanes) \
-	SPLIT(w0, Y8, Y9); \
-	SPLIT(w1, Y10, Y11); \
-	PRODUCTS(scale, lanes)
+// NIBBLES makes floats of sixteen nibbles of each of two rows, the low ones in Y2 and Y12, the high ones in Y3 and Y13.
+#define NIBBLES(a, b) \
+	SPLIT(a, Y2, Y3); \
+	SPLIT(b, Y12, Y13); \
+	VCVTDQ2PS Y2, Y2; \
+	VCVTDQ2PS Y3, Y3; \
+	VCVTDQ2PS Y12, Y12; \
+	VCVTDQ2PS Y13, Y13
+
+// FIRSTNIBBLES begins the sums of two rows with their products with Y0 and Y1.
+#define FIRSTNIBBLES(a, b, s, t) \
+	NIBBLES(a, b); \
+	VMULPS Y2, Y0, s; \
+	VMULPS Y12, Y0, t; \
+	VMULPS Y3, Y1, Y3; \
+	VMULPS Y13, Y1, Y13; \
+	VADDPS Y3, s, s; \
+	VADDPS Y13, t, t
+
+// MORENIBBLES adds such products to them.
+#define MORENIBBLES(a, b, s, t) \
+	NIBBLES(a, b); \
+	VMULPS Y2, Y0, Y2; \
+	VMULPS Y12, Y0, Y12; \
+	VMULPS Y3, Y1, Y3; \
+	VMULPS Y13, Y1, Y13; \
+	VADDPS Y2, s, s; \
+	VADDPS Y12, t, t; \
+	VADDPS Y3, s, s; \
+	VADDPS Y13, t, t
+
+// LOOKUP makes floats of sixteen nibbles of each of four rows with the table in Y14 and Y15, which takes the
+// lowest four bits: the low ones in Y16 to Y19, the high ones in Y20 to Y23.
+#define LOOKUP(at) \
+	VPMOVZXBD at(R8), Y16; \
+	VPMOVZXBD at(R8)(DX*1), Y17; \
+	VPMOVZXBD at(R8)(DX*2), Y18; \
+	VPMOVZXBD at(R9), Y19; \
+	VPSRLD $4, Y16, Y20; \
+	VPSRLD $4, Y17, Y21; \
+	VPSRLD $4, Y18, Y22; \
+	VPSRLD $4, Y19, Y23; \
+	VPERMI2PS Y15, Y14, Y16; \
+	VPERMI2PS Y15, Y14, Y17; \
+	VPERMI2PS Y15, Y14, Y18; \
+	VPERMI2PS Y15, Y14, Y19; \
+	VPERMI2PS Y15, Y14, Y20; \
+	VPERMI2PS Y15, Y14, Y21; \
+	VPERMI2PS Y15, Y14, Y22; \
+	VPERMI2PS Y15, Y14, Y23
+
+// TIMES multiplies x with the vectors of four rows, and PLUS adds to their sums.
+#define TIMES(x, a, b, c, d, s, t, u, v) \
+	VMULPS a, x, s; \
+	VMULPS b, x, t; \
+	VMULPS c, x, u; \
+	VMULPS d, x, v
+#define PLUS(a, b, c, d) \
+	VADDPS a, Y8, Y8; \
+	VADDPS b, Y9, Y9; \
+	VADDPS c, Y10, Y10; \
+	VADDPS d, Y11, Y11
 
 // ROWS begins with four rows, which are DX bytes each, R11 their scales: R8 and R9 are the first and
 // the last, R10 and R12 their scales.
@@ -200,11 +294,15 @@ block:
 	PREFETCHT0 (R14)
 	PREFETCHT0 64(R14)
 	ADDQ $128, R14
-	LOAD
-	BYTES((R8), 8(R8), 16(R8), 24(R8), (R10), Y4)
-	BYTES((R8)(DX*1), 8(R8)(DX*1), 16(R8)(DX*1), 24(R8)(DX*1), (R10)(R11*1), Y5)
-	BYTES((R8)(DX*2), 8(R8)(DX*2), 16(R8)(DX*2), 24(R8)(DX*2), (R10)(R11*2), Y6)
-	BYTES((R9), 8(R9), 16(R9), 24(R9), (R12), Y7)
+	BYTES(0, 0)
+	VMULPS Y1, Y0, Y8
+	VMULPS Y2, Y0, Y9
+	VMULPS Y3, Y0, Y10
+	VMULPS Y12, Y0, Y11
+	MOREBYTES(8, 32)
+	MOREBYTES(16, 64)
+	MOREBYTES(24, 96)
+	SCALES
 	NEXT($32)
 	JNZ block
 	SUM(Y4, Y5, Y6, Y7, X4, X5)
@@ -230,11 +328,54 @@ four:
 block:
 	PREFETCHT0 (R14)
 	ADDQ $64, R14
-	LOAD
-	NIBBLES((R8), 8(R8), (R10), Y4)
-	NIBBLES((R8)(DX*1), 8(R8)(DX*1), (R10)(R11*1), Y5)
-	NIBBLES((R8)(DX*2), 8(R8)(DX*2), (R10)(R11*2), Y6)
-	NIBBLES((R9), 8(R9), (R12), Y7)
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	FIRSTNIBBLES((R8), (R8)(DX*1), Y8, Y9)
+	FIRSTNIBBLES((R8)(DX*2), (R9), Y10, Y11)
+	VMOVUPS 64(SI), Y0
+	VMOVUPS 96(SI), Y1
+	MORENIBBLES(8(R8), 8(R8)(DX*1), Y8, Y9)
+	MORENIBBLES(8(R8)(DX*2), 8(R9), Y10, Y11)
+	SCALES
+	NEXT($16)
+	JNZ block
+	SUM(Y4, Y5, Y6, Y7, X4, X5)
+	MOVQ R9, R8
+	MOVQ R12, R10
+	SUBQ $4, BX
+	JNZ four
+	VZEROUPPER
+	RET
+
+// func addNibblesAVX512(y *float32, w *uint32, scales, x *float32, rows, blocks, step int)
+TEXT ·addNibblesAVX512(SB), NOSPLIT, $0-56
+	MOVQ $16, DX
+	START
+	LEAQ 2048(R8), R14
+	VMOVUPS nibbles<>+0(SB), Y14
+	VMOVUPS nibbles<>+32(SB), Y15
+
+four:
+	ROWS
+
+	PCALIGN $32
+block:
+	PREFETCHT0 (R14)
+	ADDQ $64, R14
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	LOOKUP(0)
+	TIMES(Y0, Y16, Y17, Y18, Y19, Y8, Y9, Y10, Y11)
+	TIMES(Y1, Y20, Y21, Y22, Y23, Y20, Y21, Y22, Y23)
+	PLUS(Y20, Y21, Y22, Y23)
+	VMOVUPS 64(SI), Y0
+	VMOVUPS 96(SI), Y1
+	LOOKUP(8)
+	TIMES(Y0, Y16, Y17, Y18, Y19, Y16, Y17, Y18, Y19)
+	TIMES(Y1, Y20, Y21, Y22, Y23, Y20, Y21, Y22, Y23)
+	PLUS(Y16, Y17, Y18, Y19)
+	PLUS(Y20, Y21, Y22, Y23)
+	SCALES
 	NEXT($16)
 	JNZ block
 	SUM(Y4, Y5, Y6, Y7, X4, X5)

@@ -13,3 +13,10 @@ func addPacked(y []float32, quants []uint32, scales, x []float32, step int, t la
 }
 
 func widen(dst []float32, quants []uint32, t layout.WeightType) { widenGo(dst, quants, t) }
+
+// addTokens is [addTokensGo], token by token as [addBlocks] does it.
+func addTokens(y, w, scales, x []float32, n, rows, step, stride int) {
+	for t := range n {
+		addBlocks(y[t*stride:][:rows], w, scales, x[t*len(x)/n:(t+1)*len(x)/n], step)
+	}
+}

@@ -71,9 +71,22 @@ func TestBlocksOfThisMachine(t *testing.T) {
 					addBlocks(fromWide[:rows], wide, scales, x, step)
 					checkBits(t, what, got, want)
 					checkBits(t, what+", from floats", fromWide, want)
+					testTokens(t, what, r, wide[:rows*len(x)], scales, rows, len(x), step)
 				}
 			}
 		}
+	}
+}
+
+// testTokens compares products with one token to seven, of which nothing else is written.
+func testTokens(t *testing.T, what string, r *rand.Rand, w, scales []float32, rows, cols, step int) {
+	t.Helper()
+	for n := 1; n <= 7; n++ {
+		x, want := normals(r, n*cols, 1), normals(r, n*(rows+3), 1)
+		got := slices.Clone(want)
+		addTokensGo(want, w, scales, x, n, rows, step, rows+3)
+		addTokens(got, w, scales, x, n, rows, step, rows+3)
+		checkBits(t, fmt.Sprintf("%s, %d tokens", what, n), got, want)
 	}
 }
 

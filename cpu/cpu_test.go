@@ -354,18 +354,44 @@ func TestResultsDoNotDependOnTheCut(t *testing.T) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
 		y, out = poisoned(9*302), poisoned(9*5*2*48)
 		for t := 0; t < 9; t += atOnce {
-			MatMul(layout.Stack{w}, x[t*256:], y[t*302:], atOnce)
-			Attention(c.With(t+atOnce), layout.Queries{Buf: q[t*480:], N: atOnce, Stride: 480, Heads: 10, Scale: 0.2}, out[t*480:], make([]float32, atOnce*10))
+			n := min(atOnce, 9-t)
+			MatMul(layout.Stack{w}, x[t*256:], y[t*302:], n)
+			Attention(c.With(t+n), layout.Queries{Buf: q[t*480:], N: n, Stride: 480, Heads: 10, Scale: 0.2}, out[t*480:], make([]float32, n*10))
 		}
 		return y, out
 	}
 	wantY, wantOut := run(1, 9)
 	for _, threads := range []int{1, 3} {
-		for _, atOnce := range []int{1, 3, 9} {
+		for _, atOnce := range []int{1, 2, 3, 4, 9} {
 			y, out := run(threads, atOnce)
 			checkBits(t, fmt.Sprintf("MatMul on %d threads, %d tokens at once", threads, atOnce), y, wantY)
 			checkBits(t, fmt.Sprintf("Attention on %d threads, %d tokens at once", threads, atOnce), out, wantOut)
 		}
+	}
+}
+
+// A matrix in parts, of any types and rows, gives what its parts give, one under the other.
+func TestMatMulOfParts(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(3))
+	r := rand.New(rand.NewPCG(17, 0))
+	const cols, n = 256, 5
+	var parts layout.Stack
+	for i, wt := range []layout.WeightType{layout.Q4M, layout.Q8_0, layout.Q4_0, layout.F16, layout.Q4M, layout.Q4K} {
+		parts = append(parts, matrix(r, wt, []int{203, 1, 50, 97, 6, 131}[i], cols))
+	}
+	x, rows := normals(r, n*cols, 1), parts.Rows()
+	for name, f := range map[string]func(w layout.Stack, x, y []float32, n int){"MatMul": MatMul, "AddMatMul": AddMatMul} {
+		got := normals(r, n*rows, 1)
+		want := slices.Clone(got)
+		f(parts, x, got, n)
+		row0 := 0
+		for _, w := range parts {
+			for t := range n {
+				f(layout.Stack{w}, x[t*cols:(t+1)*cols], want[t*rows+row0:][:w.Rows], 1)
+			}
+			row0 += w.Rows
+		}
+		checkBits(t, name, got, want)
 	}
 }
 
