@@ -2,7 +2,6 @@ package eval
 
 import (
 	"context"
-	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -29,16 +28,18 @@ const (
 	mapRows      = needleDepths / 2
 )
 
-// A worker examines examples on an engine of its own.
+// A worker examines one example, on an engine that no other uses meanwhile.
 type worker struct {
 	*Sweep
-	e *engine.Engine
+	e       *engine.Engine
+	writing writing
 }
 
-// examine runs one example through all variants. If that goes wrong, the result says
+// examine runs the example through all variants. If that goes wrong, the result says
 // why; the error is ctx's, or of a device that another may replace.
 func (w *worker) examine(ctx context.Context, it Item) (Result, error) {
 	start := time.Now()
+	defer w.writing.free()
 	r := Result{Item: it}
 	var err error
 	if it.Task == Perplexity {
@@ -190,49 +191,69 @@ func (w *worker) ask(ctx context.Context, r *Result) error {
 	for _, a := range ex.Asks {
 		r.Asks = append(r.Asks, Question{a.Question + a.Prefix, a.Answers, a.Kind, a.Marked, a.HeldOut, a.Guess, a.Depth})
 	}
-	full := make([]reference, len(ex.Asks)) // what the full cache answers
+	full := make([][][]float32, len(ex.Asks)) // (answer tokens)(vocab) of each question: the logits of the full cache
 	for _, u := range text.units(w.Protocol) {
 		if err := w.askUnit(ctx, r, ex, u, full); err != nil {
 			return err
 		}
 	}
 	if w.Removed {
-		return w.askRemoved(ctx, r, ex, full)
+		if err := w.askRemoved(ctx, r, ex); err != nil {
+			return err
+		}
 	}
-	return nil
+	if err := w.writing.finish(ctx); err != nil {
+		return err
+	}
+	return w.scoreAnswers(r, ex)
 }
 
-// askUnit adds the runs of one context to a result.
-func (w *worker) askUnit(ctx context.Context, r *Result, ex Example, u unit, full []reference) error {
+// askUnit adds the runs of one context to a result. Their answers are then being written.
+func (w *worker) askUnit(ctx context.Context, r *Result, ex Example, u unit, full [][][]float32) error {
 	return w.compressions(ctx, u, func(t *engine.Text, run *Run) error {
-		for _, a := range u.asks {
-			rows, wrote, err := w.answer(ctx, t, a, ex.Asks[a.ask])
+		for i, a := range u.asks {
+			rows, err := w.answer(ctx, t, a, ex.Asks[a.ask], &answer{run: len(r.Runs), at: i})
 			if err != nil {
 				return err
 			}
-			score, err := Score(ex.Asks[a.ask].Metric, wrote, ex.Asks[a.ask])
-			if err != nil {
-				return err
-			}
-			to := &full[a.ask]
 			if run.Method == Full {
-				*to = reference{score, rows}
+				full[a.ask] = rows
 			}
-			got := Answer{Ask: a.ask, Wrote: wrote, Score: score, Full: to.score, Change: change(to.score, score)}
-			if w.template != nil {
-				got.Exact, got.Recall = bothWays(wrote, ex.Asks[a.ask])
-			}
-			got.KL, got.DeltaNLL = distance(to.rows, rows, a.answer)
+			got := Answer{Ask: a.ask}
+			got.KL, got.DeltaNLL = distance(full[a.ask], rows, a.answer)
 			run.Answers = append(run.Answers, got)
 		}
 		return nil
 	}, r)
 }
 
-// A reference is what the full cache made of a question.
-type reference struct {
-	score float64
-	rows  [][]float32 // (answer tokens)(vocab), see engine.Score
+// scoreAnswers adds to a result what was written, and how that scores.
+func (w *worker) scoreAnswers(r *Result, ex Example) (err error) {
+	full := make([]float64, len(ex.Asks))
+	for _, a := range w.writing.ended {
+		run := &r.Runs[a.run]
+		run.add(a.took)
+		got := &run.Answers[a.at]
+		ask := ex.Asks[got.Ask]
+		got.Wrote = a.wrote.String()
+		if got.Score, err = Score(ask.Metric, got.Wrote, ask); err != nil {
+			return err
+		}
+		if w.template != nil {
+			got.Exact, got.Recall = bothWays(got.Wrote, ask)
+		}
+		if run.Method == Full {
+			full[got.Ask] = got.Score
+		}
+	}
+	for _, run := range r.Runs {
+		for i := range run.Answers {
+			got := &run.Answers[i]
+			got.Full = full[got.Ask]
+			got.Change = change(got.Full, got.Score)
+		}
+	}
+	return nil
 }
 
 func change(full, score float64) string {
@@ -293,6 +314,9 @@ func (w *worker) read(ctx context.Context, u unit, reading reading, full bool,
 		runs = slices.Concat([]run{{0, 1, method}}, runs)
 	}
 	for _, run := range runs {
+		if err := w.writing.makeRoom(ctx); err != nil {
+			return err
+		}
 		start := time.Now()
 		plan, signals, err := p.Decide(run.method)
 		if err != nil {
@@ -327,56 +351,61 @@ func (w *worker) read(ctx context.Context, u unit, reading reading, full bool,
 }
 
 // answer asks one question of a copy of a text. It returns the logits before each
-// token of the reference, and what the model writes by itself.
-func (w *worker) answer(ctx context.Context, t *engine.Text, a asked, ask Ask) (rows [][]float32, wrote string, err error) {
+// token of the reference, and has the model write the answer.
+func (w *worker) answer(ctx context.Context, t *engine.Text, a asked, ask Ask, to *answer) (rows [][]float32, err error) {
 	t, err = t.Fork()
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	defer t.Free()
+	rows, err = putQuestion(ctx, t, a)
+	if err == nil {
+		err = w.write(t, ask, to)
+	}
+	if err != nil {
+		t.Free()
+	}
+	return rows, err
+}
+
+// putQuestion reads a question behind a text. It returns the logits before each token of the
+// reference, which a copy reads.
+func putQuestion(ctx context.Context, t *engine.Text, a asked) (rows [][]float32, err error) {
 	if err := t.Read(ctx, a.question); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	forced, err := t.Fork()
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	defer forced.Free()
 	if rows, err = forced.Score(ctx, a.answer); err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	if err := t.Read(ctx, a.rest); err != nil {
-		return nil, "", err
-	}
-	wrote, err = w.write(ctx, t, ask)
-	return rows, wrote, err
+	return rows, t.Read(ctx, a.rest)
 }
 
-// errWritten stops a generation whose answer is complete.
-var errWritten = errors.New("the answer is complete")
-
-// write returns what the model writes behind a text, always taking the
-// likeliest token: to the end of the text, of the first line where only that
-// counts, or of the tokens that an answer is given.
-func (w *worker) write(ctx context.Context, t *engine.Text, ask Ask) (string, error) {
+// write has the model write an answer behind a text: to the end of the text, to where the answer
+// is complete, or all tokens that it is given.
+func (w *worker) write(t *engine.Text, ask Ask, to *answer) error {
 	limit, err := w.answerTokens(ask)
 	if err != nil {
-		return "", err
+		return err
 	}
-	var text strings.Builder
-	greedy := engine.Sampler{RepeatPenalty: 1, TopP: 1}
 	n := min(limit, w.e.Config.SeqLen-t.Cache.Next()+1)
-	err = t.Generate(ctx, engine.Generation{N: n, Sampler: greedy, Emit: func(t engine.Token) error {
-		text.WriteString(t.Text)
-		if ask.FirstLine && strings.Contains(strings.TrimLeft(text.String(), "\n"), "\n") { // a whole line
-			return errWritten
-		}
-		return nil
-	}})
-	if err != nil && !errors.Is(err, errWritten) {
-		return "", err
+	return w.writing.join(t, to, n, func(wrote string) bool { return w.complete(wrote, ask) })
+}
+
+// complete reports whether an answer needs no more: its line has ended where only that counts, or
+// it is right and no score of it can change any more. A wrong one goes on, for people to read.
+func (s *Sweep) complete(wrote string, ask Ask) bool {
+	switch {
+	case ask.FirstLine && strings.Contains(strings.TrimLeft(wrote, "\n"), "\n"):
+		return true
+	case s.template != nil: // exact and recall are reported, too
+		return foundAll(wrote, ask) && exactSettled(wrote, ask) && settled(ask.Metric, wrote, ask)
 	}
-	return text.String(), nil
+	score, err := Score(ask.Metric, wrote, ask)
+	return err == nil && score == 1 && settled(ask.Metric, wrote, ask)
 }
 
 // answerTokens returns how many tokens an answer may have.
@@ -400,42 +429,37 @@ func (w *worker) answerTokens(ask Ask) (int, error) {
 
 // askRemoved adds the control: each question that can be is put to the full
 // cache of its context without the evidence.
-func (w *worker) askRemoved(ctx context.Context, r *Result, ex Example, full []reference) error {
+func (w *worker) askRemoved(ctx context.Context, r *Result, ex Example) error {
 	for i, ask := range ex.Asks {
 		if ask.Without == "" {
 			continue
 		}
+		if err := w.writing.makeRoom(ctx); err != nil {
+			return err
+		}
 		start := time.Now()
-		wrote, bytes, err := w.withoutEvidence(ctx, ask)
+		bytes, err := w.withoutEvidence(ctx, ask, &answer{run: len(r.Runs)})
 		if err != nil {
 			return err
-		}
-		score, err := Score(ask.Metric, wrote, ask)
-		if err != nil {
-			return err
-		}
-		got := Answer{Ask: i, Wrote: wrote, Score: score, Full: full[i].score, Change: change(full[i].score, score)}
-		if w.template != nil {
-			got.Exact, got.Recall = bothWays(wrote, ask)
 		}
 		r.Runs = append(r.Runs, Run{Method: Removed, Seed: 1, Ratio: 1, Bytes: bytes, BytesFull: bytes,
-			Answers: []Answer{got}, MS: milliseconds(start)})
+			Answers: []Answer{{Ask: i}}, MS: milliseconds(start)})
 	}
 	return nil
 }
 
-// withoutEvidence returns what the model writes where it can only guess, and
-// the bytes of the context's cache.
-func (w *worker) withoutEvidence(ctx context.Context, ask Ask) (wrote string, bytes int, err error) {
+// withoutEvidence has the model write where it can only guess. It returns the
+// bytes of the context's cache.
+func (w *worker) withoutEvidence(ctx context.Context, ask Ask, to *answer) (bytes int, err error) {
 	u, err := w.tokenise(Example{Context: ask.Without, Asks: []Ask{ask}})
 	if err != nil {
-		return "", 0, err
+		return 0, err
 	}
 	p, err := w.e.Prefill(ctx, u.context, engine.Settings{KV: w.kv})
 	if err != nil {
-		return "", 0, err
+		return 0, err
 	}
 	defer p.Free()
-	_, wrote, err = w.answer(ctx, &p.Text, u.asks[0], ask)
-	return wrote, p.Cache.Occupied(), err
+	_, err = w.answer(ctx, &p.Text, u.asks[0], ask, to)
+	return p.Cache.Occupied(), err
 }

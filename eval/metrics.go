@@ -16,22 +16,25 @@ type Metric struct {
 	Help string // one line: what scores 1, or the unit of what lies between
 
 	score func(got string, ask Ask) (float64, error)
+
+	// settled reports whether no text that follows can change the score; nil: some text always can.
+	settled func(got string, ask Ask) bool
 }
 
 // Metrics returns all metrics, in the order in which help shows them. With
 // several references the best one counts, except for recall.
 func Metrics() []Metric {
 	return []Metric{
-		{"exact", "1 if the text up to the newline is a reference, apart from spaces around it", best(exact)},
-		{"number", "1 if the number that the text ends in, or that follows ####, is the reference's", best(number)},
-		{"recall", "share of the references, or of what one lists, that occur in the text, in any case (RULER)", recall},
-		{"recall-any", "1 if a reference occurs in the text, in any case (RULER's qa)", best(contains)},
-		{"f1", "F1 of the words, without case, punctuation and articles (SQuAD, LongBench)", best(wordF1)},
-		{"rouge-l", "ROUGE-L, the F measure with beta 1 of distinct words (LongBench)", best(rougeL)},
-		{"classification", "1 / classes that the text names, if the reference is one of them (LongBench)", classification},
-		{"count", "share of the text's numbers that are the reference (LongBench passage_count)", best(countNumber)},
-		{"retrieval", "share of the text's numbers that are the reference's number (LongBench passage_retrieval)", best(countNumber)},
-		{"edit-similarity", "2 * common characters in order / characters of both, first line of code (LongBench)", best(editSimilarity)},
+		{"exact", "1 if the text up to the newline is a reference, apart from spaces around it", best(exact), exactSettled},
+		{"number", "1 if the number that the text ends in, or that follows ####, is the reference's", best(number), numberSettled},
+		{"recall", "share of the references, or of what one lists, that occur in the text, in any case (RULER)", recall, foundAll},
+		{"recall-any", "1 if a reference occurs in the text, in any case (RULER's qa)", best(contains), foundAny},
+		{"f1", "F1 of the words, without case, punctuation and articles (SQuAD, LongBench)", best(wordF1), nil},
+		{"rouge-l", "ROUGE-L, the F measure with beta 1 of distinct words (LongBench)", best(rougeL), nil},
+		{"classification", "1 / classes that the text names, if the reference is one of them (LongBench)", classification, nil},
+		{"count", "share of the text's numbers that are the reference (LongBench passage_count)", best(countNumber), nil},
+		{"retrieval", "share of the text's numbers that are the reference's number (LongBench passage_retrieval)", best(countNumber), nil},
+		{"edit-similarity", "2 * common characters in order / characters of both, first line of code (LongBench)", best(editSimilarity), nil},
 	}
 }
 
@@ -39,13 +42,9 @@ func Metrics() []Metric {
 // that name. It fails for an unknown name, a question without references, and
 // references that the metric cannot use.
 func Score(metric, got string, ask Ask) (float64, error) {
-	i := slices.IndexFunc(Metrics(), func(m Metric) bool { return m.Name == metric })
-	if i < 0 {
-		var names []string
-		for _, m := range Metrics() {
-			names = append(names, m.Name)
-		}
-		return 0, fmt.Errorf("no metric %q; there are %s", metric, strings.Join(names, ", "))
+	m, err := metricNamed(metric)
+	if err != nil {
+		return 0, err
 	}
 	if len(ask.Answers) == 0 {
 		return 0, fmt.Errorf("the question %q has no reference", ask.Question)
@@ -53,11 +52,29 @@ func Score(metric, got string, ask Ask) (float64, error) {
 	if ask.FirstLine && metric != "exact" { // exact does that itself, and is stricter
 		got, _, _ = strings.Cut(strings.TrimLeft(got, "\n"), "\n")
 	}
-	score, err := Metrics()[i].score(got, ask)
+	score, err := m.score(got, ask)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", metric, err)
 	}
 	return score, nil
+}
+
+func metricNamed(name string) (Metric, error) {
+	var names []string
+	for _, m := range Metrics() {
+		if m.Name == name {
+			return m, nil
+		}
+		names = append(names, m.Name)
+	}
+	return Metric{}, fmt.Errorf("no metric %q; there are %s", name, strings.Join(names, ", "))
+}
+
+// settled reports whether no text that follows can change what [Score] returns. Of a metric that
+// does not exist nothing is settled.
+func settled(metric, got string, ask Ask) bool {
+	m, err := metricNamed(metric)
+	return err == nil && m.settled != nil && m.settled(got, ask)
 }
 
 // best makes a metric of a comparison with one reference.
@@ -86,6 +103,18 @@ func oneIf(right bool) float64 {
 func exact(got, want string) (float64, error) {
 	got, _, _ = strings.Cut(got, "\n")
 	return oneIf(strings.TrimSpace(got) == strings.TrimSpace(want)), nil
+}
+
+// exactSettled is true once the line has ended, or is no beginning of a reference.
+func exactSettled(got string, ask Ask) bool {
+	if strings.Contains(got, "\n") {
+		return true
+	}
+	got = strings.TrimLeftFunc(got, unicode.IsSpace)
+	return !slices.ContainsFunc(ask.Answers, func(want string) bool {
+		want = strings.TrimSpace(want)
+		return strings.HasPrefix(want, got) || strings.TrimSpace(got) == want
+	})
 }
 
 // A number of a text: 7, -7, 1,234,567 or 0.5. Commas stand between thousands
@@ -119,6 +148,13 @@ func number(got, want string) (float64, error) {
 	return oneIf(ok && answer.Cmp(reference) == 0), nil
 }
 
+// numberSettled is true once a line has ended with a number behind "####": it might have gone on.
+func numberSettled(got string, _ Ask) bool {
+	_, marked, _ := strings.Cut(got, "####")
+	end := strings.LastIndexByte(marked, '\n')
+	return end >= 0 && numeral.MatchString(marked[:end])
+}
+
 func contains(got, want string) (float64, error) {
 	return oneIf(strings.Contains(strings.ToLower(got), strings.ToLower(strings.TrimSpace(want)))), nil
 }
@@ -134,6 +170,18 @@ func recall(got string, ask Ask) (float64, error) {
 		sum += found
 	}
 	return sum / float64(len(all)), nil
+}
+
+// foundAll reports whether the text has all that recall looks for.
+func foundAll(got string, ask Ask) bool {
+	found, _ := recall(got, ask)
+	return found == 1
+}
+
+// foundAny reports whether the text has a reference.
+func foundAny(got string, ask Ask) bool {
+	found, _ := best(contains)(got, ask)
+	return found == 1
 }
 
 // answerWords splits a text as SQuAD's evaluation does: lower case, without

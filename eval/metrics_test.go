@@ -2,6 +2,8 @@ package eval
 
 import (
 	"math"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -118,6 +120,65 @@ func TestScoreRefuses(t *testing.T) {
 	} {
 		if _, err := Score(tc.metric, "x", tc.ask); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: error %v, want %q", tc.metric, err, tc.want)
+		}
+	}
+}
+
+// made makes up what models write: words of the references, in pieces, and what comes between.
+func made(r *rand.Rand, ask Ask) string {
+	parts := []string{" ", " ", "\n", ".", "-", ",", "5", "#### ", "####", "ß", "the ", " İ", "\r\n"}
+	var text strings.Builder
+	for range r.IntN(8) {
+		part := parts[r.IntN(len(parts))]
+		if from := slices.Concat(ask.Answers, ask.Items); r.IntN(2) == 0 {
+			part = from[r.IntN(len(from))]
+			if r.IntN(3) == 0 {
+				runes := []rune(part)
+				part = string(runes[:r.IntN(len(runes)+1)])
+			}
+			if r.IntN(3) == 0 {
+				part = strings.ToUpper(part)
+			}
+		}
+		text.WriteString(part)
+	}
+	return text.String()
+}
+
+// metricAsks has questions for each metric whose score can be settled.
+var metricAsks = map[string][]Ask{
+	"exact":      {{Answers: []string{" in the barn"}}, {Answers: []string{"in", "in the ", "barn"}}},
+	"number":     {{Answers: []string{"#### 12"}}, {Answers: []string{"1,234.5", "-7"}}},
+	"recall":     {{Answers: []string{"red", " reddish", "ß İ"}}, {Answers: []string{" the well and the inn"}, Items: []string{"the well", "the inn"}}},
+	"recall-any": {{Answers: []string{"red", "green boat"}}},
+}
+
+// What follows a settled score does not change it.
+func TestSettledScoreStays(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 0))
+	for _, m := range Metrics() {
+		if (m.settled != nil) != (metricAsks[m.Name] != nil) {
+			t.Errorf("%s: can be settled %v, has questions %v", m.Name, m.settled != nil, metricAsks[m.Name] != nil)
+		}
+		for _, ask := range metricAsks[m.Name] {
+			seen := map[float64]int{} // by score
+			for range 20000 {
+				got, more := made(r, ask), made(r, ask)
+				if !settled(m.Name, got, ask) {
+					continue
+				}
+				before, err := Score(m.Name, got, ask)
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen[before]++
+				if after, _ := Score(m.Name, got+more, ask); after != before {
+					t.Fatalf("%s against %q: %q scores %g and is settled, %q scores %g", m.Name, ask.Answers, got, before, got+more, after)
+				}
+			}
+			if seen[1] < 50 || (m.Name == "exact" || m.Name == "number") && seen[0] < 50 {
+				t.Errorf("%s against %q: settled at %v, want many of 1, and of 0 where that can be", m.Name, ask.Answers, seen)
+			}
 		}
 	}
 }

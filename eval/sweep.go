@@ -117,13 +117,13 @@ type Run struct {
 	BytesFull int      `json:"bytes_full"`      // and before it
 	Answers   []Answer `json:"answers,omitempty"`
 	Text      *Text    `json:"text,omitempty"` // of the task perplexity
-	MS        float64  `json:"ms"`             // compression and all answers
+	MS        float64  `json:"ms"`             // compression and all answers: of the steps that write several runs' answers, its share
 }
 
 // An Answer is what one question got.
 type Answer struct {
 	Ask    int     `json:"ask"`   // index in Result.Asks
-	Wrote  string  `json:"wrote"` // free-running and greedy, up to the end of the line
+	Wrote  string  `json:"wrote"` // free-running and greedy, until nothing more could change the score of a right answer
 	Score  float64 `json:"score"`
 	Full   float64 `json:"full"`             // what the full cache scores
 	Change string  `json:"change,omitempty"` // "gained" or "lost" against it
@@ -230,7 +230,7 @@ func (s *Sweep) Run(ctx context.Context, items []Item, emit func(Result) error) 
 	for _, e := range engines {
 		wg.Go(func() {
 			for it := range todo {
-				r, err := (&worker{s, e}).examine(ctx, it)
+				r, err := (&worker{Sweep: s, e: e}).examine(ctx, it)
 				emitting.Lock()
 				if err == nil && ctx.Err() == nil {
 					err = emit(r)

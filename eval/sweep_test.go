@@ -322,7 +322,7 @@ func TestMethodsShareAPrefill(t *testing.T) {
 
 // Questions are cut where the whole text has tokens to cut at.
 func TestTokenise(t *testing.T) {
-	w := &worker{newSweep(t, openModel(t), tinyConfig(t, "full", nil, 1), tinyExamples(1)), openModel(t)}
+	w := &worker{Sweep: newSweep(t, openModel(t), tinyConfig(t, "full", nil, 1), tinyExamples(1)), e: openModel(t)}
 	for _, tc := range []struct {
 		name                       string
 		context, question, answers string
@@ -376,7 +376,7 @@ func TestCorpusExamples(t *testing.T) {
 	if want := len(c.Tasks) * needleDepths; len(s.Items()) != want || s.Examples != want {
 		t.Fatalf("%d items and %d examples, want %d", len(s.Items()), s.Examples, want)
 	}
-	w := &worker{s, e}
+	w := &worker{Sweep: s, e: e}
 	written := map[string]int{}
 	last := -1.0
 	for _, it := range s.Items() {
