@@ -49,7 +49,7 @@ func TestRealModelInTheBrowser(t *testing.T) {
 	atLoad := w.memory()
 	const prompt = "Light is bent where it goes from air into water, and blue light is bent more than red light. That is why"
 	for _, method := range []string{"full", "kvmerger"} {
-		if !compareWithNative(t, w, "the real model with "+method, path, "cpu", method, prompt, 0) {
+		if !compareWithNative(t, w, "the real model with "+method, path, "cpu", method, prompt, greedy) {
 			t.Errorf("%s: another number of slots than natively", method)
 		}
 	}
