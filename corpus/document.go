@@ -21,7 +21,7 @@ const EvalFrom = uint64(1) << 32
 type Document struct {
 	Task    string
 	Seed    uint64
-	Context string // whole paragraphs, ending in a newline
+	Context string // whole paragraphs, ending in a newline; in RULER's tasks the newline begins the question
 	Asks    []Ask  // in the order in which they are to be asked
 }
 
@@ -30,6 +30,7 @@ type Document struct {
 // begins with a space and ends before a newline.
 type Ask struct {
 	Question string   // the question with its frame: "Question: Where is the lantern?\nAnswer:"
+	Prefix   string   // RULER: the end of Question that is the beginning of the answer
 	Answer   string   // " in the barn", exact
 	Items    []string // what the answer lists: "the barn", "the mill"
 	Kind     string   // the kind of fact, such as "pet" or "code"
@@ -46,27 +47,35 @@ type Size struct {
 	Count  func(string) int // tokens of a text; nil: see estimate
 	Asks   int              // questions; 0: one for every answer that there is
 	Dense  bool             // nothing but facts: a text without filler, for the first lessons
-	Depth  float64          // where the first fact that is asked for stands, as a share of the context in (0, 1]; 0: anywhere. Only the tasks of retrieval heed it
+	Depth  float64          // where the first fact that is asked for stands, as a share of the context in (0, 1]; 0: anywhere. Only our own tasks of retrieval heed it
 
-	Trained bool // in evaluation, too: no words and frames that are held out from training
+	Haystack Haystack // what needles are hidden in, for the tasks that need one
+	Trained  bool     // in evaluation, too: no words and frames that are held out from training
 }
 
 // A Task makes documents of one kind.
 type Task struct {
-	Name string
-	Help string // one line
-	Text bool   // the text itself is the point: there are no questions
+	Name     string
+	Help     string // one line
+	Text     bool   // the text itself is the point: there are no questions
+	Haystack bool   // needs Size.Haystack
+
 	make func(w *writer)
+
+	// RULER, instead of make: writes a document with n pieces of filler, at least
+	// least, or says why there cannot be so many.
+	write func(w *writer, n int) (Document, error)
+	least int
 }
 
-// Tasks returns all tasks, in the order in which tables show them.
+// Tasks returns all tasks of our own, in the order in which tables show them.
 func Tasks() []Task {
 	return slices.Concat(storyTasks, factTasks, chainTasks, arithmeticTasks)
 }
 
 func taskNames() []string {
 	var names []string
-	for _, t := range Tasks() {
+	for _, t := range slices.Concat(Tasks(), RULERTasks()) {
 		names = append(names, t.Name)
 	}
 	return names
@@ -80,6 +89,11 @@ func New(task string, seed uint64, size Size) (Document, error) {
 			w := newWriter(task, seed, size)
 			t.make(w)
 			return w.document(t.Text)
+		}
+	}
+	for _, t := range RULERTasks() {
+		if t.Name == task {
+			return t.fill(seed, size)
 		}
 	}
 	return Document{}, fmt.Errorf("no task %q; there are %s", task, strings.Join(taskNames(), ", "))

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"regexp"
+	"slices"
 	"testing"
 )
 
@@ -26,6 +27,18 @@ var golden = map[string]string{
 	"frequent":        "62b41b0eb65b5731",
 	"count":           "f301f7b0449af74a",
 	"arithmetic":      "849e6916951d4cfc",
+
+	"niah_single_1":   "11b11dfd72946458",
+	"niah_single_2":   "d4b8500182949113",
+	"niah_single_3":   "e0887a074ab76bc9",
+	"niah_multikey_1": "fe8ef50fd41afa6f",
+	"niah_multikey_2": "740b9501c7c59674",
+	"niah_multikey_3": "0c211c70d85893d1",
+	"niah_multivalue": "d632d1b6df50ec09",
+	"niah_multiquery": "e05db937c0e16946",
+	"vt":              "d672c1dbbd1e6034",
+	"cwe":             "5113b927ee454e08",
+	"fwe":             "0e40f2a75390daf9",
 }
 
 // goldenSizes are all kinds of sizes.
@@ -35,21 +48,26 @@ var goldenSizes = []Size{
 	{Tokens: 500, Trained: true}, {Tokens: 300, Count: func(text string) int { return len(text) / 4 }},
 }
 
-// items finds what an answer lists, which repeats the answer, in a document as it is printed.
-var items = regexp.MustCompile(` Items:\[[^\]]*\]`)
+// later finds what documents got after their hashes, in one as it is printed: what an
+// answer lists, which repeats the answer, and the field for RULER's prefix.
+var later = regexp.MustCompile(` Items:\[[^\]]*\]| Prefix:`)
 
 func TestDocumentsStay(t *testing.T) {
-	for _, task := range Tasks() {
+	for _, task := range slices.Concat(Tasks(), RULERTasks()) {
 		hash := sha256.New()
 		written := 0
-		for _, size := range goldenSizes {
-			for seed := range uint64(40) {
+		sizes, seeds := goldenSizes, uint64(40)
+		if task.write != nil {
+			sizes, seeds = []Size{{Tokens: 1000, Haystack: testHaystack(t, 2000)}, {Tokens: 4096, Haystack: testHaystack(t, 2000)}}, 3
+		}
+		for _, size := range sizes {
+			for seed := range seeds {
 				for _, seed := range []uint64{seed, EvalFrom + seed} {
 					d, err := New(task.Name, seed, size)
 					if err == nil {
 						written++
 					}
-					text := items.ReplaceAllString(fmt.Sprintf("%+v %v\n", d, err != nil), "")
+					text := later.ReplaceAllString(fmt.Sprintf("%+v %v\n", d, err != nil), "")
 					hash.Write([]byte(text))
 				}
 			}
