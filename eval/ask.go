@@ -71,7 +71,7 @@ func (w *worker) example(it Item) (Example, error) {
 	if w.Config.Data != nil {
 		return w.Data[it.Number], nil
 	}
-	size := corpus.Size{Tokens: it.Length, Count: w.count, Asks: asksPerContext, Trained: w.Trained}
+	size := corpus.Size{Tokens: it.Length, Count: w.count, Asks: asksPerContext, Trained: w.Trained, Haystack: w.Haystack}
 	if it.Task == needle {
 		size.Depth = float64(it.Number%needleDepths+1) / needleDepths
 	}

@@ -40,18 +40,20 @@ type Ask struct {
 }
 
 // FromCorpus makes an example of a generated document. Its questions are
-// measured by exact, or by number where only the last number counts.
+// measured by exact, or by number where only the last number counts; those of
+// RULER's tasks as RULER does.
 func FromCorpus(d corpus.Document) Example {
 	e := Example{ID: fmt.Sprintf("%s/%d", d.Task, d.Seed), Task: d.Task, Context: d.Context}
 	for i, from := range d.Asks {
 		question, prefix := cutPrefix(from.Question)
-		ask := Ask{
-			Question: question, Prefix: prefix, Answers: []string{from.Answer}, Items: from.Items, Metric: "exact", FirstLine: true,
-			Kind: from.Kind, Marked: from.Marked, HeldOut: from.HeldOut, Guess: from.Guess,
-		}
+		ask := Ask{Question: question, Prefix: prefix, Answers: []string{from.Answer}, Items: from.Items, Metric: "exact", FirstLine: true}
 		if from.Number {
 			ask.Metric = "number"
 		}
+		if from.Prefix != "" {
+			ask = rulerAsk(d.Task, strings.TrimSuffix(from.Question, from.Prefix), from.Prefix, from.Items)
+		}
+		ask.Kind, ask.Marked, ask.HeldOut, ask.Guess = from.Kind, from.Marked, from.HeldOut, from.Guess
 		if len(from.Evidence) > 0 {
 			ask.Depth = float64(from.Evidence[0][0]) / float64(len(d.Context))
 			ask.Without = d.Without(i)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"keyfold/corpus"
 	"keyfold/internal/textfile"
 )
 
@@ -166,12 +167,20 @@ func readRULER(line []byte, task string) (Example, error) {
 	if err := json.Unmarshal(line, &rest); err != nil {
 		return Example{}, err
 	}
+	return Example{Task: task, Context: input[:cut], Asks: []Ask{rulerAsk(task, input[cut:], rest.AnswerPrefix, outputs)}}, nil
+}
+
+// rulerAsk makes a question of RULER. Its outputs are what the answer lists, and
+// are teacher-forced together; in qa any of them is the answer.
+func rulerAsk(task, question, prefix string, outputs []string) Ask {
 	kind, _, _ := strings.Cut(task, "_")
-	ask := Ask{Question: input[cut:], Prefix: rest.AnswerPrefix, Answers: outputs, Metric: "recall", Tokens: rulerTokens[kind]}
+	ask := Ask{Question: question, Prefix: prefix, Metric: "recall", Tokens: rulerTokens[kind]}
 	if kind == "qa" {
-		ask.Metric = "recall-any"
+		ask.Answers, ask.Metric = outputs, "recall-any"
+		return ask
 	}
-	return Example{Task: task, Context: input[:cut], Asks: []Ask{ask}}, nil
+	ask.Answers, ask.Items = []string{corpus.RULERAnswer(task, question+prefix, outputs)}, outputs
+	return ask
 }
 
 // A dataset is what LongBench fixes for all questions of one kind.

@@ -22,11 +22,13 @@ func TestRead(t *testing.T) {
 				{
 					ID: "data/niah_single_1.jsonl/1", Task: "niah_single_1",
 					Context: "A magic number is hidden.\nThe grass is green.",
-					Asks:    []Ask{{Question: "\nWhat is it? It is", Answers: []string{"1234"}, Metric: "recall", Tokens: 128}},
+					Asks:    []Ask{{Question: "\nWhat is it? It is", Answers: []string{" 1234"}, Items: []string{"1234"}, Metric: "recall", Tokens: 128}},
 				},
 				{
 					ID: "data/niah_single_1.jsonl/3", Task: "niah_single_1", Context: "Grass.",
-					Asks: []Ask{{Question: "\nWhat is it?\n", Prefix: " They are", Answers: []string{"1", "2"}, Metric: "recall", Tokens: 128}},
+					Asks: []Ask{{
+						Question: "\nWhat is it?\n", Prefix: " They are", Answers: []string{" 1 2"}, Items: []string{"1", "2"}, Metric: "recall", Tokens: 128,
+					}},
 				},
 			},
 		},

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"keyfold/corpus"
 	"keyfold/engine"
 	"keyfold/engine/chat"
 	"keyfold/layout"
@@ -44,10 +45,11 @@ type Config struct {
 	N           int      `json:"n"`       // examples of each task and length, or of the file
 	First       int      `json:"first"`   // number of the first example
 	ScoreTokens int      `json:"score_tokens"`
-	Data        *File    `json:"data,omitempty"` // instead of the corpus
-	Text        *File    `json:"text,omitempty"` // for perplexity, instead of the corpus's stories
-	Trained     bool     `json:"trained"`        // of the corpus only words and frames that training has
-	Examples    int      `json:"examples"`       // in all shards together
+	Data        *File    `json:"data,omitempty"`     // instead of the corpus
+	Text        *File    `json:"text,omitempty"`     // for perplexity, instead of the corpus's stories
+	Haystack    *File    `json:"haystack,omitempty"` // what RULER's needles are hidden in
+	Trained     bool     `json:"trained"`            // of the corpus only words and frames that training has
+	Examples    int      `json:"examples"`           // in all shards together
 
 	Variants []Variant `json:"methods"`
 	Removed  bool      `json:"removed"`
@@ -144,6 +146,8 @@ type Sweep struct {
 	Engine *engine.Engine // with a tokenizer
 	Data   []Example      // with Config.Data
 	Text   []int          // with Config.Text, its tokens without BOS
+
+	Haystack corpus.Haystack // with Config.Haystack; set before [Sweep.Run]
 
 	kv       layout.CacheType
 	readings []reading

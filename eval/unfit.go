@@ -28,7 +28,7 @@ func (a Ask) checkReferences() error {
 	if len(a.Answers) == 0 {
 		return unfitf("the question has no reference")
 	}
-	for _, answer := range a.Answers {
+	for _, answer := range slices.Concat(a.Answers, a.Items) {
 		if strings.TrimSpace(answer) == "" {
 			return unfitf("the reference %q is empty", answer)
 		}

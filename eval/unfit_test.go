@@ -35,6 +35,9 @@ func TestReferences(t *testing.T) {
 	if err := (Ask{Metric: "classification", Answers: []string{"Food"}, Choices: []string{"Food", ""}}).checkReferences(); err == nil {
 		t.Error("an empty class is not refused")
 	}
+	if err := (Ask{Metric: "recall", Answers: []string{" Ida ."}, Items: []string{"Ida", "."}}).checkReferences(); err == nil {
+		t.Error("an item that every answer has is not refused")
+	}
 	if err := (Ask{Metric: "f1"}).checkReferences(); err == nil {
 		t.Error("a question without references is not refused")
 	}
