@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"keyfold/corpus"
 	"keyfold/engine"
 	"keyfold/engine/chat"
 	"keyfold/engine/checkpoint"
@@ -26,6 +28,7 @@ import (
 	"keyfold/eval"
 	"keyfold/internal/output"
 	"keyfold/internal/textfile"
+	"keyfold/layout"
 )
 
 const evalUsage = `usage: keyfold eval [flags]
@@ -40,6 +43,7 @@ examples:
     keyfold eval -model M -methods kvmerger,kvmerger:values=paper,gvote:p_nuc=0.9 -budgets 0.5,0.35,0.2 -seeds 3
     keyfold eval -model M -data qa_1.jsonl -layout ruler -protocol inside
     keyfold eval -model SmolLM2-135M-Instruct.gguf -chat -tasks fact,needle -length 256
+    keyfold eval -model SmolLM2-135M-Instruct.gguf -chat -tasks niah_single_2,vt -length 1024
     keyfold eval -merge a.json,b.json -json all.json
 
 The score of an answer is that of a free-running, greedy one. KL and delta NLL
@@ -52,6 +56,10 @@ opens the user's turn, is compressed; the question, the end of the turn and the
 beginning of the answer ("Answer:") follow. An answer ends where the model ends
 its turn, and may be a sentence, so it scores if the reference occurs in it;
 tables show beside that how many answers are the reference exactly.
+
+The tasks niah_*, vt, cwe and fwe are RULER's: its prompts, its limits of new tokens
+and its metric, recall. They are not among the default. -haystack is the text that
+five of the eight niah_* hide their needles in.
 
 -methods lists methods by commas; options follow by colons, as in
 kvmerger:sigma=5:values=paper; a comma before a digit belongs to the option
@@ -96,7 +104,7 @@ func evalCommand(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	c, data, text, err := v.readFiles(tok)
+	in, err := v.readFiles(ctx, tok)
 	if err != nil {
 		return err
 	}
@@ -108,12 +116,11 @@ func evalCommand(ctx context.Context, t terminal, args []string) error {
 	var results []eval.Result
 	err = v.use(ctx, t.err, f, tok, func(e *engine.Engine) (err error) {
 		if sweep == nil {
-			c.Model, c.Device = e.DescribeModel(f.Model, sum), e.Device.Describe()
-			if sweep, err = eval.NewSweep(c, kv, e, data, text); err != nil {
+			in.config.Model, in.config.Device = e.DescribeModel(f.Model, sum), e.Device.Describe()
+			if sweep, err = in.sweep(kv, e, template); err != nil {
 				return err
 			}
-			sweep.UseChat(template)
-			v.printSplit(t.err, data)
+			v.printSplit(t.err, in.data)
 		}
 		sweep.Engine = e
 		results, err = v.run(ctx, t, sweep, results)
@@ -176,10 +183,18 @@ func (v *evaluation) printSplit(w io.Writer, data []eval.Example) {
 	fmt.Fprintf(w, "questions   %s\n            the first context ends %q, its question is %q\n", how, context, question)
 }
 
-// readFiles returns the configuration, but for the model and the device, and
-// what -data and -text hold.
-func (v *evaluation) readFiles(tok *tokenizer.Tokenizer) (c eval.Config, data []eval.Example, text []int, err error) {
-	c = eval.Config{
+// evalInputs are the configuration of a sweep, but for the model and the device, and
+// what its files hold.
+type evalInputs struct {
+	config   eval.Config
+	data     []eval.Example
+	text     []int // tokens
+	haystack corpus.Haystack
+}
+
+// readFiles returns the configuration and what the files hold.
+func (v *evaluation) readFiles(ctx context.Context, tok *tokenizer.Tokenizer) (in evalInputs, err error) {
+	in.config = eval.Config{
 		Protocol: eval.Protocol(v.protocol), Metric: v.scoreBy(), Tasks: append([]string{}, v.taskList...), Lengths: append([]int{}, v.lengthList...),
 		N: v.n, First: int(v.first), ScoreTokens: v.scoreTokens, Variants: v.variants, Removed: v.removed, Trained: v.trained,
 		Shard: eval.Shard{Index: v.shardIndex, Of: v.shardOf},
@@ -187,26 +202,76 @@ func (v *evaluation) readFiles(tok *tokenizer.Tokenizer) (c eval.Config, data []
 	if v.data != "" {
 		content, file, err := readNamed(v.data)
 		if err != nil {
-			return c, nil, nil, fmt.Errorf("-data: %w", err)
+			return in, fmt.Errorf("-data: %w", err)
 		}
-		if data, err = eval.Read(strings.NewReader(content), v.layout, v.data); err != nil {
-			return c, nil, nil, err
+		if in.data, err = eval.Read(strings.NewReader(content), v.layout, v.data); err != nil {
+			return in, err
 		}
 		file.Layout = v.layout
 		file.Split, file.Guessed = eval.Split(v.layout)
-		c.Data = file
+		in.config.Data = file
 	}
 	if v.text != "" {
 		content, file, err := readNamed(v.text)
 		if err != nil {
-			return c, nil, nil, fmt.Errorf("-text: %w", err)
+			return in, fmt.Errorf("-text: %w", err)
 		}
-		if text, err = tok.Encode(content, false); err != nil {
-			return c, nil, nil, fmt.Errorf("-text %s: %w", v.text, err)
+		if in.text, err = tok.Encode(content, false); err != nil {
+			return in, fmt.Errorf("-text %s: %w", v.text, err)
 		}
-		c.Text = file
+		in.config.Text = file
 	}
-	return c, data, text, nil
+	in.haystack, in.config.Haystack, err = v.readHaystack(ctx)
+	return in, err
+}
+
+// sweep returns the sweep on an engine, in a chat template unless that is nil.
+func (in evalInputs) sweep(kv layout.CacheType, e *engine.Engine, template *chat.Template) (*eval.Sweep, error) {
+	s, err := eval.NewSweep(in.config, kv, e, in.data, in.text)
+	if err != nil {
+		return nil, err
+	}
+	s.Haystack = in.haystack
+	s.UseChat(template)
+	return s, nil
+}
+
+// readHaystack returns the text that the tasks hide needles in, if one of them
+// does.
+func (v *evaluation) readHaystack(ctx context.Context) (corpus.Haystack, *eval.File, error) {
+	tasks := v.haystackTasks()
+	if len(tasks) == 0 {
+		return nil, nil, nil
+	}
+	path := v.haystack
+	if path == "" {
+		var err error
+		if path, err = opticks(ctx); err != nil {
+			return nil, nil, fmt.Errorf("%s needs a text to hide needles in (%w): name one with -haystack FILE, or install Go, which has Newton's Opticks",
+				tasks[0], err)
+		}
+	}
+	content, file, err := readNamed(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("-haystack: %w", err)
+	}
+	haystack, err := corpus.NewHaystack(content)
+	if err != nil {
+		return nil, nil, fmt.Errorf("-haystack %s: %w", path, err)
+	}
+	return haystack, file, nil
+}
+
+// opticks returns the path of Newton's Opticks of 1730, which every installation of
+// Go has among the data of its tests.
+func opticks(ctx context.Context) (string, error) {
+	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(strings.TrimSpace(string(root)), "src", "testdata", "Isaac.Newton-Opticks.txt")
+	_, err = os.Stat(path)
+	return path, err
 }
 
 // readNamed reads a file and says which one it was.

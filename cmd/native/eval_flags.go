@@ -20,6 +20,7 @@ type evaluation struct {
 	kv, protocol                     string
 	tasks, lengths, methods, budgets string
 	data, layout, text, metric       string
+	haystack                         string
 	shard, merge, against            string
 	json, csv, svg                   string
 	n, seeds, scoreTokens            int
@@ -35,7 +36,7 @@ type evaluation struct {
 func (v *evaluation) register(fs *flagSet) {
 	v.deviceFlags.register(fs)
 	fs.StringVar(&v.kv, "kv", "f16", "`TYPE` of the cache's elements: "+layout.CacheTypeNames)
-	fs.StringVar(&v.tasks, "tasks", "", "`TASKS` by commas: "+strings.Join(taskNames(), ", ")+"; by default all with questions")
+	fs.StringVar(&v.tasks, "tasks", "", "`TASKS` by commas: "+strings.Join(taskNames(), ", ")+"; by default all with questions that are not RULER's")
 	fs.StringVar(&v.lengths, "length", "512", "`TOKENS` of a document with its questions, or of perplexity's context; several by commas")
 	fs.StringVar(&v.methods, "methods", "window,kvmerger,gvote", "compression `METHODS` with their options: "+strings.Join(compress.Names(), ", "))
 	fs.StringVar(&v.budgets, "budgets", "0.5,0.35", "kept / total `R` for the methods that take one; those that do without also run without")
@@ -48,6 +49,7 @@ func (v *evaluation) register(fs *flagSet) {
 	fs.StringVar(&v.data, "data", "", "`FILE` of examples, one JSON object a line, instead of -tasks")
 	fs.StringVar(&v.layout, "layout", "", "`LAYOUT` of -data: "+strings.Join(eval.Layouts(), ", "))
 	fs.StringVar(&v.text, "text", "", "`FILE` of plain text for the task perplexity; by default the corpus's stories")
+	fs.StringVar(&v.haystack, "haystack", "", "`FILE` of plain text that RULER's needles are hidden in; by default Newton's Opticks, which an installation of Go has")
 	fs.IntVar(&v.scoreTokens, "score-tokens", 95, "`TOKENS` of text scored behind perplexity's context")
 	fs.BoolVar(&v.removed, "removed", false, "also ask the full cache of each context without the asked evidence: more than a guess is a leak")
 	fs.BoolVar(&v.trained, "trained", false, "documents without the words and frames that training has not seen")
@@ -59,15 +61,35 @@ func (v *evaluation) register(fs *flagSet) {
 	fs.StringVar(&v.svg, "svg", "", "`FILE` for the drawing")
 }
 
-// taskNames returns the tasks that eval knows.
-func taskNames() []string {
+// ownTasks returns the corpus's own tasks with questions.
+func ownTasks() []string {
 	var names []string
 	for _, task := range corpus.Tasks() {
 		if !task.Text {
 			names = append(names, task.Name)
 		}
 	}
-	return append(names, eval.Perplexity)
+	return names
+}
+
+// taskNames returns the tasks that eval knows.
+func taskNames() []string {
+	names := append(ownTasks(), eval.Perplexity)
+	for _, task := range corpus.RULERTasks() {
+		names = append(names, task.Name)
+	}
+	return names
+}
+
+// haystackTasks returns the tasks of -tasks that hide needles in a text.
+func (v *evaluation) haystackTasks() []string {
+	var names []string
+	for _, task := range corpus.RULERTasks() {
+		if task.Haystack && slices.Contains(v.taskList, task.Name) {
+			names = append(names, task.Name)
+		}
+	}
+	return names
 }
 
 // checkRun checks the flags of a run and returns the cache's element type.
@@ -92,8 +114,8 @@ func (v *evaluation) checkRun(fs *flagSet) (layout.CacheType, error) {
 		return 0, usageError("-protocol is %q, want outside or inside", v.protocol)
 	case v.data != "" && (given(fs, "tasks") || given(fs, "length")):
 		return 0, usageError("-data has examples of its own, want it without -tasks and -length")
-	case v.data != "" && (v.trained || v.removed || v.text != ""):
-		return 0, usageError("-trained, -removed and -text are about the corpus, want them without -data")
+	case v.data != "" && (v.trained || v.removed || v.text != "" || v.haystack != ""):
+		return 0, usageError("-trained, -removed, -text and -haystack are about the corpus, want them without -data")
 	case v.data != "" && !slices.Contains(eval.Layouts(), v.layout):
 		return 0, usageError("-layout is %q, want %s", v.layout, strings.Join(eval.Layouts(), ", "))
 	case v.data == "" && v.layout != "":
@@ -149,7 +171,7 @@ func (v *evaluation) scoreBy() string {
 
 // checkOutputs fails if a file could not be written in the end.
 func (v *evaluation) checkOutputs() error {
-	inputs := v.inputs(named("-data", v.data), named("-text", v.text))
+	inputs := v.inputs(named("-data", v.data), named("-text", v.text), named("-haystack", v.haystack))
 	for _, path := range strings.Split(v.merge, ",") {
 		inputs = append(inputs, named("-merge", path))
 	}
@@ -172,7 +194,7 @@ func (v *evaluation) checkTasks() error {
 		return nil
 	}
 	known := taskNames()
-	v.taskList = slices.DeleteFunc(slices.Clone(known), func(task string) bool { return task == eval.Perplexity })
+	v.taskList = ownTasks()
 	if v.tasks != "" {
 		v.taskList = strings.Split(v.tasks, ",")
 	}
@@ -186,6 +208,9 @@ func (v *evaluation) checkTasks() error {
 	}
 	if v.text != "" && !slices.Contains(v.taskList, eval.Perplexity) {
 		return usageError("-text is for the task %s, which -tasks lacks", eval.Perplexity)
+	}
+	if v.haystack != "" && len(v.haystackTasks()) == 0 {
+		return usageError("-haystack is for RULER's tasks with needles in a text, which -tasks lacks")
 	}
 	lengths, err := numberList("-length", v.lengths, 1, 1<<20)
 	if err != nil {

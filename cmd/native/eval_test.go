@@ -3,9 +3,11 @@
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -239,6 +241,49 @@ func TestEvalLeavesOut(t *testing.T) {
 	}
 }
 
+// RULER's needles are hidden in the file that -haystack names, or else in the text that
+// Go has; the report says which text that was. Other tasks need none.
+func TestEvalHaystack(t *testing.T) {
+	model, folder := fixtureModel(t, checkpoint.F16), t.TempDir()
+	hay, out := filepath.Join(folder, "rain.txt"), filepath.Join(folder, "out.json")
+	text := strings.Repeat("It is so. Is it? No, it is not. ", 100)
+	if err := os.WriteFile(hay, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	command := func(tasks string, more ...string) []string {
+		return append([]string{"eval", "-device", "cpu", "-model", model, "-n", "1", "-length", "900", "-methods", "full", "-json", out, "-tasks", tasks}, more...)
+	}
+	sum := func(text []byte) string { return fmt.Sprintf("%x", sha256.Sum256(text)) }
+
+	mustRun(t, command("niah_single_2", "-haystack", hay)...)
+	c := readReport(t, out).Config
+	if c.Haystack == nil || c.Haystack.Name != "rain.txt" || c.Haystack.SHA256 != sum([]byte(text)) {
+		t.Errorf("the report has the haystack %+v", c.Haystack)
+	}
+	mustRun(t, command("niah_single_2")...)
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	newton, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(root)), "src", "testdata", "Isaac.Newton-Opticks.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := readReport(t, out).Config; c.Haystack == nil || c.Haystack.SHA256 != sum(newton) {
+		t.Errorf("the report has the haystack %+v, want Opticks", c.Haystack)
+	}
+
+	t.Setenv("PATH", "")
+	status, _, stderr := keyfold(command("niah_single_2")...)
+	if want := "niah_single_2 needs a text to hide needles in (exec: \"go\": executable file not found in $PATH): name one with -haystack FILE"; status != 1 || !strings.Contains(stderr, want) {
+		t.Errorf("without Go: status %d, %q; want %q", status, stderr, want)
+	}
+	mustRun(t, command("niah_single_1")...)
+	if c := readReport(t, out).Config; c.Haystack != nil {
+		t.Errorf("niah_single_1 has the haystack %+v", c.Haystack)
+	}
+}
+
 func TestEvalRefuses(t *testing.T) {
 	data, model := evalData(t), fixtureModel(t, checkpoint.F16)
 	for _, tc := range []struct {
@@ -273,7 +318,11 @@ func TestEvalRefuses(t *testing.T) {
 		{2, "-metric is about the corpus", "-metric recall -layout ruler -data " + data},
 		{1, "-chat: the model has no chat template", "-chat -device cpu -model " + model},
 		{2, "-score-tokens is for the task perplexity", "-score-tokens 9 -tasks fact"},
-		{2, "-trained, -removed and -text are about the corpus", "-trained -layout ruler -data " + data},
+		{2, "-trained, -removed, -text and -haystack are about the corpus", "-trained -layout ruler -data " + data},
+		{2, "-trained, -removed, -text and -haystack are about the corpus", "-haystack a.txt -layout ruler -data " + data},
+		{2, "-haystack is for RULER's tasks with needles in a text, which -tasks lacks", "-haystack a.txt -tasks fact,vt"},
+		{1, "-haystack: open none.txt", "-haystack none.txt -tasks niah_single_2 -device cpu -model " + model},
+		{1, "is what -haystack " + data + " reads", "-tasks niah_single_2 -haystack " + data + " -json " + data},
 		{2, "-merge and -tasks are both given", "-tasks fact -merge none.json"},
 		{1, "-json none/out.json: there is no folder none", "-json none/out.json"},
 		{1, "no such file", "-merge none.json"},
