@@ -13,7 +13,6 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/hack-pad/safejs"
 
@@ -49,10 +48,11 @@ func serve() error {
 		return err
 	}
 	w := &worker{emit: emit, jobs: make(chan job, 64)}
-	w.session = &session.Session{
-		InUse: w.useOpened,
-		Yield: func() { time.Sleep(time.Microsecond) }, // a timer is what lets this one thread hear the page
+	yield, err := newYield()
+	if err != nil {
+		return err
 	}
+	w.session = &session.Session{InUse: w.useOpened, Yield: yield}
 	if err := w.announce(); err != nil {
 		return err
 	}
