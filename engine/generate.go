@@ -197,7 +197,7 @@ func (g *generator) choose(lanes []*lane, results []*result) {
 		if known := g.o.Known; i == 0 && len(known) > 0 {
 			id, g.o.Known = known[0], known[1:]
 		}
-		res.chosen = []chosen{{id, res.logits[id], float32(logSumExp(res.logits))}}
+		res.chosen = []chosen{{id, res.logits[id], float32(layout.LogSumExp(res.logits))}}
 		rows = append(rows, res.logits)
 	}
 	judge(lanes, rows, results)
@@ -345,13 +345,5 @@ func (g *generator) fed(lanes []*lane, results []*result) {
 
 // LogProb returns ln softmax(logits)[id], in nats; logits are (vocab).
 func LogProb(logits []float32, id int) float64 {
-	return float64(logits[id]) - logSumExp(logits)
-}
-
-func logSumExp(logits []float32) float64 {
-	wide := make([]float64, len(logits))
-	for i, v := range logits {
-		wide[i] = float64(v)
-	}
-	return layout.LogSumExp(wide)
+	return float64(logits[id]) - layout.LogSumExp(logits)
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"math"
 	"slices"
+
+	"keyfold/layout"
 )
 
 // Quality compares a compressed cache with the full one at one token, both
@@ -172,7 +174,7 @@ func (s *Shadow) addHeadErrors(res *result) {
 // Compare returns the quality of compressed logits against full ones before a
 // token of the text. Both are (vocab).
 func Compare(full, comp []float32, id int) *Quality {
-	fullNorm, compNorm := logSumExp(full), logSumExp(comp)
+	fullNorm, compNorm := layout.LogSumExp(full), layout.LogSumExp(comp)
 	var kl float64
 	for i := range full {
 		logFull := float64(full[i]) - fullNorm

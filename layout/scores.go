@@ -5,15 +5,15 @@ import (
 	"slices"
 )
 
-// LogSumExp returns ln Σ exp(s_j), computed below the maximum so that nothing overflows.
-func LogSumExp(s []float64) float64 {
+// LogSumExp returns ln Σ exp(s_j), computed in float64 and below the maximum so that nothing overflows.
+func LogSumExp[F float32 | float64](s []F) float64 {
 	top := math.Inf(-1)
 	for _, v := range s {
-		top = math.Max(top, v)
+		top = max(top, float64(v))
 	}
 	var sum float64
 	for _, v := range s {
-		sum += math.Exp(v - top)
+		sum += math.Exp(float64(v) - top)
 	}
 	return top + math.Log(sum)
 }

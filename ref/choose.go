@@ -16,11 +16,7 @@ import (
 // which draws from softmax(logits / temperature). Ties go to the lower id.
 // Source: Gumbel-max trick, e.g. Maddison et al. 2014, arXiv:1411.0030, section 2.
 func Choose(logits []float32, d layout.Draw, position uint32) (id int, lse float32) {
-	wide := make([]float64, len(logits))
-	for i, logit := range logits {
-		wide[i] = float64(logit)
-	}
-	lse = float32(layout.LogSumExp(wide))
+	lse = float32(layout.LogSumExp(logits))
 	if d.Temperature == 0 {
 		for i, logit := range logits {
 			if logit > logits[id] {
