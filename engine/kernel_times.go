@@ -123,7 +123,7 @@ func (s *kernelSample) timeMatrices(each func(TaskTimes)) {
 		for _, m := range []struct {
 			task   gpu.Task
 			tokens int
-		}{{gpu.OneToken, 1}, {gpu.FewTokens, 8}, {gpu.SomeTokens, 32}, {gpu.ManyTokens, sampledTokens}} {
+		}{{gpu.OneToken, 1}, {gpu.FewTokens, 8}, {gpu.ManyTokens, sampledTokens}} {
 			sample := gpu.SampleOf(s.matrices(m.task <= gpu.FewTokens), t, m.tokens, operations)
 			if len(sample) == 0 {
 				continue

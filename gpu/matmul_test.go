@@ -31,9 +31,7 @@ func TestKernelsOfTokens(t *testing.T) {
 		{4, "matmul(TOKENS=4)", "matmul_few_blocks(TOKENS=4)", "matmul_few_blocks(TOKENS=4)"},
 		{5, "matmul(TOKENS=8)", "matmul_few_blocks(TOKENS=8)", "matmul_few_blocks(TOKENS=4)"},
 		{16, "matmul(TOKENS=8)", "matmul_few_blocks(TOKENS=8)", "matmul_few_blocks(TOKENS=4)"},
-		{17, "matmul(TOKENS=8)", "matmul_tiled", "matmul_tiled"},
-		{32, "matmul(TOKENS=8)", "matmul_tiled", "matmul_tiled"},
-		{33, "matmul(TOKENS=8)", "matmul_wide", "matmul_tiled"},
+		{17, "matmul(TOKENS=8)", "matmul_wide", "matmul_tiled"},
 	} {
 		for d, want := range map[*Device]string{{Software: true}: tc.software, {}: tc.gpu, {lean: true}: tc.ofFew} {
 			for wt, want := range map[layout.WeightType]string{layout.Q4M: want, layout.F16: strings.ReplaceAll(want, "_blocks", "")} {

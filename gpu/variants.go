@@ -18,27 +18,22 @@ type Task uint8
 const (
 	OneToken   Task = iota // a matrix times one token
 	FewTokens              // times those of a few texts that are decoded together
-	SomeTokens             // times as many as one workgroup of matmul_tiled.wgsl takes
-	ManyTokens             // times more
+	ManyTokens             // times those of a prompt
 	Norms
 	AttendOne  // one token's attention
 	AttendMany // that of more
 	Ballots    // of GVote
 )
 
-// The most tokens of a task. With fewTokens matmul_tiled.wgsl would compute as much again for
-// nothing, and with someTokens, those of its workgroup, matmul_wide.wgsl.
-const (
-	fewTokens  = 16
-	someTokens = 32
-)
+// fewTokens are the most of [FewTokens]. With as many, kernels for prompts compute for nothing most of the time.
+const fewTokens = 16
 
 // matrixTasks are those that are done with a matrix of weights.
-var matrixTasks = []Task{OneToken, FewTokens, SomeTokens, ManyTokens}
+var matrixTasks = []Task{OneToken, FewTokens, ManyTokens}
 
 func (t Task) String() string {
 	return [...]string{
-		"1 token", "2 to 16 tokens", "17 to 32 tokens", "more tokens", "norms", "attention of 1 token", "attention of more", "ballots",
+		"1 token", "2 to 16 tokens", "more tokens", "norms", "attention of 1 token", "attention of more", "ballots",
 	}[t]
 }
 
@@ -49,8 +44,6 @@ func matrixTask(n int) Task {
 		return OneToken
 	case n <= fewTokens:
 		return FewTokens
-	case n <= someTokens:
-		return SomeTokens
 	}
 	return ManyTokens
 }
@@ -150,14 +143,10 @@ var table = [...]kernels{
 		lean:     []variant{{kernel: "matmul_few_blocks", rows: 16, tokens: 4, shrinks: true, blocks: &matmulFew}},
 		others:   []variant{matmulFew},
 	},
-	SomeTokens: {
-		gpu:      variant{kernel: "matmul_tiled", rows: 32, tokens: someTokens},
-		software: matmul,
-	},
 	ManyTokens: {
 		gpu:      variant{kernel: "matmul_wide", rows: 64, tokens: 64},
 		software: matmul,
-		lean:     []variant{{kernel: "matmul_tiled", rows: 32, tokens: someTokens}},
+		lean:     []variant{{kernel: "matmul_tiled", rows: 32, tokens: 32}},
 	},
 	Norms: {
 		gpu:      variant{kernel: "rms_norm", rows: 1},

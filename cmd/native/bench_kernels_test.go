@@ -41,7 +41,6 @@ func TestBenchKernels(t *testing.T) {
 	}{
 		{"1 token, q8_0", []string{"matvec_blocks", "matvec", "matvec_rows", "matvec(WG_SIZE=32)", "matvec(WG_SIZE=128)"}},
 		{"2 to 16 tokens, q8_0", []string{"matmul(TOKENS=8)", "matmul_few_blocks(TOKENS=8)", "matmul_few_blocks(TOKENS=4)", "matmul_few(TOKENS=8)"}},
-		{"17 to 32 tokens, q8_0", []string{"matmul(TOKENS=8)", "matmul_tiled"}},
 		{"more tokens, q8_0", []string{"matmul(TOKENS=8)", "matmul_wide", "matmul_tiled"}},
 		{"norms", []string{"rms_norm", "rms_norm_rows"}},
 		{"attention of 1 token, f32", []string{"attention", "decode_parts"}},

@@ -1,6 +1,7 @@
 // matmul_tiled.wgsl: multiplies tokens with a weight matrix through tiles in
 // workgroup memory, where each weight and each element of x is used SIDE times.
-// The variant of matmul.wgsl for GPUs. Joined to a weight reader.
+// The variant of matmul.wgsl for prompts on GPUs whose threads have few registers,
+// which matmul_wide.wgsl would overflow. Joined to a weight reader.
 //
 //     y[t, row0 + r] = sum_c W[r, c] * x[t, c]   (+ y[t, row0 + r] if add)
 //
