@@ -232,103 +232,91 @@ func realModel(b *testing.B) *engine.Engine {
 	return e
 }
 
-// BenchmarkWriting writes 30 tokens from 20 compressed caches of one example, all texts together as a
-// sweep does, and one after another in turns with that:
+// BenchmarkWriting writes 30 tokens behind 20 compressed caches of one example: all texts together, as a
+// sweep does, and in turns with that one after another.
 //
 //	go test -run '^$' -bench Writing ./eval
 func BenchmarkWriting(b *testing.B) {
-	const tokens, texts = 30, 20
-	ctx, e := context.Background(), realModel(b)
-	variants, err := Variants("window,h2o,snapkv,kvmerger,pivot,cam", []float64{0.7, 0.5, 0.35, 0.2}, 1)
-	if err != nil {
-		b.Fatal(err)
-	}
-	s, err := NewSweep(Config{Tasks: []string{"fact"}, Lengths: []int{256}, N: 1, Shard: Shard{0, 1}, Variants: variants}, layout.CacheF16, e, nil, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	w := &worker{Sweep: s, e: e}
-	ex, err := w.example(s.Items()[0])
-	if err != nil {
-		b.Fatal(err)
-	}
-	u, err := w.tokenise(ex)
-	if err != nil {
-		b.Fatal(err)
-	}
-	var asked []*engine.Text
-	for _, reading := range s.readings {
-		p, err := e.Prefill(ctx, u.context, engine.Settings{KV: layout.CacheF16, Needs: reading.needs})
-		if err != nil {
-			b.Fatal(err)
-		}
-		for _, run := range reading.runs {
-			t, err := p.Fork()
-			if err != nil {
-				b.Fatal(err)
-			}
-			plan, _, err := p.Decide(run.method)
-			if err == nil {
-				err = t.Cache.Apply(plan)
-			}
-			if err == nil {
-				_, err = putQuestion(ctx, t, u.asks[0])
-			}
-			if err != nil {
-				b.Fatal(err)
-			}
-			asked = append(asked, t)
-		}
-		p.Free()
-	}
-	if len(asked) < texts {
-		b.Fatalf("%d texts, want %d", len(asked), texts)
-	}
-	fork := func(t *engine.Text) *engine.Text {
-		t, err := t.Fork()
-		if err != nil {
-			b.Fatal(err)
-		}
-		return t
-	}
-	const never = false
+	const texts, n = 20, 30
+	asked := compressedTexts(b, realModel(b), texts)
 	var alone, together time.Duration
+	tokens := 0
 	for b.Loop() {
-		var one []string
 		start := time.Now()
-		for _, t := range asked[:texts] {
-			var wrote strings.Builder
-			t := fork(t)
-			err := t.Generate(ctx, engine.Generation{N: tokens, Sampler: engine.Sampler{RepeatPenalty: 1, TopP: 1}, Emit: func(token engine.Token) error {
-				wrote.WriteString(token.Text)
-				return nil
-			}})
-			if err != nil {
-				b.Fatal(err)
-			}
-			t.Free()
-			one = append(one, wrote.String())
+		var one []string
+		for _, t := range asked {
+			wrote, _ := writeTogether(b, []*engine.Text{t}, n)
+			one = append(one, wrote...)
 		}
 		alone += time.Since(start)
-
 		start = time.Now()
-		var all writing
-		for i, t := range asked[:texts] {
-			if err := all.join(fork(t), &answer{run: i}, tokens, func(string) bool { return never }); err != nil {
-				b.Fatal(err)
-			}
-		}
-		if err := all.finish(ctx); err != nil {
-			b.Fatal(err)
-		}
+		all, count := writeTogether(b, asked, n)
 		together += time.Since(start)
-		for _, a := range all.ended {
-			if a.wrote.String() != one[a.run] {
-				b.Fatalf("text %d is %q, alone %q", a.run, a.wrote.String(), one[a.run])
-			}
+		tokens += count
+		if !slices.Equal(all, one) {
+			b.Fatalf("together %q, alone %q", all, one)
 		}
 	}
-	b.ReportMetric(alone.Seconds()/float64(b.N), "s/alone")
-	b.ReportMetric(together.Seconds()/float64(b.N), "s/together")
+	b.ReportMetric(1e3*alone.Seconds()/float64(tokens), "ms/token-alone")
+	b.ReportMetric(1e3*together.Seconds()/float64(tokens), "ms/token-together")
 	b.ReportMetric(float64(alone)/float64(together), "times")
+}
+
+// writeTogether has copies of texts continued by n tokens at most each, and returns what was written, and how many
+// tokens in all.
+func writeTogether(b *testing.B, texts []*engine.Text, n int) (wrote []string, tokens int) {
+	b.Helper()
+	var w writing
+	for i, t := range texts {
+		t, err := t.Fork()
+		if err == nil {
+			err = w.join(t, &answer{run: i}, n, func(string) bool { tokens++; return false })
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := w.finish(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	wrote = make([]string, len(texts))
+	for _, a := range w.ended {
+		wrote[a.run] = a.wrote.String()
+	}
+	return wrote, tokens
+}
+
+// compressedTexts returns an example of the corpus, compressed in n ways, with a question behind it.
+func compressedTexts(b *testing.B, e *engine.Engine, n int) (texts []*engine.Text) {
+	b.Helper()
+	check := func(err error) {
+		if b.Helper(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	variants, err := Variants("window,h2o,snapkv,kvmerger,cam", []float64{0.7, 0.5, 0.35, 0.2}, 1)
+	check(err)
+	c := Config{Tasks: []string{"fact"}, Lengths: []int{256}, N: 1, Shard: Shard{0, 1}, Variants: variants}
+	s, err := NewSweep(c, layout.CacheF16, e, nil, nil)
+	check(err)
+	w := &worker{Sweep: s, e: e}
+	ex, err := w.example(s.Items()[0])
+	check(err)
+	u, err := w.tokenise(ex)
+	check(err)
+	use := func(t *engine.Text, run *Run) error {
+		if run.Method == Full || len(texts) == n {
+			return nil
+		}
+		t, err := t.Fork()
+		check(err)
+		_, err = putQuestion(b.Context(), t, u.asks[0])
+		texts = append(texts, t)
+		return err
+	}
+	check(w.compressions(b.Context(), u, use, &Result{}))
+	if len(texts) < n {
+		b.Fatalf("%d texts, want %d", len(texts), n)
+	}
+	return texts
 }
