@@ -2,9 +2,9 @@ package cpu
 
 import "keyfold/layout"
 
-//go:wasmimport vector addBlocks
+//go:wasmimport vector addTokens
 //go:noescape
-func addBlocksSIMD(y, w, scales, x *float32, rows, blocks, step int32) bool
+func addTokensSIMD(y, w, scales, x *float32, tokens, rows, blocks, step, stride int32) bool
 
 //go:wasmimport vector addBytes
 //go:noescape
@@ -35,36 +35,33 @@ func centre(scales []float32) {
 	centreGo(scales)
 }
 
-// addBlocks is [addBlocksGo], with vector instructions where the browser has them.
-func addBlocks(y, w, scales, x []float32, step int) {
-	fast, blocks := len(y)&^3, len(x)/layout.Block
+// addTokens is [addTokensGo], with vector instructions where the browser has them.
+func addTokens(y, w, scales, x []float32, n, rows, step, stride int) {
+	cols, fast := len(x)/n, rows&^3
+	blocks := cols / layout.Block
 	if fast > 0 && blocks > 0 {
-		_, _ = w[fast*len(x)-1], scales[(fast*blocks-1)*step]
-		if addBlocksSIMD(&y[0], &w[0], &scales[0], &x[0], int32(fast), int32(blocks), int32(step)) {
-			if y = y[fast:]; len(y) == 0 {
+		_, _, _ = y[(n-1)*stride+fast-1], w[fast*cols-1], scales[(fast*blocks-1)*step]
+		if addTokensSIMD(&y[0], &w[0], &scales[0], &x[0], int32(n), int32(fast), int32(blocks), int32(step), int32(stride)) {
+			if fast == rows {
 				return
 			}
-			w, scales = w[fast*len(x):], scales[fast*blocks*step:]
+			y, w, scales, rows = y[fast:], w[fast*cols:], scales[fast*blocks*step:], rows-fast
 		}
 	}
-	addBlocksGo(y, w, scales, x, step)
+	addTokensGo(y, w, scales, x, n, rows, step, stride)
 }
 
 // addPacked is [addPackedGo], with vector instructions where the browser has them.
 func addPacked(y []float32, quants []uint32, scales, x []float32, step int, t layout.WeightType) {
-	fast, blocks := len(y)&^3, len(x)/layout.Block
-	if fast > 0 && blocks > 0 {
-		words := t.QuantWords(fast, len(x))
-		_, _ = quants[words-1], scales[(fast*blocks-1)*step]
+	rows, blocks := len(y), len(x)/layout.Block
+	if rows > 0 && blocks > 0 {
+		_, _ = quants[t.QuantWords(rows, len(x))-1], scales[(rows*blocks-1)*step]
 		add := addNibblesSIMD
 		if t == layout.Q8_0 {
 			add = addBytesSIMD
 		}
-		if add(&y[0], &quants[0], &scales[0], &x[0], int32(fast), int32(blocks), int32(step)) {
-			if y = y[fast:]; len(y) == 0 {
-				return
-			}
-			quants, scales = quants[words:], scales[fast*blocks*step:]
+		if add(&y[0], &quants[0], &scales[0], &x[0], int32(rows), int32(blocks), int32(step)) {
+			return
 		}
 	}
 	addPackedGo(y, quants, scales, x, step, t)
@@ -83,11 +80,4 @@ func widen(dst []float32, quants []uint32, t layout.WeightType) {
 		}
 	}
 	widenGo(dst, quants, t)
-}
-
-// addTokens is [addTokensGo], token by token as [addBlocks] does it.
-func addTokens(y, w, scales, x []float32, n, rows, step, stride int) {
-	for t := range n {
-		addBlocks(y[t*stride:][:rows], w, scales, x[t*len(x)/n:(t+1)*len(x)/n], step)
-	}
 }

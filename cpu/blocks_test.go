@@ -31,10 +31,12 @@ func TestBlocksAddInOrder(t *testing.T) {
 		for i, v := range tc.x {
 			x[i] = v
 		}
-		for name, f := range map[string]func(y, w, scales, x []float32, step int){"addBlocksGo": addBlocksGo, "addBlocks": addBlocks} {
-			y := make([]float32, 5)
-			f(y, slices.Repeat(ones, 5), slices.Repeat(tc.scales, 5), x, 1)
-			checkBits(t, name+": "+tc.why, y, slices.Repeat([]float32{tc.want}, 5))
+		for name, f := range map[string]func(y, w, scales, x []float32, n, rows, step, stride int){"addTokensGo": addTokensGo, "addTokens": addTokens} {
+			for n := 1; n <= 3; n++ {
+				y := make([]float32, 5*n)
+				f(y, slices.Repeat(ones, 5), slices.Repeat(tc.scales, 5), slices.Repeat(x, n), n, 5, 1, 5)
+				checkBits(t, fmt.Sprintf("%s, %d tokens: %s", name, n, tc.why), y, slices.Repeat([]float32{tc.want}, 5*n))
+			}
 		}
 	}
 }
@@ -68,7 +70,7 @@ func TestBlocksOfThisMachine(t *testing.T) {
 					got, fromWide := slices.Clone(want), slices.Clone(want)
 					addPackedGo(want[:rows], quants, scales, x, step, wt)
 					addPacked(got[:rows], quants, scales, x, step, wt)
-					addBlocks(fromWide[:rows], wide, scales, x, step)
+					addTokens(fromWide, wide, scales, x, 1, rows, step, rows)
 					checkBits(t, what, got, want)
 					checkBits(t, what+", from floats", fromWide, want)
 					testTokens(t, what, r, wide[:rows*len(x)], scales, rows, len(x), step)

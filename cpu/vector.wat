@@ -93,13 +93,123 @@
       (i8x16.shuffle 0 1 2 3 8 9 10 11 16 17 18 19 24 25 26 27 (local.get $a) (local.get $b))
       (i8x16.shuffle 4 5 6 7 12 13 14 15 20 21 22 23 28 29 30 31 (local.get $a) (local.get $b))))
 
-  ;; Adds products with floats to y. Rows are at least 4 and a multiple of 4, blocks at least 1.
-  (func (export "addBlocks")
-    (param $y i32) (param $w i32) (param $scales i32) (param $x i32) (param $rows i32) (param $blocks i32) (param $step i32)
+  ;; Adds products of tokens with floats to y: see addTokensGo. Rows are at least 4 and a multiple of
+  ;; 4, blocks and tokens at least 1; stride is in floats. Two tokens at a time.
+  (func (export "addTokens")
+    (param $y i32) (param $w i32) (param $scales i32) (param $x i32)
+    (param $tokens i32) (param $rows i32) (param $blocks i32) (param $step i32) (param $stride i32)
     (result i32)
-    (local $row i32) (local $scale i32)
+    (local $cols i32)
     (local.set $step (i32.shl (local.get $step) (i32.const 2))) ;; in bytes
-    (local.set $row (i32.mul (local.get $blocks) (i32.const 128)))
+    (local.set $stride (i32.shl (local.get $stride) (i32.const 2))) ;; in bytes
+    (local.set $cols (i32.shl (local.get $blocks) (i32.const 7))) ;; in bytes
+    (block $last
+      (loop $two
+        (br_if $last (i32.lt_u (local.get $tokens) (i32.const 2)))
+        (call $twoTokens
+          (local.get $y) (i32.add (local.get $y) (local.get $stride)) (local.get $w) (local.get $scales)
+          (local.get $x) (i32.add (local.get $x) (local.get $cols))
+          (local.get $rows) (local.get $blocks) (local.get $step))
+        (local.set $y (i32.add (local.get $y) (i32.shl (local.get $stride) (i32.const 1))))
+        (local.set $x (i32.add (local.get $x) (i32.shl (local.get $cols) (i32.const 1))))
+        (local.set $tokens (i32.sub (local.get $tokens) (i32.const 2)))
+        (br $two)))
+    (if (local.get $tokens) (then
+      (call $oneToken
+        (local.get $y) (local.get $w) (local.get $scales) (local.get $x)
+        (local.get $rows) (local.get $blocks) (local.get $step))))
+    (i32.const 1))
+
+  ;; twoTokens does addTokens's work for two tokens, two rows at a time. Step is in bytes.
+  (func $twoTokens
+    (param $y0 i32) (param $y1 i32) (param $w i32) (param $scales i32) (param $x0 i32) (param $x1 i32)
+    (param $rows i32) (param $blocks i32) (param $step i32)
+    (local $row i32) (local $scale i32) (local $v v128)
+    (local.set $row (i32.shl (local.get $blocks) (i32.const 7)))
+    (local.set $scale (i32.mul (local.get $blocks) (local.get $step)))
+    (loop $two
+      ;; Both rows of the first token, and both of the second.
+      (local.set $v (f32x4.add
+        (call $fourSums
+          (local.get $w) (local.get $scales) (local.get $x0) (local.get $x1)
+          (local.get $blocks) (local.get $row) (local.get $scale) (local.get $step))
+        (call $fourSums
+          (i32.add (local.get $w) (i32.const 16)) (local.get $scales)
+          (i32.add (local.get $x0) (i32.const 16)) (i32.add (local.get $x1) (i32.const 16))
+          (local.get $blocks) (local.get $row) (local.get $scale) (local.get $step))))
+      (local.set $v (f32x4.add (v128.load64_lane 1 (local.get $y1) (v128.load64_zero (local.get $y0))) (local.get $v)))
+      (v128.store64_lane 0 (local.get $y0) (local.get $v))
+      (v128.store64_lane 1 (local.get $y1) (local.get $v))
+      (local.set $y0 (i32.add (local.get $y0) (i32.const 8)))
+      (local.set $y1 (i32.add (local.get $y1) (i32.const 8)))
+      (local.set $w (i32.add (local.get $w) (i32.shl (local.get $row) (i32.const 1))))
+      (local.set $scales (i32.add (local.get $scales) (i32.shl (local.get $scale) (i32.const 1))))
+      (br_if $two (local.tee $rows (i32.sub (local.get $rows) (i32.const 2))))))
+
+  ;; fourSums returns half of the lanes of two rows and two tokens, summed, from $w, $x0 and $x1 on:
+  ;; see addBlocksGo. A row has $row bytes, its scales $scale, a block's $step. In $s01 are row 0 and
+  ;; token 1.
+  (func $fourSums
+    (param $w0 i32) (param $d0 i32) (param $x0 i32) (param $x1 i32)
+    (param $blocks i32) (param $row i32) (param $scale i32) (param $step i32)
+    (result v128)
+    (local $w1 i32) (local $d1 i32)
+    (local $u v128) (local $v v128) (local $q v128) (local $d v128)
+    (local $s00 v128) (local $s01 v128) (local $s10 v128) (local $s11 v128)
+    (local $a00 v128) (local $a01 v128) (local $a10 v128) (local $a11 v128)
+    (local.set $w1 (i32.add (local.get $w0) (local.get $row)))
+    (local.set $d1 (i32.add (local.get $d0) (local.get $scale)))
+    (loop $block
+      (local.set $u (v128.load (local.get $x0)))
+      (local.set $v (v128.load (local.get $x1)))
+      (local.set $q (v128.load (local.get $w0)))
+      (local.set $s00 (f32x4.mul (local.get $q) (local.get $u)))
+      (local.set $s01 (f32x4.mul (local.get $q) (local.get $v)))
+      (local.set $q (v128.load (local.get $w1)))
+      (local.set $s10 (f32x4.mul (local.get $q) (local.get $u)))
+      (local.set $s11 (f32x4.mul (local.get $q) (local.get $v)))
+      (local.set $u (v128.load offset=32 (local.get $x0)))
+      (local.set $v (v128.load offset=32 (local.get $x1)))
+      (local.set $q (v128.load offset=32 (local.get $w0)))
+      (local.set $s00 (f32x4.add (local.get $s00) (f32x4.mul (local.get $q) (local.get $u))))
+      (local.set $s01 (f32x4.add (local.get $s01) (f32x4.mul (local.get $q) (local.get $v))))
+      (local.set $q (v128.load offset=32 (local.get $w1)))
+      (local.set $s10 (f32x4.add (local.get $s10) (f32x4.mul (local.get $q) (local.get $u))))
+      (local.set $s11 (f32x4.add (local.get $s11) (f32x4.mul (local.get $q) (local.get $v))))
+      (local.set $u (v128.load offset=64 (local.get $x0)))
+      (local.set $v (v128.load offset=64 (local.get $x1)))
+      (local.set $q (v128.load offset=64 (local.get $w0)))
+      (local.set $s00 (f32x4.add (local.get $s00) (f32x4.mul (local.get $q) (local.get $u))))
+      (local.set $s01 (f32x4.add (local.get $s01) (f32x4.mul (local.get $q) (local.get $v))))
+      (local.set $q (v128.load offset=64 (local.get $w1)))
+      (local.set $s10 (f32x4.add (local.get $s10) (f32x4.mul (local.get $q) (local.get $u))))
+      (local.set $s11 (f32x4.add (local.get $s11) (f32x4.mul (local.get $q) (local.get $v))))
+      (local.set $u (v128.load offset=96 (local.get $x0)))
+      (local.set $v (v128.load offset=96 (local.get $x1)))
+      (local.set $q (v128.load offset=96 (local.get $w0)))
+      (local.set $s00 (f32x4.add (local.get $s00) (f32x4.mul (local.get $q) (local.get $u))))
+      (local.set $s01 (f32x4.add (local.get $s01) (f32x4.mul (local.get $q) (local.get $v))))
+      (local.set $q (v128.load offset=96 (local.get $w1)))
+      (local.set $s10 (f32x4.add (local.get $s10) (f32x4.mul (local.get $q) (local.get $u))))
+      (local.set $s11 (f32x4.add (local.get $s11) (f32x4.mul (local.get $q) (local.get $v))))
+      (local.set $d (v128.load32_splat (local.get $d0)))
+      (local.set $a00 (f32x4.add (local.get $a00) (f32x4.mul (local.get $d) (local.get $s00))))
+      (local.set $a01 (f32x4.add (local.get $a01) (f32x4.mul (local.get $d) (local.get $s01))))
+      (local.set $d (v128.load32_splat (local.get $d1)))
+      (local.set $a10 (f32x4.add (local.get $a10) (f32x4.mul (local.get $d) (local.get $s10))))
+      (local.set $a11 (f32x4.add (local.get $a11) (f32x4.mul (local.get $d) (local.get $s11))))
+      (local.set $w0 (i32.add (local.get $w0) (i32.const 128))) (local.set $d0 (i32.add (local.get $d0) (local.get $step)))
+      (local.set $w1 (i32.add (local.get $w1) (i32.const 128))) (local.set $d1 (i32.add (local.get $d1) (local.get $step)))
+      (local.set $x0 (i32.add (local.get $x0) (i32.const 128)))
+      (local.set $x1 (i32.add (local.get $x1) (i32.const 128)))
+      (br_if $block (local.tee $blocks (i32.sub (local.get $blocks) (i32.const 1)))))
+    (call $pairs (call $pairs (local.get $a00) (local.get $a10)) (call $pairs (local.get $a01) (local.get $a11))))
+
+  ;; oneToken does addTokens's work for one token, four rows at a time. Step is in bytes.
+  (func $oneToken
+    (param $y i32) (param $w i32) (param $scales i32) (param $x i32) (param $rows i32) (param $blocks i32) (param $step i32)
+    (local $row i32) (local $scale i32)
+    (local.set $row (i32.shl (local.get $blocks) (i32.const 7)))
     (local.set $scale (i32.mul (local.get $blocks) (local.get $step)))
     (loop $four
       (v128.store (local.get $y) (f32x4.add (v128.load (local.get $y)) (f32x4.add
@@ -112,8 +222,7 @@
       (local.set $y (i32.add (local.get $y) (i32.const 16)))
       (local.set $w (i32.add (local.get $w) (i32.shl (local.get $row) (i32.const 2))))
       (local.set $scales (i32.add (local.get $scales) (i32.shl (local.get $scale) (i32.const 2))))
-      (br_if $four (local.tee $rows (i32.sub (local.get $rows) (i32.const 4)))))
-    (i32.const 1))
+      (br_if $four (local.tee $rows (i32.sub (local.get $rows) (i32.const 4))))))
 
   ;; floats returns half of the lanes of four rows of floats, summed, from $w and $x on: see
   ;; addBlocksGo. A row has $row bytes, its scales $scale, a block's $step.
@@ -159,172 +268,147 @@
       (br_if $block (local.tee $blocks (i32.sub (local.get $blocks) (i32.const 1)))))
     (call $pairs (call $pairs (local.get $a0) (local.get $a1)) (call $pairs (local.get $a2) (local.get $a3))))
 
-  ;; Adds products with signed bytes to y. Rows are at least 4 and a multiple of 4, blocks at least 1.
+  ;; Adds products with signed bytes to y: see addPackedGo. Rows and blocks are at least 1. One row
+  ;; at a time, lanes 0 to 3 in $a, lanes 4 to 7 in $b: a matrix is read from its first byte to its
+  ;; last, which is what memory is fastest at.
   (func (export "addBytes")
     (param $y i32) (param $w i32) (param $scales i32) (param $x i32) (param $rows i32) (param $blocks i32) (param $step i32)
     (result i32)
-    (local $row i32) (local $scale i32)
+    (local $in i32) (local $left i32)
+    (local $q v128) (local $d v128) (local $s v128) (local $t v128) (local $a v128) (local $b v128)
     (local.set $step (i32.shl (local.get $step) (i32.const 2))) ;; in bytes
-    (local.set $row (i32.mul (local.get $blocks) (i32.const 32)))
-    (local.set $scale (i32.mul (local.get $blocks) (local.get $step)))
-    (loop $four
-      (v128.store (local.get $y) (f32x4.add (v128.load (local.get $y)) (f32x4.add
-        (call $bytes
-          (local.get $w) (local.get $x) (local.get $scales)
-          (local.get $blocks) (local.get $row) (local.get $scale) (local.get $step))
-        (call $bytes
-          (i32.add (local.get $w) (i32.const 4)) (i32.add (local.get $x) (i32.const 16)) (local.get $scales)
-          (local.get $blocks) (local.get $row) (local.get $scale) (local.get $step)))))
-      (local.set $y (i32.add (local.get $y) (i32.const 16)))
-      (local.set $w (i32.add (local.get $w) (i32.shl (local.get $row) (i32.const 2))))
-      (local.set $scales (i32.add (local.get $scales) (i32.shl (local.get $scale) (i32.const 2))))
-      (br_if $four (local.tee $rows (i32.sub (local.get $rows) (i32.const 4)))))
+    (loop $row
+      (local.set $in (local.get $x))
+      (local.set $a (v128.const f32x4 0 0 0 0)) (local.set $b (v128.const f32x4 0 0 0 0))
+      (local.set $left (local.get $blocks))
+      (loop $block
+        (local.set $q (v128.load8x8_s (local.get $w)))
+        (local.set $s (f32x4.mul (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (local.get $q))) (v128.load (local.get $in))))
+        (local.set $t (f32x4.mul (f32x4.convert_i32x4_s (i32x4.extend_high_i16x8_s (local.get $q))) (v128.load offset=16 (local.get $in))))
+        (local.set $q (v128.load8x8_s offset=8 (local.get $w)))
+        (local.set $s (f32x4.add (local.get $s) (f32x4.mul (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (local.get $q))) (v128.load offset=32 (local.get $in)))))
+        (local.set $t (f32x4.add (local.get $t) (f32x4.mul (f32x4.convert_i32x4_s (i32x4.extend_high_i16x8_s (local.get $q))) (v128.load offset=48 (local.get $in)))))
+        (local.set $q (v128.load8x8_s offset=16 (local.get $w)))
+        (local.set $s (f32x4.add (local.get $s) (f32x4.mul (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (local.get $q))) (v128.load offset=64 (local.get $in)))))
+        (local.set $t (f32x4.add (local.get $t) (f32x4.mul (f32x4.convert_i32x4_s (i32x4.extend_high_i16x8_s (local.get $q))) (v128.load offset=80 (local.get $in)))))
+        (local.set $q (v128.load8x8_s offset=24 (local.get $w)))
+        (local.set $s (f32x4.add (local.get $s) (f32x4.mul (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (local.get $q))) (v128.load offset=96 (local.get $in)))))
+        (local.set $t (f32x4.add (local.get $t) (f32x4.mul (f32x4.convert_i32x4_s (i32x4.extend_high_i16x8_s (local.get $q))) (v128.load offset=112 (local.get $in)))))
+        (local.set $d (v128.load32_splat (local.get $scales)))
+        (local.set $a (f32x4.add (local.get $a) (f32x4.mul (local.get $d) (local.get $s))))
+        (local.set $b (f32x4.add (local.get $b) (f32x4.mul (local.get $d) (local.get $t))))
+        (local.set $w (i32.add (local.get $w) (i32.const 32)))
+        (local.set $scales (i32.add (local.get $scales) (local.get $step)))
+        (local.set $in (i32.add (local.get $in) (i32.const 128)))
+        (br_if $block (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+      (local.set $a (call $pairs (local.get $a) (local.get $b)))
+      (local.set $a (call $pairs (local.get $a) (local.get $a)))
+      (f32.store (local.get $y) (f32.add
+        (f32.load (local.get $y))
+        (f32.add (f32x4.extract_lane 0 (local.get $a)) (f32x4.extract_lane 1 (local.get $a)))))
+      (local.set $y (i32.add (local.get $y) (i32.const 4)))
+      (br_if $row (local.tee $rows (i32.sub (local.get $rows) (i32.const 1)))))
     (i32.const 1))
 
-  ;; bytes returns half of the lanes of four rows of signed bytes, summed, from $w and $x on: see
-  ;; addBlocksGo. A row has $row bytes, its scales $scale, a block's $step.
-  (func $bytes
-    (param $w0 i32) (param $x i32) (param $d0 i32) (param $blocks i32) (param $row i32) (param $scale i32) (param $step i32)
-    (result v128)
-    (local $w1 i32) (local $w2 i32) (local $w3 i32) (local $d1 i32) (local $d2 i32) (local $d3 i32)
-    (local $x0 v128) (local $x1 v128) (local $x2 v128) (local $x3 v128)
-    (local $a0 v128) (local $a1 v128) (local $a2 v128) (local $a3 v128)
-    (local.set $w1 (i32.add (local.get $w0) (local.get $row))) (local.set $d1 (i32.add (local.get $d0) (local.get $scale)))
-    (local.set $w2 (i32.add (local.get $w1) (local.get $row))) (local.set $d2 (i32.add (local.get $d1) (local.get $scale)))
-    (local.set $w3 (i32.add (local.get $w2) (local.get $row))) (local.set $d3 (i32.add (local.get $d2) (local.get $scale)))
-    (loop $block
-      (local.set $x0 (v128.load (local.get $x)))
-      (local.set $x1 (v128.load offset=32 (local.get $x)))
-      (local.set $x2 (v128.load offset=64 (local.get $x)))
-      (local.set $x3 (v128.load offset=96 (local.get $x)))
-      (local.set $a0 (f32x4.add (local.get $a0) (f32x4.mul (v128.load32_splat (local.get $d0)) (f32x4.add (f32x4.add (f32x4.add
-        (f32x4.mul (local.get $x0) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero (local.get $w0))))))
-        (f32x4.mul (local.get $x1) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=8 (local.get $w0)))))))
-        (f32x4.mul (local.get $x2) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=16 (local.get $w0)))))))
-        (f32x4.mul (local.get $x3) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=24 (local.get $w0))))))))))
-      (local.set $a1 (f32x4.add (local.get $a1) (f32x4.mul (v128.load32_splat (local.get $d1)) (f32x4.add (f32x4.add (f32x4.add
-        (f32x4.mul (local.get $x0) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero (local.get $w1))))))
-        (f32x4.mul (local.get $x1) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=8 (local.get $w1)))))))
-        (f32x4.mul (local.get $x2) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=16 (local.get $w1)))))))
-        (f32x4.mul (local.get $x3) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=24 (local.get $w1))))))))))
-      (local.set $a2 (f32x4.add (local.get $a2) (f32x4.mul (v128.load32_splat (local.get $d2)) (f32x4.add (f32x4.add (f32x4.add
-        (f32x4.mul (local.get $x0) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero (local.get $w2))))))
-        (f32x4.mul (local.get $x1) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=8 (local.get $w2)))))))
-        (f32x4.mul (local.get $x2) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=16 (local.get $w2)))))))
-        (f32x4.mul (local.get $x3) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=24 (local.get $w2))))))))))
-      (local.set $a3 (f32x4.add (local.get $a3) (f32x4.mul (v128.load32_splat (local.get $d3)) (f32x4.add (f32x4.add (f32x4.add
-        (f32x4.mul (local.get $x0) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero (local.get $w3))))))
-        (f32x4.mul (local.get $x1) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=8 (local.get $w3)))))))
-        (f32x4.mul (local.get $x2) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=16 (local.get $w3)))))))
-        (f32x4.mul (local.get $x3) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero offset=24 (local.get $w3))))))))))
-      (local.set $w0 (i32.add (local.get $w0) (i32.const 32))) (local.set $d0 (i32.add (local.get $d0) (local.get $step)))
-      (local.set $w1 (i32.add (local.get $w1) (i32.const 32))) (local.set $d1 (i32.add (local.get $d1) (local.get $step)))
-      (local.set $w2 (i32.add (local.get $w2) (i32.const 32))) (local.set $d2 (i32.add (local.get $d2) (local.get $step)))
-      (local.set $w3 (i32.add (local.get $w3) (i32.const 32))) (local.set $d3 (i32.add (local.get $d3) (local.get $step)))
-      (local.set $x (i32.add (local.get $x) (i32.const 128)))
-      (br_if $block (local.tee $blocks (i32.sub (local.get $blocks) (i32.const 1)))))
-    (call $pairs (call $pairs (local.get $a0) (local.get $a1)) (call $pairs (local.get $a2) (local.get $a3))))
-
-  ;; Adds products with nibbles to y. Rows are at least 4 and a multiple of 4, blocks at least 1.
+  ;; Adds products with nibbles to y, as addBytes does. A nibble less 8 is a float of whose four
+  ;; bytes two are zero: the third is looked up in $thirds, the fourth in $fourths. Of a block's
+  ;; vectors of eight floats, $q0 to $q3 are the upper halves.
   (func (export "addNibbles")
     (param $y i32) (param $w i32) (param $scales i32) (param $x i32) (param $rows i32) (param $blocks i32) (param $step i32)
     (result i32)
-    (local $row i32) (local $scale i32)
+    (local $in i32) (local $left i32)
+    (local $thirds v128) (local $fourths v128) (local $mask v128) (local $zero v128)
+    (local $q v128) (local $i v128) (local $third v128) (local $fourth v128)
+    (local $q0 v128) (local $q1 v128) (local $q2 v128) (local $q3 v128)
+    (local $d v128) (local $s v128) (local $t v128) (local $a v128) (local $b v128)
+    (local.set $thirds (v128.const i8x16 0x00 0xe0 0xc0 0xa0 0x80 0x40 0x00 0x80 0x00 0x80 0x00 0x40 0x80 0xa0 0xc0 0xe0))
+    (local.set $fourths (v128.const i8x16 0xc1 0xc0 0xc0 0xc0 0xc0 0xc0 0xc0 0xbf 0x00 0x3f 0x40 0x40 0x40 0x40 0x40 0x40))
+    (local.set $mask (v128.const i8x16 15 15 15 15 15 15 15 15 15 15 15 15 15 15 15 15))
     (local.set $step (i32.shl (local.get $step) (i32.const 2))) ;; in bytes
-    (local.set $row (i32.mul (local.get $blocks) (i32.const 16)))
-    (local.set $scale (i32.mul (local.get $blocks) (local.get $step)))
-    (loop $four
-      (v128.store (local.get $y) (f32x4.add (v128.load (local.get $y)) (f32x4.add
-        (call $nibbles
-          (local.get $w) (local.get $x) (local.get $scales)
-          (local.get $blocks) (local.get $row) (local.get $scale) (local.get $step))
-        (call $nibbles
-          (i32.add (local.get $w) (i32.const 4)) (i32.add (local.get $x) (i32.const 16)) (local.get $scales)
-          (local.get $blocks) (local.get $row) (local.get $scale) (local.get $step)))))
-      (local.set $y (i32.add (local.get $y) (i32.const 16)))
-      (local.set $w (i32.add (local.get $w) (i32.shl (local.get $row) (i32.const 2))))
-      (local.set $scales (i32.add (local.get $scales) (i32.shl (local.get $scale) (i32.const 2))))
-      (br_if $four (local.tee $rows (i32.sub (local.get $rows) (i32.const 4)))))
+    (loop $row
+      (local.set $in (local.get $x))
+      (local.set $a (v128.const f32x4 0 0 0 0)) (local.set $b (v128.const f32x4 0 0 0 0))
+      (local.set $left (local.get $blocks))
+      (loop $block
+        (local.set $q (v128.load (local.get $w)))
+        (local.set $i (v128.and (local.get $q) (local.get $mask)))
+        (local.set $third (i8x16.swizzle (local.get $thirds) (local.get $i)))
+        (local.set $fourth (i8x16.swizzle (local.get $fourths) (local.get $i)))
+        (local.set $q0 (i8x16.shuffle 0 16 1 17 2 18 3 19 4 20 5 21 6 22 7 23 (local.get $third) (local.get $fourth)))
+        (local.set $q2 (i8x16.shuffle 8 24 9 25 10 26 11 27 12 28 13 29 14 30 15 31 (local.get $third) (local.get $fourth)))
+        (local.set $i (v128.and (i16x8.shr_u (local.get $q) (i32.const 4)) (local.get $mask)))
+        (local.set $third (i8x16.swizzle (local.get $thirds) (local.get $i)))
+        (local.set $fourth (i8x16.swizzle (local.get $fourths) (local.get $i)))
+        (local.set $q1 (i8x16.shuffle 0 16 1 17 2 18 3 19 4 20 5 21 6 22 7 23 (local.get $third) (local.get $fourth)))
+        (local.set $q3 (i8x16.shuffle 8 24 9 25 10 26 11 27 12 28 13 29 14 30 15 31 (local.get $third) (local.get $fourth)))
+        (local.set $s (f32x4.mul (i8x16.shuffle 0 1 16 17 2 3 18 19 4 5 20 21 6 7 22 23 (local.get $zero) (local.get $q0)) (v128.load (local.get $in))))
+        (local.set $t (f32x4.mul (i8x16.shuffle 8 9 24 25 10 11 26 27 12 13 28 29 14 15 30 31 (local.get $zero) (local.get $q0)) (v128.load offset=16 (local.get $in))))
+        (local.set $s (f32x4.add (local.get $s) (f32x4.mul (i8x16.shuffle 0 1 16 17 2 3 18 19 4 5 20 21 6 7 22 23 (local.get $zero) (local.get $q1)) (v128.load offset=32 (local.get $in)))))
+        (local.set $t (f32x4.add (local.get $t) (f32x4.mul (i8x16.shuffle 8 9 24 25 10 11 26 27 12 13 28 29 14 15 30 31 (local.get $zero) (local.get $q1)) (v128.load offset=48 (local.get $in)))))
+        (local.set $s (f32x4.add (local.get $s) (f32x4.mul (i8x16.shuffle 0 1 16 17 2 3 18 19 4 5 20 21 6 7 22 23 (local.get $zero) (local.get $q2)) (v128.load offset=64 (local.get $in)))))
+        (local.set $t (f32x4.add (local.get $t) (f32x4.mul (i8x16.shuffle 8 9 24 25 10 11 26 27 12 13 28 29 14 15 30 31 (local.get $zero) (local.get $q2)) (v128.load offset=80 (local.get $in)))))
+        (local.set $s (f32x4.add (local.get $s) (f32x4.mul (i8x16.shuffle 0 1 16 17 2 3 18 19 4 5 20 21 6 7 22 23 (local.get $zero) (local.get $q3)) (v128.load offset=96 (local.get $in)))))
+        (local.set $t (f32x4.add (local.get $t) (f32x4.mul (i8x16.shuffle 8 9 24 25 10 11 26 27 12 13 28 29 14 15 30 31 (local.get $zero) (local.get $q3)) (v128.load offset=112 (local.get $in)))))
+        (local.set $d (v128.load32_splat (local.get $scales)))
+        (local.set $a (f32x4.add (local.get $a) (f32x4.mul (local.get $d) (local.get $s))))
+        (local.set $b (f32x4.add (local.get $b) (f32x4.mul (local.get $d) (local.get $t))))
+        (local.set $w (i32.add (local.get $w) (i32.const 16)))
+        (local.set $scales (i32.add (local.get $scales) (local.get $step)))
+        (local.set $in (i32.add (local.get $in) (i32.const 128)))
+        (br_if $block (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+      (local.set $a (call $pairs (local.get $a) (local.get $b)))
+      (local.set $a (call $pairs (local.get $a) (local.get $a)))
+      (f32.store (local.get $y) (f32.add
+        (f32.load (local.get $y))
+        (f32.add (f32x4.extract_lane 0 (local.get $a)) (f32x4.extract_lane 1 (local.get $a)))))
+      (local.set $y (i32.add (local.get $y) (i32.const 4)))
+      (br_if $row (local.tee $rows (i32.sub (local.get $rows) (i32.const 1)))))
     (i32.const 1))
-
-  ;; nibbles returns half of the lanes of four rows of nibbles, summed, from $w and $x on: see
-  ;; addBlocksGo. A row has $row bytes, its scales $scale, a block's $step.
-  (func $nibbles
-    (param $w0 i32) (param $x i32) (param $d0 i32) (param $blocks i32) (param $row i32) (param $scale i32) (param $step i32)
-    (result v128)
-    (local $w1 i32) (local $w2 i32) (local $w3 i32) (local $d1 i32) (local $d2 i32) (local $d3 i32)
-    (local $x0 v128) (local $x1 v128) (local $x2 v128) (local $x3 v128)
-    (local $a0 v128) (local $a1 v128) (local $a2 v128) (local $a3 v128)
-    (local $u v128) (local $v v128)
-    (local.set $w1 (i32.add (local.get $w0) (local.get $row))) (local.set $d1 (i32.add (local.get $d0) (local.get $scale)))
-    (local.set $w2 (i32.add (local.get $w1) (local.get $row))) (local.set $d2 (i32.add (local.get $d1) (local.get $scale)))
-    (local.set $w3 (i32.add (local.get $w2) (local.get $row))) (local.set $d3 (i32.add (local.get $d2) (local.get $scale)))
-    (loop $block
-      (local.set $x0 (v128.load (local.get $x)))
-      (local.set $x1 (v128.load offset=32 (local.get $x)))
-      (local.set $x2 (v128.load offset=64 (local.get $x)))
-      (local.set $x3 (v128.load offset=96 (local.get $x)))
-      (local.set $u (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero (local.get $w0)))))
-      (local.set $v (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero offset=8 (local.get $w0)))))
-      (local.set $a0 (f32x4.add (local.get $a0) (f32x4.mul (v128.load32_splat (local.get $d0)) (f32x4.add (f32x4.add (f32x4.add
-        (f32x4.mul (local.get $x0) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $u) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8))))
-        (f32x4.mul (local.get $x1) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $u) (i32.const 4)) (v128.const i32x4 8 8 8 8)))))
-        (f32x4.mul (local.get $x2) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $v) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8)))))
-        (f32x4.mul (local.get $x3) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $v) (i32.const 4)) (v128.const i32x4 8 8 8 8))))))))
-      (local.set $u (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero (local.get $w1)))))
-      (local.set $v (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero offset=8 (local.get $w1)))))
-      (local.set $a1 (f32x4.add (local.get $a1) (f32x4.mul (v128.load32_splat (local.get $d1)) (f32x4.add (f32x4.add (f32x4.add
-        (f32x4.mul (local.get $x0) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $u) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8))))
-        (f32x4.mul (local.get $x1) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $u) (i32.const 4)) (v128.const i32x4 8 8 8 8)))))
-        (f32x4.mul (local.get $x2) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $v) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8)))))
-        (f32x4.mul (local.get $x3) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $v) (i32.const 4)) (v128.const i32x4 8 8 8 8))))))))
-      (local.set $u (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero (local.get $w2)))))
-      (local.set $v (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero offset=8 (local.get $w2)))))
-      (local.set $a2 (f32x4.add (local.get $a2) (f32x4.mul (v128.load32_splat (local.get $d2)) (f32x4.add (f32x4.add (f32x4.add
-        (f32x4.mul (local.get $x0) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $u) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8))))
-        (f32x4.mul (local.get $x1) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $u) (i32.const 4)) (v128.const i32x4 8 8 8 8)))))
-        (f32x4.mul (local.get $x2) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $v) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8)))))
-        (f32x4.mul (local.get $x3) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $v) (i32.const 4)) (v128.const i32x4 8 8 8 8))))))))
-      (local.set $u (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero (local.get $w3)))))
-      (local.set $v (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero offset=8 (local.get $w3)))))
-      (local.set $a3 (f32x4.add (local.get $a3) (f32x4.mul (v128.load32_splat (local.get $d3)) (f32x4.add (f32x4.add (f32x4.add
-        (f32x4.mul (local.get $x0) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $u) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8))))
-        (f32x4.mul (local.get $x1) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $u) (i32.const 4)) (v128.const i32x4 8 8 8 8)))))
-        (f32x4.mul (local.get $x2) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $v) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8)))))
-        (f32x4.mul (local.get $x3) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $v) (i32.const 4)) (v128.const i32x4 8 8 8 8))))))))
-      (local.set $w0 (i32.add (local.get $w0) (i32.const 16))) (local.set $d0 (i32.add (local.get $d0) (local.get $step)))
-      (local.set $w1 (i32.add (local.get $w1) (i32.const 16))) (local.set $d1 (i32.add (local.get $d1) (local.get $step)))
-      (local.set $w2 (i32.add (local.get $w2) (i32.const 16))) (local.set $d2 (i32.add (local.get $d2) (local.get $step)))
-      (local.set $w3 (i32.add (local.get $w3) (i32.const 16))) (local.set $d3 (i32.add (local.get $d3) (local.get $step)))
-      (local.set $x (i32.add (local.get $x) (i32.const 128)))
-      (br_if $block (local.tee $blocks (i32.sub (local.get $blocks) (i32.const 1)))))
-    (call $pairs (call $pairs (local.get $a0) (local.get $a1)) (call $pairs (local.get $a2) (local.get $a3))))
 
   ;; Writes blocks of signed bytes as floats: see widenBytesGo.
   (func (export "widenBytes") (param $dst i32) (param $quants i32) (param $blocks i32) (result i32)
-    (local $end i32)
+    (local $end i32) (local $q v128)
     (local.set $end (i32.add (local.get $quants) (i32.shl (local.get $blocks) (i32.const 5))))
-    (loop $four
-      (v128.store (local.get $dst)
-        (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (i16x8.extend_low_i8x16_s (v128.load32_zero (local.get $quants))))))
-      (local.set $dst (i32.add (local.get $dst) (i32.const 16)))
-      (br_if $four (i32.lt_u (local.tee $quants (i32.add (local.get $quants) (i32.const 4))) (local.get $end))))
+    (loop $eight
+      (local.set $q (v128.load8x8_s (local.get $quants)))
+      (v128.store (local.get $dst) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (local.get $q))))
+      (v128.store offset=16 (local.get $dst) (f32x4.convert_i32x4_s (i32x4.extend_high_i16x8_s (local.get $q))))
+      (local.set $dst (i32.add (local.get $dst) (i32.const 32)))
+      (br_if $eight (i32.lt_u (local.tee $quants (i32.add (local.get $quants) (i32.const 8))) (local.get $end))))
     (i32.const 1))
 
-  ;; Writes blocks of nibbles as floats, of eight bytes the low ones first: see widenNibblesGo.
+  ;; Writes blocks of nibbles as floats, of eight bytes the low ones first: see widenNibblesGo, and
+  ;; addNibbles for how.
   (func (export "widenNibbles") (param $dst i32) (param $quants i32) (param $blocks i32) (result i32)
-    (local $end i32) (local $u v128) (local $v v128)
-    (local.set $end (i32.add (local.get $quants) (i32.shl (local.get $blocks) (i32.const 4))))
-    (loop $eight
-      (local.set $v (i16x8.extend_low_i8x16_u (v128.load64_zero (local.get $quants))))
-      (local.set $u (i32x4.extend_low_i16x8_u (local.get $v)))
-      (local.set $v (i32x4.extend_high_i16x8_u (local.get $v)))
-      (v128.store (local.get $dst) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $u) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8))))
-      (v128.store offset=16 (local.get $dst) (f32x4.convert_i32x4_s (i32x4.sub (v128.and (local.get $v) (v128.const i32x4 15 15 15 15)) (v128.const i32x4 8 8 8 8))))
-      (v128.store offset=32 (local.get $dst) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $u) (i32.const 4)) (v128.const i32x4 8 8 8 8))))
-      (v128.store offset=48 (local.get $dst) (f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (local.get $v) (i32.const 4)) (v128.const i32x4 8 8 8 8))))
-      (local.set $dst (i32.add (local.get $dst) (i32.const 64)))
-      (br_if $eight (i32.lt_u (local.tee $quants (i32.add (local.get $quants) (i32.const 8))) (local.get $end))))
+    (local $thirds v128) (local $fourths v128) (local $mask v128) (local $zero v128)
+    (local $q v128) (local $i v128) (local $third v128) (local $fourth v128)
+    (local $q0 v128) (local $q1 v128) (local $q2 v128) (local $q3 v128)
+    (local.set $thirds (v128.const i8x16 0x00 0xe0 0xc0 0xa0 0x80 0x40 0x00 0x80 0x00 0x80 0x00 0x40 0x80 0xa0 0xc0 0xe0))
+    (local.set $fourths (v128.const i8x16 0xc1 0xc0 0xc0 0xc0 0xc0 0xc0 0xc0 0xbf 0x00 0x3f 0x40 0x40 0x40 0x40 0x40 0x40))
+    (local.set $mask (v128.const i8x16 15 15 15 15 15 15 15 15 15 15 15 15 15 15 15 15))
+    (loop $block
+      (local.set $q (v128.load (local.get $quants)))
+      (local.set $i (v128.and (local.get $q) (local.get $mask)))
+      (local.set $third (i8x16.swizzle (local.get $thirds) (local.get $i)))
+      (local.set $fourth (i8x16.swizzle (local.get $fourths) (local.get $i)))
+      (local.set $q0 (i8x16.shuffle 0 16 1 17 2 18 3 19 4 20 5 21 6 22 7 23 (local.get $third) (local.get $fourth)))
+      (local.set $q2 (i8x16.shuffle 8 24 9 25 10 26 11 27 12 28 13 29 14 30 15 31 (local.get $third) (local.get $fourth)))
+      (local.set $i (v128.and (i16x8.shr_u (local.get $q) (i32.const 4)) (local.get $mask)))
+      (local.set $third (i8x16.swizzle (local.get $thirds) (local.get $i)))
+      (local.set $fourth (i8x16.swizzle (local.get $fourths) (local.get $i)))
+      (local.set $q1 (i8x16.shuffle 0 16 1 17 2 18 3 19 4 20 5 21 6 22 7 23 (local.get $third) (local.get $fourth)))
+      (local.set $q3 (i8x16.shuffle 8 24 9 25 10 26 11 27 12 28 13 29 14 30 15 31 (local.get $third) (local.get $fourth)))
+      (v128.store (local.get $dst) (i8x16.shuffle 0 1 16 17 2 3 18 19 4 5 20 21 6 7 22 23 (local.get $zero) (local.get $q0)))
+      (v128.store offset=16 (local.get $dst) (i8x16.shuffle 8 9 24 25 10 11 26 27 12 13 28 29 14 15 30 31 (local.get $zero) (local.get $q0)))
+      (v128.store offset=32 (local.get $dst) (i8x16.shuffle 0 1 16 17 2 3 18 19 4 5 20 21 6 7 22 23 (local.get $zero) (local.get $q1)))
+      (v128.store offset=48 (local.get $dst) (i8x16.shuffle 8 9 24 25 10 11 26 27 12 13 28 29 14 15 30 31 (local.get $zero) (local.get $q1)))
+      (v128.store offset=64 (local.get $dst) (i8x16.shuffle 0 1 16 17 2 3 18 19 4 5 20 21 6 7 22 23 (local.get $zero) (local.get $q2)))
+      (v128.store offset=80 (local.get $dst) (i8x16.shuffle 8 9 24 25 10 11 26 27 12 13 28 29 14 15 30 31 (local.get $zero) (local.get $q2)))
+      (v128.store offset=96 (local.get $dst) (i8x16.shuffle 0 1 16 17 2 3 18 19 4 5 20 21 6 7 22 23 (local.get $zero) (local.get $q3)))
+      (v128.store offset=112 (local.get $dst) (i8x16.shuffle 8 9 24 25 10 11 26 27 12 13 28 29 14 15 30 31 (local.get $zero) (local.get $q3)))
+      (local.set $dst (i32.add (local.get $dst) (i32.const 128)))
+      (local.set $quants (i32.add (local.get $quants) (i32.const 16)))
+      (br_if $block (local.tee $blocks (i32.sub (local.get $blocks) (i32.const 1)))))
     (i32.const 1))
 
   ;; Adds eight times the first of each pair to the second: see centreGo. Pairs are at least 2 and even.

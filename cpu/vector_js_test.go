@@ -17,7 +17,7 @@ func TestInstructions(t *testing.T) {
 		"unpackHalves": unpackHalvesSIMD(&y[0], &words[0], 4),
 		"addRows":      addRowsSIMD(&y[0], &w[0], &x[0], 8, 4),
 		"centre":       centreSIMD(&y[0], 2),
-		"addBlocks":    addBlocksSIMD(&y[0], &y[0], &y[0], &y[0], 4, 1, 1),
+		"addTokens":    addTokensSIMD(&y[0], &y[0], &y[0], &y[0], 1, 4, 1, 1, 4),
 		"addBytes":     addBytesSIMD(&y[0], &words[0], &y[0], &y[0], 4, 1, 1),
 		"addNibbles":   addNibblesSIMD(&y[0], &words[0], &y[0], &y[0], 4, 1, 1),
 		"widenBytes":   widenBytesSIMD(&y[0], &words[0], 1),

@@ -22,11 +22,11 @@ async function instantiate(go, program, vector) {
         let f = () => 0;
         connect.push((exports) => {
             f = exports[name];
-            if (f.length > 7) throw new Error(`vector.wasm: ${name} takes ${f.length} numbers, want at most 7`);
+            if (f.length > 9) throw new Error(`vector.wasm: ${name} takes ${f.length} numbers, want at most 9`);
         });
         // Not (...numbers), which would make a list at each call: that costs a product 4 %.
         /** @type {(...numbers: number[]) => number} */
-        const call = (a, b, c, d, e, g, h) => f(a, b, c, d, e, g, h);
+        const call = (a, b, c, d, e, g, h, i, j) => f(a, b, c, d, e, g, h, i, j);
         go.importObject.vector[name] = call;
     }
     const instance = await WebAssembly.instantiate(program, go.importObject);
