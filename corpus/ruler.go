@@ -6,15 +6,12 @@ import (
 	"strings"
 )
 
-// The tasks of RULER, with its prompts letter by letter, its misspelling
-// included. Source: Hsieh et al. 2024, RULER, arXiv:2404.06654, and its generator
+// The tasks of RULER. Their prompts are RULER's to the letter, "assgined" included.
+// Source: Hsieh et al. 2024, RULER, arXiv:2404.06654, and its generator
 // (NVIDIA/RULER, scripts/data/synthetic).
 //
-// A document has one question. RULER's prompt is its context, its question and the
-// beginning of the answer in a row; the context ends before the line break that
-// the question begins with. It is as long as the size allows, by single words or
-// lines, where RULER goes in steps of up to 500 words, and leaves room for 30 to
-// 128 tokens of an answer, not for the reference.
+// A document has one question. Context, question and the beginning of the answer in
+// a row are RULER's prompt; the question begins with the prompt's last line break.
 //
 // Differs from RULER:
 //   - Words are of our own lists (ruler.txt) instead of the package wonderwords.
@@ -22,6 +19,10 @@ import (
 //     seed on. RULER begins at the first word, so that all its examples share a text.
 //   - Keys and values of a document differ from each other.
 //   - Every seed shuffles anew. RULER shuffles needles and lists by one order.
+//   - A document fills its size by single words or lines, and the size includes the
+//     reference. RULER goes in steps of up to 500 words, and the size includes the 30
+//     to 128 tokens that an answer may have.
+//   - Spaces are not doubled where a needle begins or ends an essay.
 var rulerTasks = []Task{
 	{Name: "niah_single_1", Help: "RULER: a number in a repeated line",
 		least: fewLines, write: niah{hay: noise, key: "words", value: "numbers", keys: 1, values: 1, asked: 1}.write},
