@@ -24,7 +24,7 @@ import (
 // The zero value is an empty batch. It is not safe for concurrent use.
 type Batch struct {
 	texts []*generator
-	ahead ahead // what a step of these texts takes
+	ahead ahead // what a step of these texts takes, or of one that has left beside them
 }
 
 // Ended is a text that has left a batch. Text.Stop says what ended it; Err is what [Text.Generate]
@@ -66,7 +66,6 @@ func (b *Batch) Step(ctx context.Context) (ended []Ended) {
 	b.texts = slices.DeleteFunc(b.texts, func(g *generator) bool {
 		if g.over {
 			ended = append(ended, Ended{g.Text, g.err})
-			b.ahead = ahead{}
 		}
 		return g.over
 	})
