@@ -6,7 +6,7 @@ import (
 )
 
 // exp replaces every element of s by exp(s_i - top), to 2e-7 relative, and
-// returns their sum.
+// returns their sum, which is added in four lanes.
 func exp(s []float32, top float32) (sum float64) {
 	for rest := s; len(rest) > 0; {
 		done := expVectors(rest, top)
@@ -14,10 +14,18 @@ func exp(s []float32, top float32) (sum float64) {
 		expGo(rest[done:next], top)
 		rest = rest[next:]
 	}
-	for _, v := range s {
-		sum += float64(v)
+	var sums [4]float64 // which do not wait for each other
+	for len(s) >= 4 {
+		sums[0] += float64(s[0])
+		sums[1] += float64(s[1])
+		sums[2] += float64(s[2])
+		sums[3] += float64(s[3])
+		s = s[4:]
 	}
-	return sum
+	for i, v := range s {
+		sums[i] += float64(v)
+	}
+	return (sums[0] + sums[1]) + (sums[2] + sums[3])
 }
 
 // expGo replaces every element of s by exp(s_i - top).

@@ -14,9 +14,10 @@ func GVoteVote(c layout.Cache, last, sampled layout.Queries, votes, bStep []uint
 		headDim, groupSize, n, offset := c.HeadDim(), last.Heads/len(c.Heads), c.Len(kvHead), c.Heads[kvHead].Offset
 		b.panel, b.scores = room(b.panel, n*headDim), room(b.scores, n)
 		keys, order := unpackSlots(b.panel, &c.K, offset, n), make([]uint64, n)
+		bias := b.biases(c.Slots[offset : offset+n])
 		score := func(query []float32) float32 {
 			matvec(b.scores, keys, query, headDim)
-			return addBias(b.scores, c.Slots[offset:], last.Scale)
+			return addBias(b.scores, bias, last.Scale)
 		}
 		vote := func(picked []uint64) {
 			for _, ranked := range picked {

@@ -44,6 +44,9 @@ func unpackQ8KAVX2(dst *float32, quants, records *uint32, blocks int)
 // n is a multiple of 8 and at least 8.
 //
 //go:noescape
+func addBiasAVX2(scores, bias *float32, n int, scale float32) (top float32)
+
+//go:noescape
 func expAVX2(s *float32, n int, top float32) (done int)
 
 // hasF16C reports whether there is the conversion from halves, which processors
@@ -156,4 +159,15 @@ func expVectors(s []float32, top float32) (done int) {
 		return 0
 	}
 	return expAVX2(&s[0], len(s)&^7, top)
+}
+
+// addBias is [addBiasGo], with vector instructions where the machine has them.
+func addBias(scores, bias []float32, scale float32) float32 {
+	fast := len(scores) &^ 7
+	if !vectors || fast == 0 {
+		return addBiasGo(scores, bias, scale)
+	}
+	_ = bias[fast-1]
+	top := addBiasAVX2(&scores[0], &bias[0], fast, scale)
+	return max(top, addBiasGo(scores[fast:], bias[fast:], scale))
 }

@@ -26,6 +26,10 @@ GLOBL nibbles<>(SB), RODATA|NOPTR, $32
 GLOBL fifteen<>(SB), RODATA|NOPTR, $4
 GLOBL eight<>(SB), RODATA|NOPTR, $4
 
+// -Inf.
+DATA lowest<>+0(SB)/4, $0xff800000
+GLOBL lowest<>(SB), RODATA|NOPTR, $4
+
 // The constants of [expGo].
 DATA series<>+0(SB)/4, $0x3fb8aa3b // log2e
 DATA series<>+4(SB)/4, $0x4b400000 // nearest
@@ -511,6 +515,37 @@ group:
 	ADDQ $36, R8
 	DECQ CX
 	JNZ block
+	VZEROUPPER
+	RET
+
+// func addBiasAVX2(scores, bias *float32, n int, scale float32) (top float32)
+//
+// The largest of eight are Y3. What is no number is never the largest: VMAXPS takes its
+// first operand then.
+TEXT ·addBiasAVX2(SB), NOSPLIT, $0-36
+	MOVQ scores+0(FP), DI
+	MOVQ bias+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSS scale+24(FP), Y2
+	VBROADCASTSS lowest<>(SB), Y3
+
+	PCALIGN $32
+eight:
+	VMULPS (DI), Y2, Y0
+	VADDPS (SI), Y0, Y0
+	VMOVUPS Y0, (DI)
+	VMAXPS Y3, Y0, Y3
+	ADDQ $32, DI
+	ADDQ $32, SI
+	SUBQ $8, CX
+	JNZ eight
+	VEXTRACTF128 $1, Y3, X0
+	VMAXPS X3, X0, X3
+	VPERMILPS $0x4e, X3, X0
+	VMAXPS X3, X0, X3
+	VPERMILPS $0xb1, X3, X0
+	VMAXPS X3, X0, X3
+	VMOVSS X3, top+32(FP)
 	VZEROUPPER
 	RET
 

@@ -158,3 +158,6 @@ func expVectors(s []float32, top float32) (done int) {
 	}
 	return int(expSIMD(&s[0], int32(len(s)&^7), top))
 }
+
+// addBias is [addBiasGo].
+func addBias(scores, bias []float32, scale float32) float32 { return addBiasGo(scores, bias, scale) }
