@@ -158,13 +158,13 @@ func newBlockInput(t layout.WeightType, x []float32, n, cols int) *blockInput {
 }
 
 // multiplyBlocks does what [product.multiply] does for a matrix in blocks. The integers
-// of several tokens' product become floats first, as many rows at a time as fill a panel.
+// of many tokens' product become floats first, as many rows at a time as fill a panel.
 func (p *product) multiplyBlocks(w *layout.Weights, y []float32, from, to int) {
 	in := p.blocks[w.Type]
 	perRow := p.cols / layout.Block * in.step
 	atOnce := max(4, panel/perRow&^3)
-	if p.n > 1 {
-		atOnce = max(4, widePanel/p.cols&^3)
+	if p.n > packedTokens() {
+		atOnce = max(4, widePanel()/p.cols&^3)
 	}
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
@@ -186,8 +186,8 @@ func (p *product) multiplyBlocks(w *layout.Weights, y []float32, from, to int) {
 				matvec(row, s.scales, in.sums[t*perRow:(t+1)*perRow], perRow)
 			}
 		}
-		if p.n == 1 {
-			addPacked(out[:rows], quants, s.scales, in.x[:p.cols], in.step, w.Type)
+		if p.n <= packedTokens() {
+			addPackedTokens(out, quants, s.scales, in.x[:p.n*p.cols], p.n, rows, in.step, stride, w.Type)
 		} else {
 			s.weights = room(s.weights, rows*p.cols)
 			widen(s.weights, quants, w.Type)
@@ -207,6 +207,7 @@ func addTokensGo(y, w, scales, x []float32, n, rows, step, stride int) {
 	}
 }
 
-// widePanel is the number of integers that are floats at a time, where several tokens are
-// multiplied: eight rows of 768 columns.
-const widePanel = 32768
+// The number of integers that are floats at a time, where several tokens are multiplied:
+// eight rows of 768 columns, which stay in the nearest cache, if each token reads them all,
+// and 20 of 1,536, which stay in the next, if few do.
+const nearPanel, farPanel = 6144, 32768

@@ -32,37 +32,92 @@ func widenNibblesAVX2(dst *float32, quants *uint32, blocks int)
 //go:noescape
 func centreAVX2(scales *float32, pairs int)
 
-// The function of tiles_amd64.s, for two or three tokens. Rows are a multiple of 4 and at
+// The functions of tiles_amd64.s, for two or three tokens. Rows are a multiple of 4 and at
 // least 4, blocks at least 1.
-//
+
 //go:noescape
 func addTileAVX512(y, w, scales, x *float32, rows, blocks, step, stride, tokens int)
 
+//go:noescape
+func addNibblesTileAVX512(y *float32, w *uint32, scales, x *float32, rows, blocks, step, stride, tokens int)
+
+//go:noescape
+func addBytesTileAVX512(y *float32, w *uint32, scales, x *float32, rows, blocks, step, stride, tokens int)
+
 // registers32 says whether there are 32 registers of eight floats here, not 16.
 var registers32 = vectors && cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL
+
+// widePanel is the number of integers that are floats at a time.
+func widePanel() int {
+	if registers32 {
+		return farPanel
+	}
+	return nearPanel
+}
+
+// tileOf returns how many of the tokens that are left a tile takes: three or two, as one
+// alone takes nearly as long as two.
+func tileOf(left int) int {
+	if left == 4 {
+		return 2
+	}
+	return min(3, left)
+}
 
 // addTokens is [addTokensGo], with vector instructions where the machine has them: three
 // tokens at a time, or two, where it has registers for that.
 func addTokens(y, w, scales, x []float32, n, rows, step, stride int) {
 	cols, fast := len(x)/n, rows&^3
 	blocks := cols / layout.Block
-	for t := 0; t < n; {
-		tokens := min(3, n-t)
-		if n-t == 4 {
-			tokens = 2 // and two more
-		}
-		if !registers32 || fast == 0 || blocks == 0 || tokens == 1 {
+	if !registers32 || fast == 0 || blocks == 0 {
+		for t := range n {
 			addBlocks(y[t*stride:][:rows], w, scales, x[t*cols:(t+1)*cols], step)
-			t++
-			continue
 		}
-		_, _ = w[fast*cols-1], scales[(fast*blocks-1)*step]
-		_, _ = y[(t+tokens-1)*stride+fast-1], x[(t+tokens)*cols-1]
-		addTileAVX512(&y[t*stride], &w[0], &scales[0], &x[t*cols], fast, blocks, step, stride, tokens)
-		for ; tokens > 0; tokens-- {
-			addBlocksGo(y[t*stride+fast:t*stride+rows], w[fast*cols:], scales[fast*blocks*step:], x[t*cols:(t+1)*cols], step)
-			t++
+		return
+	}
+	_, _, _ = w[fast*cols-1], scales[(fast*blocks-1)*step], y[(n-1)*stride+rows-1]
+	for t := 0; t < n; t += tileOf(n - t) {
+		if tokens := tileOf(n - t); tokens > 1 {
+			addTileAVX512(&y[t*stride], &w[0], &scales[0], &x[t*cols], fast, blocks, step, stride, tokens)
+		} else {
+			addBlocks(y[t*stride:][:fast], w, scales, x[t*cols:(t+1)*cols], step)
 		}
+	}
+	addTokensGo(y[fast:], w[fast*cols:], scales[fast*blocks*step:], x, n, rows-fast, step, stride)
+}
+
+// packedTokens is the number of tokens up to which integers are widened for each tile.
+func packedTokens() int {
+	if registers32 {
+		return 4
+	}
+	return 1
+}
+
+// addPackedTokens does what [addPacked] does for each of n tokens, as [addTokens] does it.
+func addPackedTokens(y []float32, quants []uint32, scales, x []float32, n, rows, step, stride int, wt layout.WeightType) {
+	cols, fast := len(x)/n, rows&^3
+	blocks := cols / layout.Block
+	if !registers32 || fast == 0 || blocks == 0 {
+		for t := range n {
+			addPacked(y[t*stride:][:rows], quants, scales, x[t*cols:(t+1)*cols], step, wt)
+		}
+		return
+	}
+	words := wt.QuantWords(fast, cols)
+	_, _, _ = quants[words-1], scales[(fast*blocks-1)*step], y[(n-1)*stride+rows-1]
+	for t := 0; t < n; t += tileOf(n - t) {
+		switch tokens := tileOf(n - t); {
+		case tokens == 1:
+			addPacked(y[t*stride:][:fast], quants, scales, x[t*cols:(t+1)*cols], step, wt)
+		case wt == layout.Q8_0:
+			addBytesTileAVX512(&y[t*stride], &quants[0], &scales[0], &x[t*cols], fast, blocks, step, stride, tokens)
+		default:
+			addNibblesTileAVX512(&y[t*stride], &quants[0], &scales[0], &x[t*cols], fast, blocks, step, stride, tokens)
+		}
+	}
+	for t := range n {
+		addPackedGo(y[t*stride+fast:t*stride+rows], quants[words:], scales[fast*blocks*step:], x[t*cols:(t+1)*cols], step, wt)
 	}
 }
 

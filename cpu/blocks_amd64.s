@@ -7,26 +7,28 @@
 DATA low<>+0(SB)/4, $15
 DATA middle<>+0(SB)/4, $8
 DATA eight<>+0(SB)/4, $0x41000000 // as a float
-DATA nibbles<>+0(SB)/4, $0xc1000000 // -8, -7 .. 7 as floats
-DATA nibbles<>+4(SB)/4, $0xc0e00000
-DATA nibbles<>+8(SB)/4, $0xc0c00000
-DATA nibbles<>+12(SB)/4, $0xc0a00000
-DATA nibbles<>+16(SB)/4, $0xc0800000
-DATA nibbles<>+20(SB)/4, $0xc0400000
-DATA nibbles<>+24(SB)/4, $0xc0000000
-DATA nibbles<>+28(SB)/4, $0xbf800000
-DATA nibbles<>+32(SB)/4, $0x00000000
-DATA nibbles<>+36(SB)/4, $0x3f800000
-DATA nibbles<>+40(SB)/4, $0x40000000
-DATA nibbles<>+44(SB)/4, $0x40400000
-DATA nibbles<>+48(SB)/4, $0x40800000
-DATA nibbles<>+52(SB)/4, $0x40a00000
-DATA nibbles<>+56(SB)/4, $0x40c00000
-DATA nibbles<>+60(SB)/4, $0x40e00000
 GLOBL low<>(SB), RODATA|NOPTR, $4
 GLOBL middle<>(SB), RODATA|NOPTR, $4
 GLOBL eight<>(SB), RODATA|NOPTR, $4
-GLOBL nibbles<>(SB), RODATA|NOPTR, $64
+
+// A nibble less 8, as a float, which tiles_amd64.s reads, too.
+DATA ·nibbleTable+0(SB)/4, $0xc1000000 // -8
+DATA ·nibbleTable+4(SB)/4, $0xc0e00000 // -7
+DATA ·nibbleTable+8(SB)/4, $0xc0c00000 // -6
+DATA ·nibbleTable+12(SB)/4, $0xc0a00000 // -5
+DATA ·nibbleTable+16(SB)/4, $0xc0800000 // -4
+DATA ·nibbleTable+20(SB)/4, $0xc0400000 // -3
+DATA ·nibbleTable+24(SB)/4, $0xc0000000 // -2
+DATA ·nibbleTable+28(SB)/4, $0xbf800000 // -1
+DATA ·nibbleTable+32(SB)/4, $0x00000000 // 0
+DATA ·nibbleTable+36(SB)/4, $0x3f800000 // 1
+DATA ·nibbleTable+40(SB)/4, $0x40000000 // 2
+DATA ·nibbleTable+44(SB)/4, $0x40400000 // 3
+DATA ·nibbleTable+48(SB)/4, $0x40800000 // 4
+DATA ·nibbleTable+52(SB)/4, $0x40a00000 // 5
+DATA ·nibbleTable+56(SB)/4, $0x40c00000 // 6
+DATA ·nibbleTable+60(SB)/4, $0x40e00000 // 7
+GLOBL ·nibbleTable(SB), RODATA|NOPTR, $64
 
 // LOAD takes the x of a block.
 #define LOAD \
@@ -352,8 +354,8 @@ TEXT ·addNibblesAVX512(SB), NOSPLIT, $0-56
 	MOVQ $16, DX
 	START
 	LEAQ 2048(R8), R14
-	VMOVUPS nibbles<>+0(SB), Y14
-	VMOVUPS nibbles<>+32(SB), Y15
+	VMOVUPS ·nibbleTable(SB), Y14
+	VMOVUPS ·nibbleTable+32(SB), Y15
 
 four:
 	ROWS

@@ -81,3 +81,16 @@ func widen(dst []float32, quants []uint32, t layout.WeightType) {
 	}
 	widenGo(dst, quants, t)
 }
+
+// widePanel is the number of integers that are floats at a time.
+func widePanel() int { return farPanel }
+
+// packedTokens is the number of tokens up to which integers are widened for each of them.
+func packedTokens() int { return 1 }
+
+// addPackedTokens does what [addPacked] does for each of n tokens.
+func addPackedTokens(y []float32, quants []uint32, scales, x []float32, n, rows, step, stride int, wt layout.WeightType) {
+	for t := range n {
+		addPacked(y[t*stride:][:rows], quants, scales, x[t*len(x)/n:(t+1)*len(x)/n], step, wt)
+	}
+}

@@ -73,22 +73,26 @@ func TestBlocksOfThisMachine(t *testing.T) {
 					addTokens(fromWide, wide, scales, x, 1, rows, step, rows)
 					checkBits(t, what, got, want)
 					checkBits(t, what+", from floats", fromWide, want)
-					testTokens(t, what, r, wide[:rows*len(x)], scales, rows, len(x), step)
+					testTokens(t, what, r, wt, quants, scales, rows, len(x), step)
 				}
 			}
 		}
 	}
 }
 
-// testTokens compares products with one token to seven, of which nothing else is written.
-func testTokens(t *testing.T, what string, r *rand.Rand, w, scales []float32, rows, cols, step int) {
+// testTokens compares products with one token to nine, of which nothing else is written.
+func testTokens(t *testing.T, what string, r *rand.Rand, wt layout.WeightType, quants []uint32, scales []float32, rows, cols, step int) {
 	t.Helper()
-	for n := 1; n <= 7; n++ {
+	w := make([]float32, rows*cols)
+	widenGo(w, quants, wt)
+	for n := 1; n <= 9; n++ {
 		x, want := normals(r, n*cols, 1), normals(r, n*(rows+3), 1)
-		got := slices.Clone(want)
+		got, packed := slices.Clone(want), slices.Clone(want)
 		addTokensGo(want, w, scales, x, n, rows, step, rows+3)
 		addTokens(got, w, scales, x, n, rows, step, rows+3)
+		addPackedTokens(packed, quants, scales, x, n, rows, step, rows+3, wt)
 		checkBits(t, fmt.Sprintf("%s, %d tokens", what, n), got, want)
+		checkBits(t, fmt.Sprintf("%s, %d tokens from packed integers", what, n), packed, want)
 	}
 }
 
