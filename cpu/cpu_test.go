@@ -343,6 +343,25 @@ func TestSwiGLU(t *testing.T) {
 	}
 }
 
+// The machine's own gates are the plain ones, bit for bit, around four at a time: those whose
+// exponential is of any size, and no number but what was given behind them.
+func TestSwiGLUOfThisMachine(t *testing.T) {
+	r := rand.New(rand.NewPCG(19, 0))
+	inf := float32(math.Inf(1))
+	for n := range 30 {
+		gate, up := normals(r, n, 60), normals(r, n, 1)
+		for i, z := range []float32{80, 80.00001, -80, -80.00001, 87, 88, 200, -200, inf, -inf, 0, nan} {
+			if n > 0 {
+				gate[(5*i+n)%n] = z
+			}
+			got, want := poisoned(n+1), poisoned(n+1)
+			swiGLUGo(want[:n], gate, up)
+			swiGLU(got[:n], gate, up)
+			checkBits(t, fmt.Sprintf("%d with %g", n, z), got, want)
+		}
+	}
+}
+
 // The machine's own scores are the plain ones, around eight at a time, and so is the
 // largest, wherever it is and whatever is no number.
 func TestAddBiasOfThisMachine(t *testing.T) {

@@ -45,16 +45,20 @@ func CacheWrite(qkv []float32, c layout.Cache, positions []uint32, nHeads int) {
 func SwiGLU(gateUp, y []float32, n, hidden int) {
 	parallel(n, 1, n*hidden*perElement, func(from, to int) {
 		for t := from; t < to; t++ {
-			g := gateUp[t*2*hidden : t*2*hidden+hidden]
-			u := gateUp[t*2*hidden+hidden : (t+1)*2*hidden]
-			out := y[t*hidden : (t+1)*hidden]
-			for i, z := range g {
-				out[i] = min(-z, 80)
-			}
-			exp(out, 0)
-			for i, z := range g {
-				out[i] = z / (1 + out[i]) * u[i]
-			}
+			gate := gateUp[t*2*hidden : t*2*hidden+hidden]
+			up := gateUp[t*2*hidden+hidden : (t+1)*2*hidden]
+			swiGLU(y[t*hidden:(t+1)*hidden], gate, up)
 		}
 	})
+}
+
+// swiGLUGo computes what [ref.SwiGLU] specifies, of one token.
+func swiGLUGo(y, gate, up []float32) {
+	for i, z := range gate {
+		y[i] = min(-z, 80)
+	}
+	exp(y, 0)
+	for i, z := range gate {
+		y[i] = z / (1 + y[i]) * up[i]
+	}
 }

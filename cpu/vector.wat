@@ -516,6 +516,27 @@
       (br_if $eight (i32.lt_u (local.tee $done (i32.add (local.get $done) (i32.const 8))) (local.get $n))))
     (local.get $done))
 
+  ;; Gates n numbers, at least 4 and a multiple of 4: see swiGLUGo. Below -80 an exponential adds
+  ;; nothing to 1, whatever it is.
+  (func (export "swiGLU") (param $y i32) (param $gate i32) (param $up i32) (param $n i32) (result i32)
+    (local $z v128)
+    (loop $four
+      (local.set $z (v128.load (local.get $gate)))
+      (v128.store (local.get $y) (f32x4.mul
+        (f32x4.div
+          (local.get $z)
+          (f32x4.add
+            (v128.const f32x4 1 1 1 1)
+            (call $series (f32x4.max
+              (f32x4.min (f32x4.neg (local.get $z)) (v128.const f32x4 80 80 80 80))
+              (v128.const f32x4 -80 -80 -80 -80)))))
+        (v128.load (local.get $up))))
+      (local.set $gate (i32.add (local.get $gate) (i32.const 16)))
+      (local.set $up (i32.add (local.get $up) (i32.const 16)))
+      (local.set $y (i32.add (local.get $y) (i32.const 16)))
+      (br_if $four (local.tee $n (i32.sub (local.get $n) (i32.const 4)))))
+    (i32.const 1))
+
   ;; short returns 1 if none of four numbers goes the long way.
   (func $short (param $x v128) (result i32)
     (i32x4.all_true (v128.and

@@ -171,3 +171,5 @@ func addBias(scores, bias []float32, scale float32) float32 {
 	top := addBiasAVX2(&scores[0], &bias[0], fast, scale)
 	return max(top, addBiasGo(scores[fast:], bias[fast:], scale))
 }
+
+func swiGLU(y, gate, up []float32) { swiGLUGo(y, gate, up) }

@@ -41,6 +41,10 @@ func unpackQ8KSIMD(dst *float32, quants, records *uint32, blocks int32) bool
 //go:noescape
 func expSIMD(s *float32, n int32, top float32) (done int32)
 
+//go:wasmimport vector swiGLU
+//go:noescape
+func swiGLUSIMD(y, gate, up *float32, n int32) bool
+
 // vectors is [hasVectors], which asks the browser.
 var vectors = hasVectors()
 
@@ -161,3 +165,15 @@ func expVectors(s []float32, top float32) (done int) {
 
 // addBias is [addBiasGo].
 func addBias(scores, bias []float32, scale float32) float32 { return addBiasGo(scores, bias, scale) }
+
+// swiGLU is [swiGLUGo], with vector instructions where the browser has them.
+func swiGLU(y, gate, up []float32) {
+	fast := len(y) &^ 3
+	if fast > 0 {
+		_, _ = gate[fast-1], up[fast-1]
+		if swiGLUSIMD(&y[0], &gate[0], &up[0], int32(fast)) {
+			y, gate, up = y[fast:], gate[fast:], up[fast:]
+		}
+	}
+	swiGLUGo(y, gate, up)
+}

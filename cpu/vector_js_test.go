@@ -22,6 +22,7 @@ func TestInstructions(t *testing.T) {
 		"addNibbles":   addNibblesSIMD(&y[0], &words[0], &y[0], &y[0], 4, 1, 1),
 		"widenBytes":   widenBytesSIMD(&y[0], &words[0], 1),
 		"widenNibbles": widenNibblesSIMD(&y[0], &words[0], 1),
+		"swiGLU":       swiGLUSIMD(&y[0], &w[0], &x[0], 4),
 		"exp":          expSIMD(&y[0], 8, 0) == 8,
 		"unpackQ8":     unpackQ8SIMD(&y[0], &words[0], &words[0], 0, 1, 1, 0),
 		"unpackQ4":     unpackQ4SIMD(&y[0], &words[0], &words[0], 0, 1, 1, 0),

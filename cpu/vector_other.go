@@ -25,3 +25,5 @@ func expVectors(s []float32, top float32) (done int) {
 func pause() {}
 
 func addBias(scores, bias []float32, scale float32) float32 { return addBiasGo(scores, bias, scale) }
+
+func swiGLU(y, gate, up []float32) { swiGLUGo(y, gate, up) }
