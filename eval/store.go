@@ -35,17 +35,16 @@ func OpenJournal(path string, c Config) (*Journal, error) {
 	if !output.IsFile(path) {
 		return nil, fmt.Errorf("the journal %s would be no file", path)
 	}
-	data, err := os.ReadFile(path)
-	if err == nil {
-		data, err = textfile.UTF8(data[:bytes.LastIndexByte(data, '\n')+1])
-	}
+	begun, results, err := readJournal(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the journal %s: %w", path, err)
+		return nil, err
 	}
 	j := &Journal{}
-	results, err := j.read(path, data, c)
-	if err != nil {
-		return nil, err
+	if begun != nil {
+		if differ := unlike(begun.Config.withoutSet(), c.withoutSet()); differ != "" {
+			return nil, fmt.Errorf("%s was begun with another configuration (%s); finish that one, or delete the file", path, differ)
+		}
+		j.done = begun.Results
 	}
 	first, err := json.Marshal(c)
 	if err != nil {
@@ -62,32 +61,47 @@ func OpenJournal(path string, c Config) (*Journal, error) {
 	return j, err
 }
 
-// read reads the lines of a journal. It returns those behind the first one.
-func (j *Journal) read(path string, whole []byte, c Config) (results []byte, err error) {
-	_, results, _ = bytes.Cut(whole, []byte("\n"))
-	for i, line := range bytes.Split(bytes.TrimSuffix(whole, []byte("\n")), []byte("\n")) {
-		switch {
-		case len(whole) == 0:
-		case i == 0:
-			var begun Config
-			if err := json.Unmarshal(line, &begun); err != nil {
-				return nil, fmt.Errorf("%s is no journal of a sweep: %w", path, err)
-			}
-			if differ := unlike(begun.withoutSet(), c.withoutSet()); differ != "" {
-				return nil, fmt.Errorf("%s was begun with another configuration (%s); finish that one, or delete the file", path, differ)
-			}
-		default:
-			var r Result
-			if err := json.Unmarshal(line, &r); err != nil {
-				return nil, fmt.Errorf("%s line %d: %w", path, i+1, err)
-			}
-			if len(r.Runs) == 0 {
-				return nil, fmt.Errorf("%s line %d is no result: it has no runs", path, i+1)
-			}
-			j.done = append(j.done, r)
-		}
+// ReadJournal reads the journal of a sweep that is not finished: a report of what is
+// done, without cells.
+func ReadJournal(path string) (*Report, error) {
+	r, _, err := readJournal(path)
+	if err == nil && r == nil {
+		err = fmt.Errorf("the journal %s is empty", path)
 	}
-	return results, nil
+	return r, err
+}
+
+// readJournal reads the whole lines of a journal, nil where there are none. lines are
+// those of the results.
+func readJournal(path string) (r *Report, lines []byte, err error) {
+	data, err := os.ReadFile(path)
+	if err == nil {
+		data, err = textfile.UTF8(data[:bytes.LastIndexByte(data, '\n')+1])
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("the journal %s: %w", path, err)
+	}
+	first, lines, found := bytes.Cut(data, []byte("\n"))
+	if !found {
+		return nil, nil, nil
+	}
+	r = &Report{}
+	if err := json.Unmarshal(first, &r.Config); err != nil {
+		return nil, nil, fmt.Errorf("%s is no journal of a sweep: %w", path, err)
+	}
+	number := 1
+	for line := range bytes.Lines(lines) {
+		number++
+		var result Result
+		if err := json.Unmarshal(line, &result); err != nil {
+			return nil, nil, fmt.Errorf("%s line %d: %w", path, number, err)
+		}
+		if len(result.Runs) == 0 {
+			return nil, nil, fmt.Errorf("%s line %d is no result: it has no runs", path, number)
+		}
+		r.Results = append(r.Results, result)
+	}
+	return r, lines, nil
 }
 
 // Done returns the results that were there when the journal was opened.
@@ -211,14 +225,19 @@ func ReadJSON(in io.Reader) (*Report, error) {
 
 // Merge joins the shards of one sweep. names say in errors which report is
 // which. It refuses shards of different configurations, an example that two of
-// them have, and any that none has.
-func Merge(shards []*Report, names []string) (Config, []Result, error) {
-	whole := shards[0].Config
+// them have, and any that none has: then it says which shards have no report,
+// and how far those are that have a journal, as [ReadJournal] gives it.
+func Merge(shards []*Report, names []string, journals []*Report) (Config, []Result, error) {
+	whole := slices.Concat(shards, journals)[0].Config
+	of := whole.Shard.Of
 	whole.Shard = Shard{0, 1}
 	var all []Result
 	from := map[Item]string{}
 	for i, shard := range shards {
 		c := shard.Config
+		if c.Shard.Of != of {
+			return whole, nil, fmt.Errorf("%s is a shard of %d and %s of %d", names[0], of, names[i], c.Shard.Of)
+		}
 		c.Shard = Shard{0, 1}
 		if differ := unlike(whole, c); differ != "" {
 			return whole, nil, fmt.Errorf("%s and %s have different configurations (%s)", names[0], names[i], differ)
@@ -233,8 +252,48 @@ func Merge(shards []*Report, names []string) (Config, []Result, error) {
 		all = append(all, results...)
 	}
 	if len(all) != whole.Examples {
-		return whole, nil, fmt.Errorf("%s have %d examples of %d: a shard is missing",
-			strings.Join(names, " and "), len(all), whole.Examples)
+		return whole, nil, fmt.Errorf("only %d of %d examples are there; of %d shards %s",
+			len(all), whole.Examples, of, lacking(of, shards, journals))
 	}
 	return whole, all, nil
+}
+
+// lacking says which shards of a sweep have no report: those without any file, and
+// those that have a journal, with the number of its examples.
+func lacking(of int, shards, journals []*Report) string {
+	finished, begun := map[int]bool{}, map[int]int{}
+	known := []int{of} // shards that have a file, and what is behind the last shard
+	for _, s := range shards {
+		finished[s.Config.Shard.Index] = true
+		known = append(known, s.Config.Shard.Index)
+	}
+	for _, j := range journals {
+		if j.Config.Shard.Of == of {
+			begun[j.Config.Shard.Index] = len(j.Results)
+			known = append(known, j.Config.Shard.Index)
+		}
+	}
+	slices.Sort(known)
+	var missing, unfinished []string
+	next := 0
+	for _, i := range slices.Compact(known) {
+		switch {
+		case i == next+1:
+			missing = append(missing, fmt.Sprint(next))
+		case i > next:
+			missing = append(missing, fmt.Sprintf("%d to %d", next, i-1))
+		}
+		if done, ok := begun[i]; ok && !finished[i] {
+			unfinished = append(unfinished, fmt.Sprintf("%d (examples done: %d)", i, done))
+		}
+		next = i + 1
+	}
+	var said []string
+	if len(missing) > 0 {
+		said = append(said, "missing: "+strings.Join(missing, ", "))
+	}
+	if len(unfinished) > 0 {
+		said = append(said, "not finished: "+strings.Join(unfinished, ", "))
+	}
+	return cmp.Or(strings.Join(said, "; "), "none is missing, but a report has lost examples")
 }

@@ -2,6 +2,8 @@ package eval
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,6 +88,9 @@ func TestJournal(t *testing.T) {
 	if err := os.WriteFile(path, append(data, `{"task":"fact","len`...), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	if r, err := ReadJournal(path); err != nil || len(r.Results) != 2 || r.Config.Examples != 4 {
+		t.Errorf("reading gives %+v, %v; want 2 of 4 examples", r, err)
+	}
 	j = open()
 	if got := reportJSON(t, c, j.Done()); got != reportJSON(t, c, results[:2]) {
 		t.Errorf("the journal gives back %s", got)
@@ -95,6 +100,15 @@ func TestJournal(t *testing.T) {
 	}
 	if got := len(open().Done()); got != 3 {
 		t.Errorf("%d results behind a half written one, want 3", got)
+	}
+	if _, err := ReadJournal(path + "2"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no journal: %v", err)
+	}
+	if err := os.WriteFile(path+"2", []byte(`{"kv":"f1`), 0o644); err != nil { // half of its first line
+		t.Fatal(err)
+	}
+	if _, err := ReadJournal(path + "2"); err == nil || !strings.Contains(err.Error(), "is empty") {
+		t.Errorf("an empty journal: %v", err)
 	}
 	if err := os.WriteFile(path, []byte("Once upon a time\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -171,7 +185,7 @@ func TestMerge(t *testing.T) {
 		return &Report{Config: part, Results: results}
 	}
 	first, second := shard(0, results[2], results[3]), shard(1, results[0], results[1])
-	merged, all, err := Merge([]*Report{first, second}, []string{"a", "b"})
+	merged, all, err := Merge([]*Report{first, second}, []string{"a", "b"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,13 +194,20 @@ func TestMerge(t *testing.T) {
 	}
 	other := shard(1, results[0], results[1])
 	other.Config.Protocol = Inside
-	for want, shards := range map[string][]*Report{
-		"different configurations (protocol was": {first, other},
-		"x and y both have example 0 of fact":    {first, first, second},
-		"have 2 examples of 4: a shard is miss":  {second},
-		"have 3 examples of 4: a shard is miss":  {first, shard(1, results[0])},
+	third := shard(1)
+	third.Config.Shard.Of = 3
+	type reports = []*Report
+	for want, tc := range map[string]struct{ shards, journals reports }{
+		"different configurations (protocol was":                                         {reports{first, other}, nil},
+		"x is a shard of 2 and y of 3":                                                   {reports{first, third}, nil},
+		"x and y both have example 0 of fact":                                            {reports{first, first, second}, nil},
+		"only 2 of 4 examples are there; of 2 shards missing: 0":                         {reports{second}, nil},
+		"only 2 of 4 examples are there; of 2 shards missing: 1":                         {reports{first}, reports{third}},
+		"of 2 shards not finished: 1 (examples done: 1)":                                 {reports{first}, reports{shard(1, results[0])}},
+		"only 0 of 4 examples are there; of 2 shards missing: 0; not finished: 1 (examp": {nil, reports{shard(1)}},
+		"only 3 of 4 examples are there; of 2 shards none is missing, but a report":      {reports{first, shard(1, results[0])}, reports{shard(1)}},
 	} {
-		if _, _, err := Merge(shards, []string{"x", "y", "z"}[:len(shards)]); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := Merge(tc.shards, []string{"x", "y", "z"}[:len(tc.shards)], tc.journals); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}

@@ -274,8 +274,11 @@ type Chart struct {
 
 // Charts returns the drawings of a report: quality against bytes, and for the
 // task needle, with several lengths or depths, a map of score by depth and
-// length for each method and budget.
+// length for each method and budget. A shard without examples has none.
 func (r *Report) Charts() []Chart {
+	if len(r.Cells) == 0 {
+		return nil
+	}
 	charts := []Chart{{"", r.writeQuality}}
 	for _, h := range r.Needles() {
 		charts = append(charts, Chart{"-" + needle + "-" + fileName(h.Title), func(w io.Writer) error {

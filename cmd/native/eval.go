@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,6 +46,7 @@ examples:
     keyfold eval -model SmolLM2-135M-Instruct.gguf -chat -tasks fact,needle -length 256
     keyfold eval -model SmolLM2-135M-Instruct.gguf -chat -tasks niah_single_2,vt -length 1024
     keyfold eval -merge a.json,b.json -json all.json
+    keyfold eval -merge results -json all.json
 
 The score of an answer is that of a free-running, greedy one. KL and delta NLL
 are teacher-forced on the reference, in nats per token, against the full cache.
@@ -73,6 +75,11 @@ files:
                  method: F-needle-METHOD.svg beside F.svg
 One of them may be -, standard output; the tables then go to standard error.
 Only a file has a FILE.partial, or maps beside it.
+
+Without -shard, a task of a Slurm array (SLURM_ARRAY_TASK_ID with _MIN, and _MAX or
+_COUNT) and a Pod of an indexed Kubernetes Job (JOB_COMPLETION_INDEX, and JOB_COMPLETIONS,
+which the Job has to set) run their shard. Shards count from 0, and shard 3 of 8 writes
+F-3-of-8.json for -json F.json. -merge FOLDER joins all such files in a folder.
 `
 
 func evalCommand(ctx context.Context, t terminal, args []string) error {
@@ -82,14 +89,14 @@ func evalCommand(ctx context.Context, t terminal, args []string) error {
 	if err := flags.parse(t, args, 0); err != nil {
 		return err
 	}
-	if err := v.checkOutputs(); err != nil {
+	if v.merge != "" {
+		return v.mergeCommand(t, flags)
+	}
+	if err := v.findShard(flags, t.err); err != nil {
 		return err
 	}
-	if v.merge != "" {
-		if err := onlyGiven(flags, "merge", "against", "json", "csv", "svg"); err != nil {
-			return err
-		}
-		return v.mergeReports(t)
+	if err := v.checkOutputs(); err != nil {
+		return err
 	}
 	kv, err := v.checkRun(flags)
 	if err != nil {
@@ -145,7 +152,9 @@ func (v *evaluation) finish(results []eval.Result) error {
 	case failed > 0:
 		return fmt.Errorf("%d of %d examples failed (%s)", failed, len(results), reason)
 	case path != "":
-		return os.Remove(path)
+		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) { // a second process of the same shard may be done first
+			return err
+		}
 	}
 	return nil
 }
@@ -197,7 +206,7 @@ func (v *evaluation) readFiles(ctx context.Context, tok *tokenizer.Tokenizer) (i
 	in.config = eval.Config{
 		Protocol: eval.Protocol(v.protocol), Metric: v.scoreBy(), Tasks: append([]string{}, v.taskList...), Lengths: append([]int{}, v.lengthList...),
 		N: v.n, First: int(v.first), ScoreTokens: v.scoreTokens, Variants: v.variants, Removed: v.removed, Trained: v.trained,
-		Shard: eval.Shard{Index: v.shardIndex, Of: v.shardOf},
+		Shard: v.part,
 	}
 	if v.data != "" {
 		content, file, err := readNamed(v.data)
@@ -339,29 +348,6 @@ func newBar(w io.Writer, n int) *progressbar.ProgressBar {
 		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription("examples"), progressbar.OptionShowCount(),
 		progressbar.OptionSetPredictTime(true), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(throttle),
 		progressbar.OptionSetRenderBlankState(true))
-}
-
-// mergeReports joins the reports of all shards.
-func (v *evaluation) mergeReports(t terminal) error {
-	names := strings.Split(v.merge, ",")
-	var shards []*eval.Report
-	for _, name := range names {
-		f, err := os.Open(name)
-		if err != nil {
-			return fmt.Errorf("-merge: %w", err)
-		}
-		shard, err := eval.ReadJSON(f)
-		f.Close()
-		if err != nil {
-			return fmt.Errorf("-merge: %s: %w", name, err)
-		}
-		shards = append(shards, shard)
-	}
-	c, results, err := eval.Merge(shards, names)
-	if err != nil {
-		return err
-	}
-	return v.write(t, c, results)
 }
 
 // write prints the tables and writes -json, -csv and -svg.

@@ -26,7 +26,8 @@ type evaluation struct {
 	n, seeds, scoreTokens            int
 	first                            uint
 	removed, trained, chat           bool
-	shardIndex, shardOf              int
+	part                             eval.Shard // the examples to run
+	reports                          []string   // of -merge
 	lengthList                       []int
 	budgetList                       []float64
 	taskList                         []string
@@ -54,8 +55,8 @@ func (v *evaluation) register(fs *flagSet) {
 	fs.BoolVar(&v.removed, "removed", false, "also ask the full cache of each context without the asked evidence: more than a guess is a leak")
 	fs.BoolVar(&v.trained, "trained", false, "documents without the words and frames that training has not seen")
 	fs.StringVar(&v.against, "against", eval.Full, "`METHOD` that differences are against, as in -methods")
-	fs.StringVar(&v.shard, "shard", "0/1", "`I/N`: only the examples whose number leaves I when divided by N")
-	fs.StringVar(&v.merge, "merge", "", "`FILES` by commas: join the -json of all shards instead of running")
+	fs.StringVar(&v.shard, "shard", "", "`I/N`: only the examples whose number leaves I when divided by N; by default as a Slurm array or a Kubernetes Job says, else 0/1")
+	fs.StringVar(&v.merge, "merge", "", "`FILES` by commas, or a folder of them: join the -json of all shards instead of running")
 	fs.StringVar(&v.json, "json", "", "`FILE` for configuration, cells and examples")
 	fs.StringVar(&v.csv, "csv", "", "`FILE` for the cells")
 	fs.StringVar(&v.svg, "svg", "", "`FILE` for the drawing")
@@ -130,13 +131,6 @@ func (v *evaluation) checkRun(fs *flagSet) (layout.CacheType, error) {
 	if !slices.ContainsFunc(v.variants, func(w eval.Variant) bool { return w.Spec() == v.against }) {
 		return 0, usageError("-against is %q, want one of -methods", v.against)
 	}
-	index, of, ok := strings.Cut(v.shard, "/")
-	var err1, err2 error
-	v.shardIndex, err1 = strconv.Atoi(index)
-	v.shardOf, err2 = strconv.Atoi(of)
-	if !ok || err1 != nil || err2 != nil || v.shardIndex < 0 || v.shardIndex >= v.shardOf {
-		return 0, usageError("-shard is %q, want I/N with 0 <= I < N", v.shard)
-	}
 	if err := v.checkTasks(); err != nil {
 		return 0, err
 	}
@@ -172,7 +166,7 @@ func (v *evaluation) scoreBy() string {
 // checkOutputs fails if a file could not be written in the end.
 func (v *evaluation) checkOutputs() error {
 	inputs := v.inputs(named("-data", v.data), named("-text", v.text), named("-haystack", v.haystack))
-	for _, path := range strings.Split(v.merge, ",") {
+	for _, path := range v.reports {
 		inputs = append(inputs, named("-merge", path))
 	}
 	return output.Check([]output.Named{
@@ -180,12 +174,15 @@ func (v *evaluation) checkOutputs() error {
 	}, inputs)
 }
 
+// journalEnding is what the name of a journal has behind that of its report.
+const journalEnding = ".partial"
+
 // journal is the path of the sweep's journal: beside -json, if that is a file.
 func (v *evaluation) journal() string {
 	if v.json == "" || v.merge != "" || !output.IsFile(v.json) {
 		return ""
 	}
-	return v.json + ".partial"
+	return v.json + journalEnding
 }
 
 // checkTasks reads -tasks, -length and what depends on them.

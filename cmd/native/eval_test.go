@@ -177,7 +177,7 @@ func TestEvalFiles(t *testing.T) {
 	if got := withoutTimes(t, at("merged.json")); got != whole {
 		t.Errorf("shards join to\n%s\nwant\n%s", got, whole)
 	}
-	if status, _, stderr := keyfold("eval", "-merge", shards[0]); status != 1 || !strings.Contains(stderr, "2 examples of 3: a shard is missing") {
+	if status, _, stderr := keyfold("eval", "-merge", shards[0]); status != 1 || !strings.Contains(stderr, "only 2 of 3 examples are there; of 2 shards missing: 1") {
 		t.Errorf("one shard alone ends with status %d: %s", status, stderr)
 	}
 	if left, _ := filepath.Glob(at("*.partial")); len(left) > 0 {
