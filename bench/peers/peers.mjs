@@ -63,7 +63,7 @@ async function nativeKeyfold(model, device) {
         on: on.kind === "gpu" ? `${on.adapter} (${on.backend})` : "Go",
         async measure() {
             const report = await run();
-            return { read: prefill / report.prefill.tokens_per_s.median, write: decode / report.contexts[0].tokens_per_s.median };
+            return { read: prefill / report.prefill[0].tokens_per_s.median, write: decode / report.contexts[0].tokens_per_s.median };
         },
         close() {},
     };
