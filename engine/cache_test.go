@@ -357,3 +357,23 @@ func TestFeedAhead(t *testing.T) {
 		}
 	}
 }
+
+// closing is a runner that counts how often it is closed.
+type closing struct {
+	runner
+	times int
+}
+
+func (r *closing) close() { r.times++ }
+
+// What a GPU has is freed once: to free it again ends the process.
+func TestCloseTwice(t *testing.T) {
+	e := openFixture(t, CPU, checkpoint.F32)
+	r := &closing{runner: e.r}
+	e.r = r
+	e.Close()
+	e.Close()
+	if r.times != 1 {
+		t.Errorf("closed %d times, want once", r.times)
+	}
+}

@@ -27,8 +27,9 @@ type Engine struct {
 	Note      string               // what Auto found out, one sentence; else empty
 	Checks    []gpu.Check          // self-test of the GPU's kernels, those for quantised caches apart; nil if the GPU was not tried
 
-	r     runner
-	asked DeviceKind
+	r      runner
+	asked  DeviceKind
+	closed bool
 }
 
 // DeviceKind says where a model is to run.
@@ -172,8 +173,14 @@ func race(ctx context.Context, r runner) (float64, error) {
 // closed; the model has to be opened again.
 func (e *Engine) Lost() error { return e.r.lost() }
 
-// Close frees everything on the device. Caches made by the engine must be freed before.
-func (e *Engine) Close() { e.r.close() }
+// Close frees everything on the device. Caches made by the engine must be freed before. A second
+// call does nothing.
+func (e *Engine) Close() {
+	if !e.closed {
+		e.r.close()
+	}
+	e.closed = true
+}
 
 // NewCache returns an empty cache with elements of the given type. Quantised
 // types need a head_dim that is a multiple of 32, and their first cache on a GPU

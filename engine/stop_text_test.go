@@ -83,7 +83,7 @@ func TestReader(t *testing.T) {
 func TestStopText(t *testing.T) {
 	for _, kind := range []DeviceKind{CPU, GPU} {
 		if kind == GPU {
-			openFixture(t, GPU, checkpoint.F32).Close() // skips where there is none
+			openFixture(t, GPU, checkpoint.F32) // skips where there is none
 		}
 		e := openFixture(t, kind, checkpoint.F32)
 		tok, err := tokenizer.FromGGUF(fixtureFile(t, checkpoint.F32).Meta)

@@ -87,7 +87,7 @@ func TestPaddingIsNeverChosen(t *testing.T) {
 	}
 	for _, kind := range []DeviceKind{CPU, GPU} {
 		if kind == GPU {
-			openFixture(t, GPU, checkpoint.F32).Close() // skips where there is none
+			openFixture(t, GPU, checkpoint.F32) // skips where there is none
 		}
 		want := write(kind, fixtureFile(t, checkpoint.F32), tok)
 		for name, f := range map[string]*checkpoint.File{"in the file": padFixture(t, 13, true), "beside it": padFixture(t, 13, false)} {

@@ -17,7 +17,7 @@ func OfWeights(t layout.WeightType) []Case {
 		one(fmt.Sprintf("embed %v", t), newEmbed(w, []uint32{5, smallRows - 1, 0, 17}, 1, 2)),
 		productCase(w, 1, newMatMul(long, 1, false), newMatMul(longer, 1, true)),
 		productCase(w, 5, newMatMul(longer, 8, false)),
-		productCase(w, 33, newMatMul(long, 200, false)),
+		productCase(w, 33, newMatMul(long, 200, false), newMatMul(longer, 17, false)),
 		Case{fmt.Sprintf("norm_matvec %v", t), []Call{newNormMatVec(w, 2, 1, 0.01), newNormMatVec(longer, 0, 1, 0.01)}},
 		Case{fmt.Sprintf("norm_swiglu %v", t), []Call{newNormSwiGLU(gated, 1, 0.01), largeNormSwiGLU(gated), newNormSwiGLU(long, 1, 0.01)}},
 	}
@@ -29,7 +29,6 @@ func OfTokens(t layout.WeightType) []Case {
 	return []Case{
 		productCase(w, 2, newMatMul(longer, 2, false)),
 		productCase(w, 3, newMatMul(long, 4, false)),
-		productCase(w, 20, newMatMul(longer, 32, false)),
 	}
 }
 
