@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -492,7 +493,9 @@ func TestSizeOfTheModule(t *testing.T) {
 // browser here: its wasm_exec.js writes the trace to the console, too.
 func TestPanicsNameLines(t *testing.T) {
 	folder := site(t)
-	out, err := exec.Command("node", "testdata/panic.mjs", folder).CombinedOutput()
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	out, err := exec.CommandContext(ctx, "node", "testdata/panic.mjs", folder).CombinedOutput()
 	if err != nil || !bytes.Contains(out, []byte("panic: runtime error")) {
 		t.Fatalf("%v, want a panic of the engine, written to the console:\n%s", err, out)
 	}

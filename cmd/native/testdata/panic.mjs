@@ -12,6 +12,8 @@ globalThis.keyfoldEmit = () => {};
 for (const script of ["wasm_exec.js", "vector.js"]) vm.runInThisContext(String(await read(script)));
 const [program, vector] = await Promise.all(["keyfold.wasm", "vector.wasm"].map(async (name) => WebAssembly.compile(await read(name))));
 const go = new globalThis.Go();
-go.run(await globalThis.instantiate(go, program, vector));
+const ended = go.run(await globalThis.instantiate(go, program, vector));
 while (!globalThis.keyfold) await new Promise((resolve) => setTimeout(resolve, 5));
 globalThis.keyfold.handle();
+await ended;
+process.exit(); // a port that the engine listens on would keep node
