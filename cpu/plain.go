@@ -18,11 +18,6 @@ func HeadNorm(q layout.Queries, w []float32, nKVHeads int, eps float32) {
 	ref.HeadNorm(q, w, nKVHeads, eps)
 }
 
-// Compare compares two rows of logits: see [ref.Compare].
-func Compare(full, comp []float32, fullLSE, compLSE float32, id int) layout.Comparison {
-	return ref.Compare(full, comp, fullLSE, compLSE, id, 0, len(full))
-}
-
 // Likeliest returns the n likeliest tokens: see [ref.Likeliest].
 func Likeliest(logits []float32, n int) []layout.Candidate {
 	return ref.Likeliest(logits, n, 0, len(logits))
